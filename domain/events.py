@@ -1,0 +1,154 @@
+"""What happened, in the past tense. The only things that are ever recorded.
+
+Each event names its topic, with a version, and which of its fields are personal: those are sealed
+with the visitor's key, everything else stays clear so that counts and timings outlive an erasure.
+A session and a version identify an event, so no event repeats them; and since a session has at most
+one open reply, the events of a reply don't repeat its id either, where the log would pay for it with
+every batch of words.
+
+A topic that has landed never changes its meaning: add `.v2` and an upcaster in `infrastructure/codec.py`.
+"""
+
+from datetime import datetime
+from typing import ClassVar, Literal
+from uuid import UUID
+
+import msgspec
+
+FinishReason = Literal["stop", "length"]
+StoppedBy = Literal["visitor", "session_end"]
+Ending = Literal["completed", "idle_timeout", "expired", "deleted"]
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something that happened in a session."""
+
+    topic: ClassVar[str]
+    personal: ClassVar[tuple[str, ...]] = ()
+
+
+class SessionStarted(Event, frozen=True):
+    """A visitor was given a session, to be used until `expires_at`."""
+
+    topic: ClassVar[str] = "session_started.v1"
+    personal: ClassVar[tuple[str, ...]] = ("metadata",)
+
+    visitor_id: UUID
+    expires_at: datetime
+    metadata: dict[str, str] = {}
+
+
+class VisitorMessagePosted(Event, frozen=True):
+    """The visitor said something. `client_message_id` is the sender's own name for it."""
+
+    topic: ClassVar[str] = "visitor_message_posted.v1"
+    personal: ClassVar[tuple[str, ...]] = ("text",)
+
+    message_id: UUID
+    text: str
+    client_message_id: str | None = None
+
+
+class ReplyStarted(Event, frozen=True):
+    """An assistant began to answer a message. Offsets of words count from this event's time."""
+
+    topic: ClassVar[str] = "reply_started.v1"
+
+    response_id: UUID
+    message_id: UUID
+    assistant: str
+
+
+class ReplyChunksRecorded(Event, frozen=True):
+    """Words of the open reply, in order, each with its offset in ms since the reply started."""
+
+    topic: ClassVar[str] = "reply_chunks_recorded.v1"
+    personal: ClassVar[tuple[str, ...]] = ("parts",)
+
+    offsets: tuple[int, ...]
+    parts: tuple[str, ...]
+
+
+class DetailsCollected(Event, frozen=True):
+    """Facts about the visitor were found in a message: new or changed values only, by key."""
+
+    topic: ClassVar[str] = "details_collected.v1"
+    personal: ClassVar[tuple[str, ...]] = ("values",)
+
+    message_id: UUID
+    values: dict[str, str]
+
+
+class SuggestionsOffered(Event, frozen=True):
+    """Next things to say were offered with the open reply."""
+
+    topic: ClassVar[str] = "suggestions_offered.v1"
+    personal: ClassVar[tuple[str, ...]] = ("suggestions",)
+
+    suggestions: tuple[str, ...]
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens, as counted by whoever served the model."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class ReplyCompleted(Event, frozen=True):
+    """The assistant said all it had to say. `text_hash` is the SHA-256 of the whole reply, in hex:
+    sealed, because the hash of a short text gives the text away."""
+
+    topic: ClassVar[str] = "reply_completed.v1"
+    personal: ClassVar[tuple[str, ...]] = ("text_hash",)
+
+    response_id: UUID
+    text_hash: str
+    finish_reason: FinishReason = "stop"
+    needs_info: bool | None = None
+    ends_session: bool = False
+    usage: Usage | None = None
+
+
+class ReplyStopped(Event, frozen=True):
+    """Somebody stopped the reply. What had been recorded stands."""
+
+    topic: ClassVar[str] = "reply_stopped.v1"
+
+    response_id: UUID
+    by: StoppedBy
+
+
+class ReplyFailed(Event, frozen=True):
+    """The reply broke off, with what had been said kept. `reason` is a code: never text from an
+    upstream server. `again` says that the message is to be answered anew."""
+
+    topic: ClassVar[str] = "reply_failed.v1"
+
+    response_id: UUID
+    reason: str
+    again: bool = False
+
+
+class SessionEnded(Event, frozen=True):
+    """Nothing more will be said in this session. `text` is what the visitor is told, as `response_id`."""
+
+    topic: ClassVar[str] = "session_ended.v1"
+
+    reason: Ending
+    response_id: UUID | None = None
+    text: str = ""
+
+
+EVENTS: tuple[type[Event], ...] = (
+    SessionStarted,
+    VisitorMessagePosted,
+    ReplyStarted,
+    ReplyChunksRecorded,
+    DetailsCollected,
+    SuggestionsOffered,
+    ReplyCompleted,
+    ReplyStopped,
+    ReplyFailed,
+    SessionEnded,
+)

@@ -1,0 +1,86 @@
+"""What the domain asks of the outside, one promise a sentence."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+from uuid import UUID
+
+from msgspec import Struct
+
+from domain.events import Event
+from domain.session import ChatSession
+
+
+class Recorded(Struct, frozen=True, eq=False, weakref=True):
+    """An event on the record, and the session as that event left it."""
+
+    event: Event
+    session: ChatSession
+    at: datetime
+
+    @property
+    def version(self) -> int:
+        return self.session.version
+
+
+class EventStore(Protocol):
+    """The log of every session."""
+
+    async def load(self, session_id: UUID) -> ChatSession | None:
+        """The session as this process last knew it, read from the log if it is new here; None if no log has it.
+
+        It may be behind what other processes have recorded: deciding on it is safe, since `append`
+        then raises Conflict and the next `load` is fresh. Raises Unavailable.
+        """
+        ...
+
+    async def refresh(self, session_id: UUID) -> ChatSession | None:
+        """The session as the log has it now. Raises Unavailable."""
+        ...
+
+    async def append(
+        self, session_id: UUID, after: int, events: Sequence[Event], at: datetime
+    ) -> ChatSession:
+        """Record events directly after version `after`, all or none, durably, before returning.
+
+        Followers see them at the same moment. Raises Conflict where `after` isn't the latest version,
+        Unavailable where nothing was recorded because the log is out of reach.
+        """
+        ...
+
+    async def read(self, session_id: UUID, after: int = 0) -> Sequence[Recorded]:
+        """All that is recorded after a version, in order. Raises Unavailable, CorruptLog."""
+        ...
+
+    async def check(self) -> None:
+        """Return if the log can be read. Raises Unavailable."""
+        ...
+
+    def follow(self, session_id: UUID, after: int) -> AsyncIterator[Sequence[Recorded]]:
+        """What is recorded after a version, then what is being recorded, without end, gap or repetition."""
+        ...
+
+
+class Keyring(Protocol):
+    """One secret key for each visitor. Destroying it makes all that it sealed unreadable."""
+
+    async def create(self, visitor_id: UUID) -> bytes:
+        """The visitor's 32-byte key, made now if there is none."""
+        ...
+
+    async def find(self, visitor_id: UUID) -> bytes | None:
+        """The visitor's key, or None where there is none (any more)."""
+        ...
+
+
+@runtime_checkable
+class Clock(Protocol):
+    """Time and chance, so that nothing else asks for them."""
+
+    def now(self) -> datetime:
+        """The time, in UTC, to the millisecond: the precision of the log."""
+        ...
+
+    def new_id(self) -> UUID:
+        """An id that nobody can guess."""
+        ...

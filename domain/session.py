@@ -1,0 +1,358 @@
+"""The ChatSession aggregate: what it remembers, how events change it, and what it decides.
+
+A decider: `evolve(session, event)` folds what happened, and each decision takes the session and
+what is asked of it, with time and ids as data, and answers with events or raises. Nothing here
+waits, reads a clock or draws a random number, so a decision can be made again whenever another
+writer was first.
+"""
+
+import hmac
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import reduce
+from hashlib import sha256
+from typing import Literal
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.errors import (
+    MessageConflict,
+    MessageRequired,
+    MessageTooLong,
+    ReplyClosed,
+    SessionExpired,
+    SessionNotActive,
+    TooManyWaiting,
+    VisitorMismatch,
+)
+from domain.events import (
+    DetailsCollected,
+    Ending,
+    Event,
+    FinishReason,
+    ReplyChunksRecorded,
+    ReplyCompleted,
+    ReplyFailed,
+    ReplyStarted,
+    ReplyStopped,
+    SessionEnded,
+    SessionStarted,
+    SuggestionsOffered,
+    Usage,
+    VisitorMessagePosted,
+)
+
+MAX_WAITING = 16
+"""How many messages of one session may wait for their answers."""
+
+REMEMBERED_TURNS = 40
+"""How many of the latest turns a session keeps for its assistant; the log keeps them all."""
+
+ReplyStatus = Literal["open", "completed", "stopped", "failed"]
+
+
+class Turn(Struct, frozen=True):
+    """One side's say in the conversation. `version` is that of the event that finished it."""
+
+    role: Literal["visitor", "assistant"]
+    text: str
+    version: int
+
+
+class Question(Struct, frozen=True):
+    """A visitor's message that awaits its answer. `version` is that of its event."""
+
+    message_id: UUID
+    text: str
+    version: int
+    attempt: int = 1
+
+
+class Posted(Struct, frozen=True):
+    """What a `client_message_id` was first used for, and the version of that message."""
+
+    message_id: UUID
+    text: str
+    version: int
+
+
+class Reply(Struct, frozen=True):
+    """The latest reply. `started_version` is that of its first event, `version` of its latest."""
+
+    response_id: UUID
+    question: Question
+    started_at: datetime
+    started_version: int
+    version: int
+    text: str = ""
+    status: ReplyStatus = "open"
+    suggestions: tuple[str, ...] = ()
+
+
+class ChatSession(Struct, frozen=True):
+    """A conversation as its events have made it. `version` is that of the latest event;
+    `needs_info` is what the latest completed reply said of itself."""
+
+    session_id: UUID
+    visitor_id: UUID
+    started_at: datetime
+    expires_at: datetime
+    version: int = 1
+    ended: Ending | None = None
+    details: Mapping[str, str] = {}
+    needs_info: bool | None = None
+    waiting: tuple[Question, ...] = ()
+    reply: Reply | None = None
+    turns: tuple[Turn, ...] = ()
+    posted: Mapping[str, Posted] = {}
+
+    @property
+    def open_reply(self) -> Reply | None:
+        return self.reply if self.reply and self.reply.status == "open" else None
+
+
+# --- what happened
+
+
+def begin(session_id: UUID, started: SessionStarted, at: datetime) -> ChatSession:
+    """The session as its first event leaves it."""
+    return ChatSession(
+        session_id=session_id,
+        visitor_id=started.visitor_id,
+        started_at=at,
+        expires_at=started.expires_at,
+    )
+
+
+def evolve(session: ChatSession, event: Event, at: datetime) -> ChatSession:
+    """The session after one more event, recorded at `at`."""
+    version = session.version + 1
+    match event:
+        case ReplyChunksRecorded(parts=parts):
+            reply = _open(session)
+            reply = replace(reply, text=reply.text + "".join(parts), version=version)
+            return replace(session, version=version, reply=reply)
+        case VisitorMessagePosted():
+            return _with_message(replace(session, version=version), event)
+        case ReplyStarted(response_id=response_id, message_id=message_id):
+            question = _waiting(session, message_id)
+            waiting = tuple(q for q in session.waiting if q is not question)
+            reply = Reply(response_id, question, at, version, version)
+            return replace(session, version=version, reply=reply, waiting=waiting)
+        case DetailsCollected(values=values):
+            return replace(session, version=version, details={**session.details, **values})
+        case SuggestionsOffered(suggestions=suggestions):
+            reply = replace(_open(session), suggestions=suggestions, version=version)
+            return replace(session, version=version, reply=reply)
+        case ReplyCompleted(needs_info=needs_info):
+            return replace(_closed(session, version, "completed"), needs_info=needs_info)
+        case ReplyStopped():
+            return _closed(session, version, "stopped")
+        case ReplyFailed(again=again):
+            closed = _closed(session, version, "failed")
+            return _asked_again(closed) if again else closed
+        case SessionEnded(reason=reason):
+            return replace(session, version=version, ended=reason, waiting=())
+        case _:
+            raise AssertionError(f"{event.topic} can't follow the start of a session")
+
+
+def fold(session_id: UUID, history: Sequence[tuple[Event, datetime]]) -> ChatSession:
+    """The session that a whole history, from its SessionStarted on, has made."""
+    (first, at), *rest = history
+    assert isinstance(first, SessionStarted), f"a session begins with session_started, not {first.topic}"
+    return reduce(lambda session, recorded: evolve(session, *recorded), rest, begin(session_id, first, at))
+
+
+def cause_of(session: ChatSession, event: Event) -> int:
+    """The version of the event that led to this one, `session` being as it was just before it."""
+    match event:
+        case ReplyStarted(message_id=message_id):
+            return _waiting(session, message_id).version
+        case ReplyChunksRecorded() | SuggestionsOffered() | ReplyCompleted() | ReplyFailed():
+            return _open(session).version
+        case _:
+            return session.version
+
+
+def _open(session: ChatSession) -> Reply:
+    reply = session.open_reply
+    assert reply is not None, "the log holds an event of a reply where none is open"
+    return reply
+
+
+def _waiting(session: ChatSession, message_id: UUID) -> Question:
+    question = next((q for q in session.waiting if q.message_id == message_id), None)
+    assert question is not None, "the log holds a reply to a message that doesn't wait for one"
+    return question
+
+
+def _asked_again(session: ChatSession) -> ChatSession:
+    assert session.reply is not None
+    question = replace(session.reply.question, attempt=session.reply.question.attempt + 1)
+    return replace(session, waiting=(question, *session.waiting))
+
+
+def _with_message(session: ChatSession, event: VisitorMessagePosted) -> ChatSession:
+    posted = session.posted
+    if event.client_message_id is not None:
+        posted = {**posted, event.client_message_id: Posted(event.message_id, event.text, session.version)}
+    question = Question(event.message_id, event.text, session.version)
+    return replace(
+        session,
+        waiting=(*session.waiting, question),
+        turns=_with_turn(session, Turn("visitor", event.text, session.version)),
+        posted=posted,
+    )
+
+
+def _closed(session: ChatSession, version: int, status: ReplyStatus) -> ChatSession:
+    reply = replace(_open(session), status=status, version=version)
+    turns = _with_turn(session, Turn("assistant", reply.text, version)) if reply.text else session.turns
+    return replace(session, version=version, reply=reply, turns=turns)
+
+
+def _with_turn(session: ChatSession, turn: Turn) -> tuple[Turn, ...]:
+    return (*session.turns, turn)[-REMEMBERED_TURNS:]
+
+
+# --- what is decided
+
+
+def start(visitor_id: UUID, now: datetime, lifetime: timedelta, metadata: Mapping[str, str]) -> list[Event]:
+    """Begin a session that expires after `lifetime`."""
+    return [SessionStarted(visitor_id, now + lifetime, dict(metadata))]
+
+
+def recognise(session: ChatSession, visitor_id: UUID) -> None:
+    """Let only its own visitor at a session. Raises VisitorMismatch."""
+    # In constant time: a visitor_id is a credential.
+    if not hmac.compare_digest(session.visitor_id.bytes, visitor_id.bytes):
+        raise VisitorMismatch
+
+
+def require_active(session: ChatSession, now: datetime) -> None:
+    """Raises SessionExpired or SessionNotActive for a session in which nothing more is said."""
+    if session.ended == "expired" or (session.ended is None and now >= session.expires_at):
+        raise SessionExpired
+    if session.ended is not None:
+        raise SessionNotActive
+
+
+def post(
+    session: ChatSession,
+    *,
+    text: str,
+    max_chars: int,
+    message_id: UUID,
+    client_message_id: str | None,
+    now: datetime,
+) -> list[Event]:
+    """Take a visitor's message; nothing, where the same `client_message_id` brought the same text before.
+
+    Raises MessageRequired, MessageTooLong, MessageConflict, TooManyWaiting, SessionExpired, SessionNotActive.
+    """
+    if not text.strip():
+        raise MessageRequired
+    if len(text) > max_chars:
+        raise MessageTooLong(len(text), max_chars)
+    if client_message_id is not None and (before := session.posted.get(client_message_id)):
+        if before.text != text:
+            raise MessageConflict
+        return []
+    require_active(session, now)
+    if len(session.waiting) >= MAX_WAITING:
+        raise TooManyWaiting
+    return [VisitorMessagePosted(message_id, text, client_message_id)]
+
+
+def begin_reply(session: ChatSession, response_id: UUID, assistant: str) -> list[Event]:
+    """Answer the message that has waited longest; nothing while a reply is open or none waits."""
+    if session.ended or session.open_reply or not session.waiting:
+        return []
+    return [ReplyStarted(response_id, session.waiting[0].message_id, assistant)]
+
+
+def record_words(
+    session: ChatSession, response_id: UUID, parts: Sequence[str], offsets: Sequence[int]
+) -> list[Event]:
+    """Put words of the open reply on the record. Raises ReplyClosed."""
+    _require_open(session, response_id)
+    return [ReplyChunksRecorded(tuple(offsets), tuple(parts))]
+
+
+class Findings(Struct, frozen=True):
+    """What an assistant has learned and proposes beside its words."""
+
+    details: Mapping[str, str] = {}
+    suggestions: tuple[str, ...] = ()
+    needs_info: bool | None = None
+    ends_session: bool = False
+    finish_reason: FinishReason = "stop"
+    usage: Usage | None = None
+
+
+def complete_reply(session: ChatSession, response_id: UUID, findings: Findings) -> list[Event]:
+    """End the open reply with all that was found. Raises ReplyClosed.
+
+    The session ends with it if so found, unless a message still waits for its answer.
+    """
+    ends_session = findings.ends_session and not session.waiting
+    reply = _require_open(session, response_id)
+    events = _details(session, reply, findings)
+    if findings.suggestions:
+        events.append(SuggestionsOffered(findings.suggestions))
+    events.append(
+        ReplyCompleted(
+            response_id=response_id,
+            text_hash=sha256(reply.text.encode()).hexdigest(),
+            finish_reason=findings.finish_reason,
+            needs_info=findings.needs_info,
+            ends_session=ends_session,
+            usage=findings.usage,
+        )
+    )
+    if ends_session:
+        events.append(SessionEnded("completed"))
+    return events
+
+
+def fail_reply(session: ChatSession, response_id: UUID, reason: str, findings: Findings) -> list[Event]:
+    """Give the open reply up, keeping what was said and found. Raises ReplyClosed."""
+    reply = _require_open(session, response_id)
+    return [*_details(session, reply, findings), ReplyFailed(response_id, reason)]
+
+
+def give_up_interrupted(session: ChatSession) -> list[Event]:
+    """Close a reply whose speaker is gone, and have its message answered anew, once."""
+    reply = session.open_reply
+    return [ReplyFailed(reply.response_id, "interrupted", again=reply.question.attempt == 1)] if reply else []
+
+
+def stop_reply(session: ChatSession) -> list[Event]:
+    """Stop the open reply, if there is one."""
+    reply = session.open_reply
+    return [ReplyStopped(reply.response_id, "visitor")] if reply else []
+
+
+def delete(session: ChatSession) -> list[Event]:
+    """End the session because its visitor asks for it; nothing if it has ended."""
+    if session.ended:
+        return []
+    reply = session.open_reply
+    stopped: list[Event] = [ReplyStopped(reply.response_id, "session_end")] if reply else []
+    return [*stopped, SessionEnded("deleted")]
+
+
+def _require_open(session: ChatSession, response_id: UUID) -> Reply:
+    reply = session.open_reply
+    if reply is None or reply.response_id != response_id:
+        raise ReplyClosed
+    return reply
+
+
+def _details(session: ChatSession, reply: Reply, findings: Findings) -> list[Event]:
+    news = {key: value for key, value in findings.details.items() if session.details.get(key) != value}
+    return [DetailsCollected(reply.question.message_id, news)] if news else []

@@ -1,0 +1,155 @@
+"""Speaks one reply: listens to the assistant, cuts its text into words, and records them.
+
+The first words are recorded at once, later ones in batches, one a window. Nobody is told anything
+here: whoever follows the session learns of the words because they have been recorded.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from domain.assistant import (
+    Assistant,
+    AssistantFailed,
+    Details,
+    Finished,
+    NeedsInfo,
+    Prompt,
+    Said,
+    SessionComplete,
+    Suggestions,
+    Text,
+)
+from domain.errors import ReplyClosed
+from domain.ports import Clock
+from domain.session import Findings
+from domain.words import WordCutter
+
+logger = logging.getLogger(__name__)
+
+MAX_PENDING_WORDS = 2000
+"""Words that may wait to be recorded before the assistant is made to wait."""
+
+RecordWords = Callable[[Sequence[str], Sequence[int]], Awaitable[None]]
+
+
+class Speech:
+    """One reply while it is being spoken.
+
+    `record` puts words on the record, given with their offsets in ms since `started_at`; `window` is
+    the least time between two batches, in seconds.
+    """
+
+    def __init__(self, started_at: datetime, clock: Clock, window: float, record: RecordWords) -> None:
+        self._started_at = started_at
+        self._clock = clock
+        self._window = window
+        self._record = record
+        self._words: list[str] = []
+        self._offsets: list[int] = []
+        self._due = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._ended = False
+        self._next_batch = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self.findings = Findings()
+
+    async def speak(self, assistant: Assistant, prompt: Prompt) -> None:
+        """Record all that the assistant says.
+
+        Raises AssistantFailed, once what was said before is recorded, and ReplyClosed as soon as
+        words can't be recorded because somebody has closed the reply.
+        """
+        failure: Exception | None = None
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._record_batches())
+                failure = await self._listen(assistant, prompt)
+                self._ended = True
+                self._due.set()
+        except* ReplyClosed:
+            failure = ReplyClosed()
+        if failure:
+            raise failure
+
+    async def _listen(self, assistant: Assistant, prompt: Prompt) -> AssistantFailed | None:
+        cutter = WordCutter()
+        failure = None
+        try:
+            async with aclosing(assistant.answer(prompt)) as stream:
+                async for said in stream:
+                    if isinstance(said, Text):
+                        await self._say(cutter.feed(said.text))
+                    else:
+                        self.findings = _with(self.findings, said)
+        except AssistantFailed as error:
+            failure = error
+        except Exception as error:
+            # Its text may hold the visitor's words: the log gets the kind and the place alone.
+            logger.warning("assistant %s broke: %s", assistant.name, type(error).__qualname__)
+            logger.debug("assistant %s broke", assistant.name, exc_info=error)
+            failure = AssistantFailed("internal_error")
+        await self._say(cutter.flush())
+        return failure
+
+    async def _say(self, words: list[str]) -> None:
+        if not words:
+            return
+        offset = max(0, round((self._clock.now() - self._started_at).total_seconds() * 1000))
+        self._words += words
+        self._offsets += [offset] * len(words)
+        self._ask_for_batch()
+        while len(self._words) > MAX_PENDING_WORDS:
+            self._drained.clear()
+            await self._drained.wait()
+
+    def _ask_for_batch(self) -> None:
+        if self._timer is not None:
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._next_batch:
+            self._due.set()
+        else:
+            self._timer = loop.call_at(self._next_batch, self._window_over)
+
+    def _window_over(self) -> None:
+        self._timer = None
+        self._due.set()
+
+    async def _record_batches(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while not (self._ended and not self._words):
+                await self._due.wait()
+                self._due.clear()
+                words, self._words = self._words, []
+                offsets, self._offsets = self._offsets, []
+                self._next_batch = loop.time() + self._window
+                if words:
+                    await self._record(words, offsets)
+                self._drained.set()
+                if self._words:
+                    self._due.set() if self._ended else self._ask_for_batch()
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+
+
+def _with(findings: Findings, said: Said) -> Findings:
+    match said:
+        case Details(values=values):
+            return replace(findings, details={**findings.details, **values})
+        case NeedsInfo(needs_info=needs_info):
+            return replace(findings, needs_info=needs_info)
+        case Suggestions(suggestions=suggestions):
+            return replace(findings, suggestions=suggestions)
+        case SessionComplete():
+            return replace(findings, ends_session=True)
+        case Finished(reason=reason, usage=usage):
+            return replace(findings, finish_reason=reason, usage=usage)
+        case Text():
+            return findings
