@@ -1,0 +1,1 @@
+"""The driven side: every adapter, and nothing that decides."""

