@@ -1,0 +1,1 @@
+"""The driving side: HTTP, WebSocket and the command line."""

@@ -1,0 +1,124 @@
+"""The composition root: settings -> adapters -> Litestar. Read it from top to bottom."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+
+from api.docs import OPENAPI, asyncapi_document
+from api.errors import on_chat_error, on_http_exception, on_unexpected
+from api.health import live, ready
+from api.pages import page, static_files
+from api.sessions import Sessions
+from api.sockets import chat_socket
+from api.wire import FrameCache
+from domain.assistant import Assistant
+from domain.conversations import Conversations, Rules
+from domain.errors import ChatError
+from domain.ports import EventStore, Keyring
+from infrastructure.assistants.guide import GuideAssistant
+from infrastructure.assistants.openai import OpenAIAssistant
+from infrastructure.clock import SystemClock
+from infrastructure.event_store import SessionStore
+from infrastructure.keyring import PostgresKeyTable, WrappedKeyring
+from infrastructure.logs import PostgresLog
+from infrastructure.personas import load_persona
+from infrastructure.postgres import Database
+from infrastructure.settings import Settings, keep_master_key
+
+MAX_BODY_BYTES = 256 * 1024
+ALEX = Path(__file__).parent.parent / "infrastructure" / "assistants" / "personas" / "alex" / "persona.toml"
+
+
+def build(settings: Settings, conninfo: str, assistant: Assistant | None = None) -> Litestar:
+    """The application on the database at `conninfo`, with the assistant of the settings unless one is given."""
+    clock = SystemClock()
+    database = Database(conninfo)
+    log = PostgresLog(conninfo, database)
+    store = SessionStore(log, build_keyring(settings, database))
+    conversations = Conversations(store, assistant or build_assistant(settings), clock, rules(settings))
+
+    @asynccontextmanager
+    async def running(_: Litestar) -> AsyncIterator[None]:
+        async with opened(database, log):
+            yield
+            await conversations.close()
+
+    return Litestar(
+        route_handlers=[page, static_files, Sessions, chat_socket, asyncapi_document, live, ready],
+        lifespan=[running],
+        dependencies={
+            "conversations": _always(conversations),
+            "clock": _always(clock),
+            "frame_cache": _always(FrameCache()),
+        },
+        exception_handlers={
+            ChatError: on_chat_error,
+            HTTPException: on_http_exception,
+            Exception: on_unexpected,
+        },
+        openapi_config=OPENAPI,
+        request_max_body_size=MAX_BODY_BYTES,
+        logging_config=None,
+    )
+
+
+@asynccontextmanager
+async def open_store(settings: Settings, conninfo: str) -> AsyncIterator[EventStore]:
+    """The log alone, for commands."""
+    database = Database(conninfo)
+    log = PostgresLog(conninfo, database)
+    async with opened(database, log):
+        yield SessionStore(log, build_keyring(settings, database))
+
+
+@asynccontextmanager
+async def opened(database: Database, log: PostgresLog) -> AsyncIterator[None]:
+    """While the connections are open."""
+    await database.open()
+    try:
+        await log.open()
+        try:
+            yield
+        finally:
+            await log.close()
+    finally:
+        await database.close()
+
+
+def build_keyring(settings: Settings, database: Database) -> Keyring:
+    """The visitors' keys, under the master key of the settings or of the data folder."""
+    master_key = settings.master_key or keep_master_key(settings.data_dir)
+    return WrappedKeyring(master_key, PostgresKeyTable(database))
+
+
+def build_assistant(settings: Settings) -> Assistant:
+    """The assistant that the settings ask for."""
+    persona, knowledge = load_persona(settings.persona or ALEX)
+    if settings.assistant == "guide":
+        return GuideAssistant(persona, knowledge, words_per_second=settings.words_per_second)
+    return OpenAIAssistant(
+        base_url=settings.openai_base_url,
+        api_key=settings.openai_api_key,
+        model=settings.openai_model,
+        persona=persona,
+    )
+
+
+def rules(settings: Settings) -> Rules:
+    """The rules of conversations that the settings make."""
+    return Rules(
+        session_lifetime=timedelta(seconds=settings.session_ttl_seconds),
+        chunk_window=settings.chunk_window_ms / 1000,
+        max_message_chars=settings.max_message_chars,
+    )
+
+
+def _always(value: Any) -> Provide:
+    provide: Callable[[], Any] = lambda: value  # noqa: E731
+    return Provide(provide, use_cache=True, sync_to_thread=False)

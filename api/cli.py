@@ -1,0 +1,150 @@
+"""The command line: `verbatim`."""
+
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+import rich_click as click
+import uvloop
+from rich.console import Console
+
+from api.app import build, open_store
+from api.server import make_server
+from domain.errors import CorruptLog, Unavailable
+from infrastructure.personas import PersonaError
+from infrastructure.postgres import EmbeddedServer
+from infrastructure.settings import Settings, SettingsError, read_settings
+from projections.renderings import RENDERINGS
+from projections.transcript import transcript as fold_transcript
+
+EXIT_NOT_FOUND = 1
+EXIT_USAGE = 2
+EXIT_CORRUPT = 65
+EXIT_UNAVAILABLE = 69
+"""The last two after sysexits.h: EX_DATAERR, EX_UNAVAILABLE."""
+
+Work = Callable[[Settings, str], Coroutine[Any, Any, int]]
+
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Verbatim: conversations in which every word is on the record before it is on the screen.
+
+    Settings are environment variables; the README lists them.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # Both report what the service reports itself, with less care for what it holds.
+    for name in ("psycopg.pool", "uvicorn.error"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+@main.command()
+@click.option("--host", help="Address to listen on [VERBATIM_HOST, else 127.0.0.1].")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one [VERBATIM_PORT, else 8000]."
+)
+def serve(host: str | None, port: int | None) -> None:
+    """Serve the chat, with a PostgreSQL of its own unless DATABASE_URL is set.
+
+    Examples:
+
+        verbatim serve
+
+        DATABASE_URL=postgresql://app@db/chat verbatim serve --host 0.0.0.0 --port 80
+    """
+
+    async def work(settings: Settings, conninfo: str) -> int:
+        address, number = host or settings.host, settings.port if port is None else port
+        server = make_server(
+            build(settings, conninfo), address, number, lambda port: _say_ready(settings, address, port)
+        )
+        await server.serve()
+        return 0 if server.started else EXIT_UNAVAILABLE
+
+    _run(work)
+
+
+@main.command()
+@click.argument("session", type=click.UUID)
+@click.option(
+    "--format", "as_format", type=click.Choice([*RENDERINGS, "json"]), default="text", show_default=True
+)
+def transcript(session: UUID, as_format: str) -> None:
+    """Print all that was said in a session, in whatever state it is.
+
+    Examples:
+
+        verbatim transcript 550e8400-e29b-41d4-a716-446655440000
+
+        verbatim transcript 550e8400-e29b-41d4-a716-446655440000 --format html > chat.html
+    """
+
+    async def work(settings: Settings, conninfo: str) -> int:
+        async with open_store(settings, conninfo) as store:
+            history = await store.read(session)
+        if not history:
+            console.print(f"Session {session} is not in the log.")
+            return EXIT_NOT_FOUND
+        said = fold_transcript(history)
+        click.echo(msgspec.json.encode(said) if as_format == "json" else RENDERINGS[as_format][1](said))
+        return 0
+
+    _run(work)
+
+
+def _run(work: Work) -> None:
+    """Do the work with settings and a database; exit with its code, or with a line that says what is wrong."""
+    try:
+        settings = read_settings(os.environ)
+        sys.exit(uvloop.run(_with_database(settings, work)))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (SettingsError, PersonaError) as error:
+        console.print(str(error), style="red")
+        sys.exit(EXIT_USAGE)
+    except CorruptLog as error:
+        console.print(str(error), style="red")
+        sys.exit(EXIT_CORRUPT)
+    except (psycopg.OperationalError, Unavailable, RuntimeError) as error:
+        console.print(f"The database can't be used: {error}".strip(), style="red")
+        sys.exit(EXIT_UNAVAILABLE)
+
+
+async def _with_database(settings: Settings, work: Work) -> int:
+    async with _database(settings) as conninfo:
+        return await work(settings, conninfo)
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[str]:
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    embedded = EmbeddedServer(settings.data_dir / "postgres")
+    with console.status("Starting PostgreSQL..."):
+        conninfo = await embedded.start()
+    try:
+        yield conninfo
+    finally:
+        await embedded.stop()
+
+
+def _say_ready(settings: Settings, host: str, port: int) -> None:
+    url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
+    keeps = "DATABASE_URL" if settings.database_url else f"{settings.data_dir}/postgres"
+    console.print(f"[bold]Verbatim[/bold] is ready. Chat at [bold]{url}/[/bold]")
+    console.print(f"  WebSocket  {url.replace('http', 'ws', 1)}/ws/chat/")
+    console.print(f"  API        {url}/api/docs/")
+    console.print(f"  Assistant  {settings.assistant}    Log kept in {keeps}    Stop with Ctrl+C")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""What describes the API: OpenAPI with Swagger UI, served from our own files, and AsyncAPI for the socket.
+
+Both are made from the very structs that encode and decode what is sent.
+"""
+
+from functools import cache
+from typing import Any
+
+import msgspec
+from litestar import MediaType, Response, get
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import SwaggerRenderPlugin
+
+from api import frames
+
+VERSION = "0.1.0"
+UI = "/static/swagger-ui"
+
+OPENAPI = OpenAPIConfig(
+    title="Verbatim",
+    version=VERSION,
+    description="Conversations in which every word is on the record before it is on the screen. "
+    "The WebSocket is described by [AsyncAPI](/api/docs/asyncapi.json).",
+    path="/api/docs",
+    render_plugins=[
+        SwaggerRenderPlugin(
+            js_url=f"{UI}/swagger-ui-bundle.js",
+            css_url=f"{UI}/swagger-ui.css",
+            standalone_preset_js_url=f"{UI}/swagger-ui-standalone-preset.js",
+            favicon='<link rel="icon" href="/static/icon.svg" type="image/svg+xml">',
+            path="/",
+        )
+    ],
+)
+
+
+@get("/api/docs/asyncapi.json", include_in_schema=False, sync_to_thread=False)
+def asyncapi_document() -> Response[bytes]:
+    """The socket's frames, as AsyncAPI 3.0."""
+    return Response(msgspec.json.format(msgspec.json.encode(asyncapi()), indent=2), media_type=MediaType.JSON)
+
+
+@cache
+def asyncapi() -> dict[str, Any]:
+    """The AsyncAPI document."""
+    sent = frames.Sent.__args__
+    received = frames.Received.__args__
+    _, schemas = msgspec.json.schema_components(
+        [*sent, *received], ref_template="#/components/schemas/{name}"
+    )
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Verbatim chat socket",
+            "version": VERSION,
+            "description": "Text frames, each one JSON object whose `type` says what it is. "
+            "The bare text `ping` is answered by `pong` too.",
+        },
+        "defaultContentType": "application/json",
+        "channels": {
+            "chat": {
+                "address": "/ws/chat/",
+                "messages": {
+                    _tag(frame): {"$ref": f"#/components/messages/{_tag(frame)}"}
+                    for frame in (*sent, *received)
+                },
+                "bindings": {
+                    "ws": {
+                        "query": {
+                            "type": "object",
+                            "properties": {
+                                "session_id": {"type": "string", "format": "uuid"},
+                                "visitor_id": {"type": "string", "format": "uuid"},
+                                "after": {
+                                    "type": "string",
+                                    "description": "a cursor: what follows it is sent",
+                                },
+                            },
+                        }
+                    }
+                },
+            }
+        },
+        "operations": {
+            "receiveFromVisitor": _operation("receive", received),
+            "sendToVisitor": _operation("send", sent),
+        },
+        "components": {
+            "messages": {
+                _tag(frame): {
+                    "name": _tag(frame),
+                    "summary": (frame.__doc__ or "").strip(),
+                    "payload": {"$ref": f"#/components/schemas/{frame.__name__}"},
+                }
+                for frame in (*sent, *received)
+            },
+            "schemas": schemas,
+        },
+    }
+
+
+def _operation(action: str, messages: tuple[type[msgspec.Struct], ...]) -> dict[str, Any]:
+    return {
+        "action": action,
+        "channel": {"$ref": "#/channels/chat"},
+        "messages": [{"$ref": f"#/channels/chat/messages/{_tag(frame)}"} for frame in messages],
+    }
+
+
+def _tag(frame: type[msgspec.Struct]) -> str:
+    return str(frame.__struct_config__.tag)

@@ -1,0 +1,307 @@
+"""The wire protocol: what is sent and received, as tagged structs, and which frames an event becomes.
+
+Every frame follows the one schema of the specification: fields that are null or empty are left out,
+`done` and `complete` are always there. The same structs encode the frames and describe them in
+`/api/docs/asyncapi.json`.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Struct
+
+from domain.errors import ChatError, InvalidRequest, ReplyBrokeOff
+from domain.events import ReplyChunksRecorded, ReplyCompleted, ReplyFailed, ReplyStopped, SessionEnded
+from domain.ports import Recorded
+from domain.session import ChatSession, Reply
+
+ErrorType = Literal["processing_error", "validation_error"]
+
+REPLY_INTERRUPTED = "The reply was interrupted and starts again."
+
+
+class Cursor(Struct, frozen=True, order=True):
+    """A place in a session: a version, and in the words of that version a character offset in the reply.
+
+    It says what has been received: all up to and including that version, or of its words, those up to
+    the offset.
+    """
+
+    version: int
+    offset: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.version}.{self.offset}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """Raises InvalidRequest."""
+        match = re.fullmatch(r"(\d{1,15})(?:\.(\d{1,9}))?", text, re.ASCII)
+        if match is None:
+            raise InvalidRequest("after must be a cursor as frames carry it, such as 12.0")
+        return cls(int(match[1]), int(match[2] or 0))
+
+    @classmethod
+    def present(cls, session: ChatSession) -> "Cursor":
+        """Where a newcomer begins: at the start of the reply in progress, else after all that was."""
+        reply = session.open_reply
+        return cls(reply.started_version if reply else session.version)
+
+    def within(self, session: ChatSession) -> "Cursor":
+        """This cursor, if the session has come so far. Raises InvalidRequest."""
+        if self.version > session.version:
+            raise InvalidRequest(f"after is ahead of the session, which is at {Cursor(session.version)}")
+        return self
+
+    @property
+    def events_after(self) -> int:
+        """The version after which there may be something new."""
+        return self.version - 1 if self.offset else self.version
+
+
+# --- what the service sends
+
+
+class ServerFrame(Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="type"):
+    """What all frames share. `done`: the reply's text has ended. `complete`: the session has."""
+
+    done: bool
+    complete: bool
+    session_id: UUID | None = None
+
+
+class Place(Struct, frozen=True):
+    """`cursor` is the place in the session that a frame has; give it as `after` to go on from there."""
+
+    cursor: str
+
+
+class ConnectedInfo(Struct, frozen=True, omit_defaults=True):
+    status: Literal["connected"]
+    cursor: str | None = None
+
+
+class Connected(ServerFrame, frozen=True, kw_only=True, tag="connected"):
+    """The socket is open, or has joined the session that is named."""
+
+    conversation_data: Mapping[str, str] | None = None
+    metadata: ConnectedInfo
+
+
+class Chunk(ServerFrame, frozen=True, kw_only=True, tag="chunk"):
+    """The next word of a reply to the message `message_id`."""
+
+    message_id: UUID
+    chunk: str
+    metadata: Place
+
+
+class CompleteInfo(Struct, frozen=True):
+    cursor: str
+    finish_reason: Literal["stop", "length", "stopped"]
+
+
+class Complete(ServerFrame, frozen=True, kw_only=True, tag="complete"):
+    """A reply has ended: its whole text, and what the session knows now."""
+
+    message_id: UUID
+    response_id: UUID
+    message: str | None = None
+    conversation_data: Mapping[str, str]
+    needs_info: bool | None = None
+    suggestions: tuple[str, ...] = ()
+    metadata: CompleteInfo
+
+
+class SessionEndInfo(Struct, frozen=True):
+    type: Literal["session_end"]
+    reason: Literal["completed", "idle_timeout", "expired", "deleted"]
+    cursor: str
+
+
+class SessionEnd(ServerFrame, frozen=True, kw_only=True, tag="session_end"):
+    """The session has ended without a reply that said so."""
+
+    response_id: UUID | None = None
+    message: str | None = None
+    conversation_data: Mapping[str, str]
+    metadata: SessionEndInfo
+
+
+class ErrorInfo(Struct, frozen=True, omit_defaults=True):
+    error_type: ErrorType
+    code: str
+    cursor: str | None = None
+
+
+class Error(ServerFrame, frozen=True, kw_only=True, tag="error"):
+    """Something didn't work: `error` is for people, `metadata.code` for programs."""
+
+    message_id: UUID | None = None
+    response_id: UUID | None = None
+    error: str
+    metadata: ErrorInfo
+
+
+class Pong(ServerFrame, frozen=True, kw_only=True, tag="pong"):
+    """The answer to `ping`."""
+
+
+Sent = Connected | Chunk | Complete | SessionEnd | Error | Pong
+
+_encoder = msgspec.json.Encoder()
+encode = _encoder.encode
+
+
+def frames_of(recorded: Recorded, after: Cursor | None = None) -> list[Sent]:
+    """The frames that an event becomes; of its words, only what lies after the cursor."""
+    event, session = recorded.event, recorded.session
+    if isinstance(event, ReplyChunksRecorded):
+        return _chunks(recorded, event, after)
+    cursor = str(Cursor(recorded.version))
+    if isinstance(event, ReplyCompleted):
+        return [
+            _complete(
+                recorded, CompleteInfo(cursor, event.finish_reason), event.needs_info, event.ends_session
+            )
+        ]
+    if isinstance(event, ReplyStopped):
+        return [_complete(recorded, CompleteInfo(cursor, "stopped"))]
+    if isinstance(event, ReplyFailed):
+        code = "reply_interrupted" if event.again else "reply_failed"
+        return [
+            Error(
+                done=True,
+                complete=False,
+                session_id=session.session_id,
+                message_id=_reply(recorded).question.message_id,
+                response_id=event.response_id,
+                error=REPLY_INTERRUPTED if event.again else ReplyBrokeOff.text,
+                metadata=ErrorInfo("processing_error", code, cursor),
+            )
+        ]
+    if isinstance(event, SessionEnded) and event.reason != "completed":
+        return [
+            SessionEnd(
+                done=False,
+                complete=True,
+                session_id=session.session_id,
+                response_id=event.response_id,
+                message=event.text or None,
+                conversation_data=session.details,
+                metadata=SessionEndInfo("session_end", event.reason, cursor),
+            )
+        ]
+    return []
+
+
+def error_frame(error: ChatError, error_type: ErrorType, session_id: UUID | None = None) -> Error:
+    """The frame that tells of a failure."""
+    return Error(
+        done=False,
+        complete=False,
+        session_id=session_id,
+        error=str(error),
+        metadata=ErrorInfo(error_type, error.code),
+    )
+
+
+def _chunks(recorded: Recorded, event: ReplyChunksRecorded, after: Cursor | None) -> list[Sent]:
+    session_id, version = recorded.session.session_id, recorded.version
+    reply = _reply(recorded)
+    message_id = reply.question.message_id
+    offset = len(reply.text) - sum(map(len, event.parts))
+    seen = after.offset if after and after.version == version else 0
+    frames: list[Sent] = []
+    for part in event.parts:
+        start, offset = offset, offset + len(part)
+        if offset <= seen:
+            continue
+        frames.append(
+            Chunk(
+                done=False,
+                complete=False,
+                session_id=session_id,
+                message_id=message_id,
+                chunk=part[max(0, seen - start) :],
+                metadata=Place(f"{version}.{offset}"),
+            )
+        )
+    return frames
+
+
+def _complete(
+    recorded: Recorded, info: CompleteInfo, needs_info: bool | None = None, ends_session: bool = False
+) -> Complete:
+    reply, session = _reply(recorded), recorded.session
+    return Complete(
+        done=True,
+        complete=ends_session,
+        session_id=session.session_id,
+        message_id=reply.question.message_id,
+        response_id=reply.response_id,
+        message=reply.text or None,
+        conversation_data=session.details,
+        needs_info=needs_info,
+        suggestions=reply.suggestions,
+        metadata=info,
+    )
+
+
+def _reply(recorded: Recorded) -> Reply:
+    assert recorded.session.reply is not None
+    return recorded.session.reply
+
+
+# --- what the service receives
+
+ClientMessageId = Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+class ChatMessage(Struct, frozen=True, tag="chat_message", tag_field="type"):
+    """A visitor's message. `client_message_id` makes it safe to send again."""
+
+    session_id: UUID
+    visitor_id: UUID
+    message: str | None = None
+    client_message_id: ClientMessageId | None = None
+
+
+class Join(Struct, frozen=True, tag="join", tag_field="type"):
+    """Follow a session: from `after` on, or else from the start of the reply in progress."""
+
+    session_id: UUID
+    visitor_id: UUID
+    after: str | None = None
+
+
+class Stop(Struct, frozen=True, tag="stop", tag_field="type"):
+    """Stop the reply in progress."""
+
+    session_id: UUID
+    visitor_id: UUID
+
+
+class Ping(Struct, frozen=True, tag="ping", tag_field="type"):
+    """Answered by `pong`; so is the bare text `ping`."""
+
+
+Received = ChatMessage | Join | Stop | Ping
+
+_decoder = msgspec.json.Decoder(Received)
+_PING = Ping()
+
+
+def decode(text: str) -> Received:
+    """The frame that a text is. Raises InvalidRequest, saying what would be right."""
+    if text == "ping":
+        return _PING
+    try:
+        return _decoder.decode(text)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(str(error)) from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise InvalidRequest("a frame must be one JSON object") from None
