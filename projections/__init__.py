@@ -1,0 +1,1 @@
+"""The read side: pure projectors from events to what people read and query."""

@@ -1,0 +1,85 @@
+"""A transcript as people read it: plain text, Markdown, HTML."""
+
+import re
+from collections.abc import Callable, Mapping
+from html import escape
+
+from projections.transcript import AssistantSaid, Ended, Entry, Transcript, VisitorSaid
+
+_ENDINGS = {
+    "completed": "The conversation was completed.",
+    "idle_timeout": "The session ended because nobody wrote any more.",
+    "expired": "The session expired.",
+    "deleted": "The session was ended by the visitor.",
+}
+_OUTCOMES = {
+    "streaming": " (still speaking)",
+    "completed": "",
+    "stopped": " (stopped)",
+    "failed": " (broke off)",
+}
+
+
+def as_text(transcript: Transcript) -> str:
+    """One paragraph an entry."""
+    lines = [f"Session {transcript.session_id}, started {_time(transcript.started_at)}"]
+    lines += [f"[{_time(entry.at)}] {_who(entry)}: {_said(entry)}" for entry in transcript.entries]
+    return "\n\n".join(lines) + "\n"
+
+
+def as_markdown(transcript: Transcript) -> str:
+    """One section an entry; what was said is shown as it was typed, never as Markdown."""
+    parts = [f"# Session {transcript.session_id}", f"Started {_time(transcript.started_at)}"]
+    for entry in transcript.entries:
+        quoted = "\n".join(f"> {_literal(line)}" for line in _said(entry).splitlines())
+        parts.append(f"**{_who(entry)}**, {_time(entry.at)}\n\n{quoted}")
+    return "\n\n".join(parts) + "\n"
+
+
+def as_html(transcript: Transcript) -> str:
+    """A page of its own that needs nothing else."""
+    entries = "\n".join(
+        f"<article><h2>{escape(_who(entry))}</h2> <time>{_time(entry.at)}</time>"
+        f"<p>{escape(_said(entry))}</p></article>"
+        for entry in transcript.entries
+    )
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>Session {transcript.session_id}</title>\n<style>\n"
+        "body { font: 16px/1.5 system-ui, sans-serif; max-width: 42rem; margin: 2rem auto; padding: 0 1rem }\n"
+        "h1 { font-size: 1.2rem } h2 { font-size: 1rem; display: inline }\n"
+        "time { color: #666; font-size: .85rem } p { white-space: pre-wrap; margin: .25rem 0 1rem }\n"
+        "</style>\n</head>\n<body>\n"
+        f"<h1>Session {transcript.session_id}</h1>\n{entries}\n</body>\n</html>\n"
+    )
+
+
+RENDERINGS: Mapping[str, tuple[str, Callable[[Transcript], str]]] = {
+    "text": ("text/plain", as_text),
+    "markdown": ("text/markdown", as_markdown),
+    "html": ("text/html", as_html),
+}
+"""Format -> media type and rendering."""
+
+
+def _who(entry: Entry) -> str:
+    match entry:
+        case VisitorSaid():
+            return "Visitor"
+        case AssistantSaid(outcome=outcome):
+            return "Assistant" + _OUTCOMES[outcome]
+        case Ended():
+            return "Service"
+
+
+def _said(entry: Entry) -> str:
+    return entry.text or _ENDINGS[entry.reason] if isinstance(entry, Ended) else entry.text
+
+
+def _time(at: object) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _literal(line: str) -> str:
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!<>|~])", r"\\\1", line)

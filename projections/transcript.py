@@ -1,0 +1,117 @@
+"""The transcript of one session, folded from its own events: never behind, and all there is."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.events import (
+    Ending,
+    Event,
+    ReplyChunksRecorded,
+    ReplyCompleted,
+    ReplyFailed,
+    ReplyStarted,
+    ReplyStopped,
+    SessionEnded,
+    SuggestionsOffered,
+    VisitorMessagePosted,
+)
+from domain.ports import Recorded
+
+Outcome = Literal["streaming", "completed", "stopped", "failed"]
+
+
+class VisitorSaid(Struct, frozen=True, tag="visitor", tag_field="who"):
+    """A visitor's message."""
+
+    at: datetime
+    message_id: UUID
+    text: str
+
+
+class AssistantSaid(Struct, frozen=True, tag="assistant", tag_field="who"):
+    """A reply, as far as it was shown. Times in ms since the reply started."""
+
+    at: datetime
+    response_id: UUID
+    message_id: UUID
+    text: str = ""
+    outcome: Outcome = "streaming"
+    first_word_ms: int | None = None
+    total_ms: int | None = None
+    suggestions: tuple[str, ...] = ()
+
+
+class Ended(Struct, frozen=True, tag="service", tag_field="who"):
+    """The session ended; `text` is what the visitor was told."""
+
+    at: datetime
+    reason: Ending
+    text: str = ""
+
+
+Entry = VisitorSaid | AssistantSaid | Ended
+
+
+class Transcript(Struct, frozen=True):
+    """A whole session in the order in which it happened. `cursor` is the place up to which it goes."""
+
+    session_id: UUID
+    started_at: datetime
+    ended: Ending | None
+    conversation_data: Mapping[str, str]
+    entries: Sequence[Entry]
+    cursor: str
+
+
+def transcript(history: Sequence[Recorded]) -> Transcript:
+    """The transcript that a session's whole history makes."""
+    entries: list[Entry] = []
+    reply = -1
+    for recorded in history:
+        event, at = recorded.event, recorded.at
+        match event:
+            case VisitorMessagePosted():
+                entries.append(VisitorSaid(at, event.message_id, event.text))
+            case ReplyStarted():
+                reply = len(entries)
+                entries.append(AssistantSaid(at, event.response_id, event.message_id))
+            case SessionEnded():
+                entries.append(Ended(at, event.reason, event.text))
+            case _:
+                if reply >= 0 and isinstance(said := entries[reply], AssistantSaid):
+                    entries[reply] = _continued(said, event, at)
+    session = history[-1].session
+    return Transcript(
+        session.session_id,
+        session.started_at,
+        session.ended,
+        session.details,
+        entries,
+        f"{session.version}.0",
+    )
+
+
+def _continued(said: AssistantSaid, event: Event, at: datetime) -> AssistantSaid:
+    match event:
+        case ReplyChunksRecorded(parts=parts, offsets=offsets):
+            first = offsets[0] if said.first_word_ms is None else said.first_word_ms
+            return replace(said, text=said.text + "".join(parts), first_word_ms=first)
+        case SuggestionsOffered(suggestions=suggestions):
+            return replace(said, suggestions=suggestions)
+        case ReplyCompleted():
+            return _over(said, "completed", at)
+        case ReplyStopped():
+            return _over(said, "stopped", at)
+        case ReplyFailed():
+            return _over(said, "failed", at)
+        case _:
+            return said
+
+
+def _over(said: AssistantSaid, outcome: Outcome, at: datetime) -> AssistantSaid:
+    return replace(said, outcome=outcome, total_ms=round((at - said.at).total_seconds() * 1000))
