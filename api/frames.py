@@ -23,7 +23,7 @@ ErrorType = Literal["processing_error", "validation_error"]
 REPLY_INTERRUPTED = "The reply was interrupted and starts again."
 
 
-class Cursor(Struct, frozen=True, order=True):
+class Cursor(Struct, frozen=True, order=True, gc=False):
     """A place in a session: a version, and in the words of that version a character offset in the reply.
 
     It says what has been received: all up to and including that version, or of its words, those up to
@@ -73,7 +73,7 @@ class ServerFrame(Struct, frozen=True, omit_defaults=True, kw_only=True, tag_fie
     session_id: UUID | None = None
 
 
-class Place(Struct, frozen=True):
+class Place(Struct, frozen=True, gc=False):
     """`cursor` is the place in the session that a frame has; give it as `after` to go on from there."""
 
     cursor: str
@@ -91,7 +91,7 @@ class Connected(ServerFrame, frozen=True, kw_only=True, tag="connected"):
     metadata: ConnectedInfo
 
 
-class Chunk(ServerFrame, frozen=True, kw_only=True, tag="chunk"):
+class Chunk(ServerFrame, frozen=True, kw_only=True, gc=False, tag="chunk"):
     """The next word of a reply to the message `message_id`."""
 
     message_id: UUID

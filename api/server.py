@@ -1,5 +1,6 @@
 """How the application is served: uvicorn with uvloop, httptools and our frames protocol."""
 
+import gc
 import socket
 from collections.abc import Callable
 
@@ -22,6 +23,10 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            # What stands now stands to the end, and nearly all that comes later is freed without a collector:
+            # at its usual pace it would take a tenth of the time of a busy service.
+            gc.freeze()
+            gc.set_threshold(50_000, 20, 50)
             self._on_ready(self.servers[0].sockets[0].getsockname()[1])
 
 

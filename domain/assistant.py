@@ -26,7 +26,7 @@ class Prompt(Struct, frozen=True):
     asked_for: bool = False
 
 
-class Text(Struct, frozen=True):
+class Text(Struct, frozen=True, gc=False):
     """The next piece of the reply, of any length."""
 
     text: str

@@ -218,9 +218,9 @@ class Conversations:
     async def _speak(self, session: ChatSession, reply: Reply, speaker: "_Speaker") -> None:
         session_id, response_id = session.session_id, reply.response_id
 
-        async def record(words: Sequence[str], offsets: Sequence[int]) -> None:
+        async def record(words: Sequence[str], delays: Sequence[int]) -> None:
             await self._insist(
-                session_id, lambda session: decide.record_words(session, response_id, words, offsets)
+                session_id, lambda session: decide.record_words(session, response_id, words, delays)
             )
 
         speech = Speech(reply.started_at, self._clock, self._rules.chunk_window, record)
@@ -237,7 +237,7 @@ class Conversations:
         except ReplyClosed:
             return
         except asyncio.CancelledError:
-            if speaker.hushed:
+            if speaker.hushed and not speaker.task.cancelling():
                 return
             speaking.cancel()
             await asyncio.gather(speaking, return_exceptions=True)

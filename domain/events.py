@@ -6,6 +6,8 @@ A session and a version identify an event, so no event repeats them; and since a
 one open reply, the events of a reply don't repeat its id either, where the log would pay for it with
 every batch of words.
 
+Nothing here refers back to what holds it, so the garbage collector needn't look (`gc=False`).
+
 A topic that has landed never changes its meaning: add `.v2` and an upcaster in `infrastructure/codec.py`.
 """
 
@@ -20,14 +22,14 @@ StoppedBy = Literal["visitor", "session_end"]
 Ending = Literal["completed", "idle_timeout", "expired", "deleted"]
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """Something that happened in a session."""
 
     topic: ClassVar[str]
     personal: ClassVar[tuple[str, ...]] = ()
 
 
-class SessionStarted(Event, frozen=True):
+class SessionStarted(Event, frozen=True, gc=False):
     """A visitor was given a session, to be used until `expires_at`."""
 
     topic: ClassVar[str] = "session_started.v1"
@@ -38,7 +40,7 @@ class SessionStarted(Event, frozen=True):
     metadata: dict[str, str] = {}
 
 
-class VisitorMessagePosted(Event, frozen=True):
+class VisitorMessagePosted(Event, frozen=True, gc=False):
     """The visitor said something. `client_message_id` is the sender's own name for it."""
 
     topic: ClassVar[str] = "visitor_message_posted.v1"
@@ -49,8 +51,8 @@ class VisitorMessagePosted(Event, frozen=True):
     client_message_id: str | None = None
 
 
-class ReplyStarted(Event, frozen=True):
-    """An assistant began to answer a message. Offsets of words count from this event's time."""
+class ReplyStarted(Event, frozen=True, gc=False):
+    """An assistant began to answer a message. The delays of its words count from this event's time."""
 
     topic: ClassVar[str] = "reply_started.v1"
 
@@ -59,17 +61,18 @@ class ReplyStarted(Event, frozen=True):
     assistant: str
 
 
-class ReplyChunksRecorded(Event, frozen=True):
-    """Words of the open reply, in order, each with its offset in ms since the reply started."""
+class ReplyChunksRecorded(Event, frozen=True, gc=False):
+    """Words of the open reply, in order, with the ms that passed before each: for the first one since
+    the reply started, for the others since the word before."""
 
     topic: ClassVar[str] = "reply_chunks_recorded.v1"
     personal: ClassVar[tuple[str, ...]] = ("parts",)
 
-    offsets: tuple[int, ...]
+    delays: tuple[int, ...]
     parts: tuple[str, ...]
 
 
-class DetailsCollected(Event, frozen=True):
+class DetailsCollected(Event, frozen=True, gc=False):
     """Facts about the visitor were found in a message: new or changed values only, by key."""
 
     topic: ClassVar[str] = "details_collected.v1"
@@ -79,7 +82,7 @@ class DetailsCollected(Event, frozen=True):
     values: dict[str, str]
 
 
-class SuggestionsOffered(Event, frozen=True):
+class SuggestionsOffered(Event, frozen=True, gc=False):
     """Next things to say were offered with the open reply."""
 
     topic: ClassVar[str] = "suggestions_offered.v1"
@@ -88,14 +91,14 @@ class SuggestionsOffered(Event, frozen=True):
     suggestions: tuple[str, ...]
 
 
-class Usage(msgspec.Struct, frozen=True):
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """Tokens, as counted by whoever served the model."""
 
     prompt_tokens: int
     completion_tokens: int
 
 
-class ReplyCompleted(Event, frozen=True):
+class ReplyCompleted(Event, frozen=True, gc=False):
     """The assistant said all it had to say. `text_hash` is the SHA-256 of the whole reply, in hex:
     sealed, because the hash of a short text gives the text away."""
 
@@ -110,7 +113,7 @@ class ReplyCompleted(Event, frozen=True):
     usage: Usage | None = None
 
 
-class ReplyStopped(Event, frozen=True):
+class ReplyStopped(Event, frozen=True, gc=False):
     """Somebody stopped the reply. What had been recorded stands."""
 
     topic: ClassVar[str] = "reply_stopped.v1"
@@ -119,7 +122,7 @@ class ReplyStopped(Event, frozen=True):
     by: StoppedBy
 
 
-class ReplyFailed(Event, frozen=True):
+class ReplyFailed(Event, frozen=True, gc=False):
     """The reply broke off, with what had been said kept. `reason` is a code: never text from an
     upstream server. `again` says that the message is to be answered anew."""
 
@@ -130,7 +133,7 @@ class ReplyFailed(Event, frozen=True):
     again: bool = False
 
 
-class SessionEnded(Event, frozen=True):
+class SessionEnded(Event, frozen=True, gc=False):
     """Nothing more will be said in this session. `text` is what the visitor is told, as `response_id`."""
 
     topic: ClassVar[str] = "session_ended.v1"

@@ -53,7 +53,7 @@ REMEMBERED_TURNS = 40
 ReplyStatus = Literal["open", "completed", "stopped", "failed"]
 
 
-class Turn(Struct, frozen=True):
+class Turn(Struct, frozen=True, gc=False):
     """One side's say in the conversation. `version` is that of the event that finished it."""
 
     role: Literal["visitor", "assistant"]
@@ -61,7 +61,7 @@ class Turn(Struct, frozen=True):
     version: int
 
 
-class Question(Struct, frozen=True):
+class Question(Struct, frozen=True, gc=False):
     """A visitor's message that awaits its answer. `version` is that of its event."""
 
     message_id: UUID
@@ -70,7 +70,7 @@ class Question(Struct, frozen=True):
     attempt: int = 1
 
 
-class Posted(Struct, frozen=True):
+class Posted(Struct, frozen=True, gc=False):
     """What a `client_message_id` was first used for, and the version of that message."""
 
     message_id: UUID
@@ -78,7 +78,7 @@ class Posted(Struct, frozen=True):
     version: int
 
 
-class Reply(Struct, frozen=True):
+class Reply(Struct, frozen=True, gc=False):
     """The latest reply. `started_version` is that of its first event, `version` of its latest."""
 
     response_id: UUID
@@ -91,7 +91,7 @@ class Reply(Struct, frozen=True):
     suggestions: tuple[str, ...] = ()
 
 
-class ChatSession(Struct, frozen=True):
+class ChatSession(Struct, frozen=True, gc=False):
     """A conversation as its events have made it. `version` is that of the latest event;
     `needs_info` is what the latest completed reply said of itself."""
 
@@ -276,14 +276,14 @@ def begin_reply(session: ChatSession, response_id: UUID, assistant: str) -> list
 
 
 def record_words(
-    session: ChatSession, response_id: UUID, parts: Sequence[str], offsets: Sequence[int]
+    session: ChatSession, response_id: UUID, parts: Sequence[str], delays: Sequence[int]
 ) -> list[Event]:
     """Put words of the open reply on the record. Raises ReplyClosed."""
     _require_open(session, response_id)
-    return [ReplyChunksRecorded(tuple(offsets), tuple(parts))]
+    return [ReplyChunksRecorded(tuple(delays), tuple(parts))]
 
 
-class Findings(Struct, frozen=True):
+class Findings(Struct, frozen=True, gc=False):
     """What an assistant has learned and proposes beside its words."""
 
     details: Mapping[str, str] = {}

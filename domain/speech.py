@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from datetime import datetime
+from itertools import pairwise
 
 from msgspec.structs import replace
 
@@ -40,13 +41,14 @@ RecordWords = Callable[[Sequence[str], Sequence[int]], Awaitable[None]]
 class Speech:
     """One reply while it is being spoken.
 
-    `record` puts words on the record, given with their offsets in ms since `started_at`; `window` is
+    `record` puts words on the record, given with their delays (see `ReplyChunksRecorded`); `window` is
     the least time between two batches, in seconds.
     """
 
     def __init__(self, started_at: datetime, clock: Clock, window: float, record: RecordWords) -> None:
-        self._started_at = started_at
-        self._clock = clock
+        # Asked of the loop, not of the clock: cheap enough to be asked for every word.
+        self._loop = asyncio.get_running_loop()
+        self._origin = self._loop.time() - (clock.now() - started_at).total_seconds()
         self._window = window
         self._record = record
         self._words: list[str] = []
@@ -83,7 +85,9 @@ class Speech:
             async with aclosing(assistant.answer(prompt)) as stream:
                 async for said in stream:
                     if isinstance(said, Text):
-                        await self._say(cutter.feed(said.text))
+                        self._take(cutter.feed(said.text))
+                        if len(self._words) > MAX_PENDING_WORDS:
+                            await self._catch_up()
                     else:
                         self.findings = _with(self.findings, said)
         except AssistantFailed as error:
@@ -93,50 +97,54 @@ class Speech:
             logger.warning("assistant %s broke: %s", assistant.name, type(error).__qualname__)
             logger.debug("assistant %s broke", assistant.name, exc_info=error)
             failure = AssistantFailed("internal_error")
-        await self._say(cutter.flush())
+        self._take(cutter.flush())
         return failure
 
-    async def _say(self, words: list[str]) -> None:
+    def _take(self, words: list[str]) -> None:
         if not words:
             return
-        offset = max(0, round((self._clock.now() - self._started_at).total_seconds() * 1000))
-        self._words += words
-        self._offsets += [offset] * len(words)
-        self._ask_for_batch()
+        offset = max(0, int((self._loop.time() - self._origin) * 1000))
+        for word in words:
+            self._words.append(word)
+            self._offsets.append(offset)
+        if self._timer is None:
+            self._ask_for_batch()
+
+    async def _catch_up(self) -> None:
         while len(self._words) > MAX_PENDING_WORDS:
             self._drained.clear()
             await self._drained.wait()
 
     def _ask_for_batch(self) -> None:
-        if self._timer is not None:
-            return
-        loop = asyncio.get_running_loop()
-        if loop.time() >= self._next_batch:
+        if self._loop.time() >= self._next_batch:
             self._due.set()
         else:
-            self._timer = loop.call_at(self._next_batch, self._window_over)
+            self._timer = self._loop.call_at(self._next_batch, self._window_over)
 
     def _window_over(self) -> None:
         self._timer = None
         self._due.set()
 
     async def _record_batches(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
             while not (self._ended and not self._words):
                 await self._due.wait()
                 self._due.clear()
                 words, self._words = self._words, []
                 offsets, self._offsets = self._offsets, []
-                self._next_batch = loop.time() + self._window
+                self._next_batch = self._loop.time() + self._window
                 if words:
-                    await self._record(words, offsets)
+                    await self._record(words, _delays(offsets))
                 self._drained.set()
                 if self._words:
                     self._due.set() if self._ended else self._ask_for_batch()
         finally:
             if self._timer is not None:
                 self._timer.cancel()
+
+
+def _delays(offsets: Sequence[int]) -> list[int]:
+    return [offsets[0], *(after - before for before, after in pairwise(offsets))]
 
 
 def _with(findings: Findings, said: Said) -> Findings:

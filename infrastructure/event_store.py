@@ -119,9 +119,10 @@ class SessionStore:
     async def _at_version(self, session_id: UUID, after: int) -> Known | None:
         if after == 0:
             return None
-        if session_id not in self._known:
-            await self.refresh(session_id)
         known = self._known.get(session_id)
+        if known is None or known.session.version < after:
+            await self.refresh(session_id)
+            known = self._known.get(session_id)
         if known is None or known.session.version != after:
             raise Conflict
         return known

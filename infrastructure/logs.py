@@ -1,4 +1,4 @@
-"""Where stored events are kept: PostgreSQL, or this process's memory. The same promises, told by one suite."""
+"""Where stored events are kept: PostgreSQL, or this process's memory, with the same promises."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from eventsourcing.popo import POPOApplicationRecorder
 
 from domain.errors import Conflict
 from infrastructure.postgres import CREATE_VISITOR_KEYS, Database, schema_lock
-from infrastructure.recorder import GroupCommit, Recorder, columns, datastore
+from infrastructure.recorder import GroupCommit, Recorder, datastore, require_consecutive
 
 
 class Log(Protocol):
@@ -67,7 +67,7 @@ class MemoryLog:
     def append(self, rows: Sequence[StoredEvent], committed: Callable[[], None]) -> "asyncio.Future[None]":
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
-            columns(rows)
+            require_consecutive(rows)
             self._require_next(rows[0])
             self.recorder.insert_events(rows)
         except IntegrityError:

@@ -18,7 +18,7 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.sql import SQL, Composed, Identifier, Literal
+from psycopg.sql import SQL, Identifier, Literal
 from psycopg.types.numeric import Int8BinaryDumper
 
 from domain.errors import Conflict, Unavailable
@@ -31,8 +31,43 @@ MAX_BATCH = 1000
 RECONNECT_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Pauses between attempts to reach the server; the last is repeated."""
 
-Columns = tuple[list[Any], list[int], list[str], list[bytes], list[int]]
-Positions = dict[tuple[UUID | str, int], int]
+CLOSE_SECONDS = 3.0
+"""How long the commit under way may take once the writer is to stop."""
+
+Columns = tuple[list[UUID | str], list[int], list[str], list[bytes], list[int]]
+Place = tuple[UUID | str, int]
+"""A stream and a version."""
+
+# A statement of its own: only one that starts after the lock is held sees what its last holder committed.
+LOCK = "SELECT pg_advisory_xact_lock({lock})"
+
+# `first` is the version that the row's command begins with: it must come right after the latest one of its
+# stream, or begin the stream, at 0 or at 1.
+APPEND = """
+    INSERT INTO {table} (originator_id, originator_version, topic, state)
+    SELECT id, version, topic, state
+    FROM unnest(%b::{id_type}[], %b::bigint[], %b::text[], %b::bytea[], %b::bigint[])
+        AS command (id, version, topic, state, first)
+    WHERE coalesce(
+        (SELECT originator_version FROM {table}
+         WHERE originator_id = id AND originator_version >= first - 1
+         ORDER BY originator_version DESC LIMIT 1),
+        CASE WHEN first <= 1 THEN first - 1 END
+    ) = first - 1
+    RETURNING originator_id, originator_version, notification_id
+"""
+
+SETTLE = """
+    SELECT originator_id, originator_version
+    FROM unnest(%b::{id_type}[], %b::bigint[], %b::text[], %b::bytea[]) AS command (id, version, topic, state)
+    JOIN {table} AS stored ON originator_id = id AND originator_version = version
+        AND stored.topic = command.topic AND stored.state = command.state
+"""
+
+READ = """
+    SELECT originator_version, topic, state FROM {table}
+    WHERE originator_id = %b AND originator_version > %b ORDER BY originator_version
+"""
 
 
 class Recorder(PostgresApplicationRecorder):
@@ -42,39 +77,15 @@ class Recorder(PostgresApplicationRecorder):
         super().__init__(datastore, events_table_name=events_table_name)
         # The library's insert function neither locks nor keeps to its own table: it must not exist.
         del self.sql_create_statements[self.create_insert_function_statement_index]
-        table = SQL("{}.{}").format(Identifier(datastore.schema), Identifier(events_table_name))
-        lock = zlib.crc32(f"{datastore.schema}.{events_table_name}".encode())
-        self.lock_statement: Composed = SQL("SELECT pg_advisory_xact_lock({})").format(Literal(lock))
-        # `first` is the version that the row's command begins with: it must come right after the latest
-        # one of its stream, or begin the stream, at 0 or at 1. The lock is a statement of its own, since
-        # only a statement that starts after it sees what its last holder has committed.
-        self.append_statement: Composed = SQL(
-            """
-            INSERT INTO {table} (originator_id, originator_version, topic, state)
-            SELECT id, version, topic, state
-            FROM unnest(%b::{id_type}[], %b::bigint[], %b::text[], %b::bytea[], %b::bigint[])
-                AS command (id, version, topic, state, first)
-            WHERE coalesce(
-                (SELECT originator_version FROM {table}
-                 WHERE originator_id = id AND originator_version >= first - 1
-                 ORDER BY originator_version DESC LIMIT 1),
-                CASE WHEN first <= 1 THEN first - 1 END
-            ) = first - 1
-            RETURNING originator_id, originator_version, notification_id
-            """
-        ).format(table=table, id_type=SQL("uuid" if datastore.originator_id_type == "uuid" else "text"))
-        self.settle_statement: Composed = SQL(
-            """
-            SELECT originator_id, originator_version, notification_id
-            FROM unnest(%b::{id_type}[], %b::bigint[], %b::text[], %b::bytea[]) AS command (id, version, topic, state)
-            JOIN {table} AS stored ON originator_id = id AND originator_version = version
-                AND stored.topic = command.topic AND stored.state = command.state
-            """
-        ).format(table=table, id_type=SQL("uuid" if datastore.originator_id_type == "uuid" else "text"))
-        self.read_statement: Composed = SQL(
-            "SELECT originator_version, topic, state FROM {table} "
-            "WHERE originator_id = %b AND originator_version > %b ORDER BY originator_version"
-        ).format(table=table)
+        names = {
+            "table": SQL("{}.{}").format(Identifier(datastore.schema), Identifier(events_table_name)),
+            "id_type": SQL("uuid" if datastore.originator_id_type == "uuid" else "text"),
+            "lock": Literal(zlib.crc32(f"{datastore.schema}.{events_table_name}".encode())),
+        }
+        self.lock_statement = SQL(LOCK).format(**names).as_bytes(None)
+        self.append_statement = SQL(APPEND).format(**names).as_bytes(None)
+        self.settle_statement = SQL(SETTLE).format(**names).as_bytes(None)
+        self.read_statement = SQL(READ).format(**names).as_bytes(None)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """Insert all or none. Raises IntegrityError where a stream has moved on, or would get a hole."""
@@ -83,7 +94,7 @@ class Recorder(PostgresApplicationRecorder):
         with self.datastore.get_connection() as connection:
             with connection.transaction():
                 connection.execute(self.lock_statement)
-                rows = connection.execute(self.append_statement, columns(stored_events)).fetchall()
+                rows = connection.execute(self.append_statement, columns(_streams(stored_events))).fetchall()
                 if len(rows) < len(stored_events):
                     raise IntegrityError(_refusal(stored_events, rows))
             # After the commit: NOTIFY in a transaction takes a lock of the whole database until its end.
@@ -104,26 +115,40 @@ def datastore(conninfo: str, **settings: Any) -> PostgresDatastore:
     )
 
 
-def columns(rows: Iterable[StoredEvent]) -> Columns:
-    """Rows as arrays for `append_statement`. Raises IntegrityError for a stream given out of order."""
-    ids: list[Any] = []
+def columns(commands: Iterable[Sequence[StoredEvent]]) -> Columns:
+    """The rows of commands, each of one stream, as arrays for `APPEND`."""
+    ids: list[UUID | str] = []
     versions: list[int] = []
     topics: list[str] = []
     states: list[bytes] = []
     firsts: list[int] = []
-    heads: dict[Any, tuple[int, int]] = {}
-    for row in rows:
-        id, version = row.originator_id, row.originator_version
-        first, latest = heads.get(id, (version, version - 1))
-        if version != latest + 1:
-            raise IntegrityError(f"{id}: version {version} can't come after {latest}")
-        heads[id] = (first, version)
-        ids.append(id)
-        versions.append(version)
-        topics.append(row.topic)
-        states.append(row.state)
-        firsts.append(first)
+    for rows in commands:
+        first = rows[0].originator_version
+        for row in rows:
+            ids.append(row.originator_id)
+            versions.append(row.originator_version)
+            topics.append(row.topic)
+            states.append(row.state)
+            firsts.append(first)
     return ids, versions, topics, states, firsts
+
+
+def require_consecutive(rows: Sequence[StoredEvent]) -> None:
+    """Raises IntegrityError for rows of one stream that aren't in order, or leave a hole."""
+    for version, row in enumerate(rows, rows[0].originator_version):
+        if row.originator_version != version:
+            raise IntegrityError(
+                f"{row.originator_id}: version {row.originator_version} stands where {version} is due"
+            )
+
+
+def _streams(rows: Sequence[StoredEvent]) -> Iterable[Sequence[StoredEvent]]:
+    streams: dict[UUID | str, list[StoredEvent]] = {}
+    for row in rows:
+        streams.setdefault(row.originator_id, []).append(row)
+    for stream in streams.values():
+        require_consecutive(stream)
+    return streams.values()
 
 
 def _refusal(rows: Sequence[StoredEvent], inserted: Sequence[Any]) -> str:
@@ -135,7 +160,7 @@ def _refusal(rows: Sequence[StoredEvent], inserted: Sequence[Any]) -> str:
 class _Command:
     """Rows of one stream that are recorded together or not at all."""
 
-    __slots__ = ("committed", "first", "future", "last", "rows", "stream")
+    __slots__ = ("committed", "future", "place", "rows", "stream")
 
     def __init__(
         self, rows: Sequence[StoredEvent], committed: Callable[[], None], future: "asyncio.Future[None]"
@@ -144,8 +169,7 @@ class _Command:
         self.committed = committed
         self.future = future
         self.stream = rows[0].originator_id
-        self.first = rows[0].originator_version
-        self.last = rows[-1].originator_version
+        self.place: Place = (self.stream, rows[0].originator_version)
 
     def succeed(self) -> None:
         self.committed()
@@ -173,10 +197,13 @@ class GroupCommit:
         self._wake = asyncio.Event()
         self._connection: AsyncConnection | None = None
         self._reachable = True
+        self._closing = False
+        self._loop: asyncio.AbstractEventLoop
         self._writer: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Connect and begin to write. Raises Unavailable."""
+        self._loop = asyncio.get_running_loop()
         try:
             self._connection = await self._connect()
         except psycopg.OperationalError:
@@ -184,11 +211,14 @@ class GroupCommit:
         self._writer = asyncio.create_task(self._write_pending(), name="group commit")
 
     async def close(self) -> None:
-        """Stop writing; what is still pending fails as unavailable."""
+        """Finish the commit under way and stop; what is still pending fails as unavailable."""
+        self._closing = True
+        self._refuse_pending()
+        self._wake.set()
         if self._writer is not None:
+            await asyncio.wait([self._writer], timeout=CLOSE_SECONDS)
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
-        self._refuse_pending()
         if self._connection is not None:
             await self._connection.close()
 
@@ -196,10 +226,12 @@ class GroupCommit:
         """Record rows of one stream, with consecutive versions, in one transaction.
 
         `committed` is called right after the commit, even if nobody waits for the future any more. The
-        future raises Conflict or Unavailable, where nothing was recorded.
+        future raises Conflict or Unavailable, where nothing was recorded. Raises IntegrityError at once
+        where the versions aren't consecutive.
         """
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if not self._reachable:
+        require_consecutive(rows)
+        future = self._loop.create_future()
+        if self._closing or not self._reachable:
             future.set_exception(Unavailable())
         else:
             self._pending.append(_Command(rows, committed, future))
@@ -207,79 +239,80 @@ class GroupCommit:
         return future
 
     async def _write_pending(self) -> None:
-        while True:
+        while not self._closing:
             await self._wake.wait()
             self._wake.clear()
             while batch := self._take_batch():
-                await self._commit(batch)
+                try:
+                    await self._commit(batch)
+                finally:
+                    for command in batch:
+                        command.fail(Unavailable())  # where it is still open, because this task is cancelled
 
     def _take_batch(self) -> list[_Command]:
-        """What is pending, in order. A stream's next command waits for the next batch unless it
-        continues the one before, since only the outcome of that one tells whether it is in order."""
+        """What is pending, in order, but one command of a stream at most: only the outcome of that one
+        tells whether the next is in order."""
         batch: list[_Command] = []
         later: list[_Command] = []
-        latest: dict[Any, int | None] = {}
+        streams: set[UUID | str] = set()
         while self._pending and len(batch) < MAX_BATCH:
             command = self._pending.popleft()
-            expected = latest.get(command.stream, command.first - 1)
-            if expected == command.first - 1:
-                latest[command.stream] = command.last
-                batch.append(command)
-            else:
-                latest[command.stream] = None
+            if command.stream in streams:
                 later.append(command)
+            else:
+                streams.add(command.stream)
+                batch.append(command)
         self._pending.extendleft(reversed(later))
         return batch
 
-    async def _commit(self, batch: list[_Command]) -> None:
-        try:
-            positions = await self._settled(batch)
-        except psycopg.Error as error:
-            # The server answered, and nothing of this transaction stands. If it dislikes one command,
-            # the others must not suffer for it.
-            if len(batch) > 1:
-                for command in batch:
-                    await self._commit([command])
-                return
-            logger.error("the log refused an append: %s", type(error).__qualname__)
-            batch[0].fail(Unavailable())
-            return
-        for command in batch:
-            if (command.stream, command.first) in positions:
-                command.succeed()
-            else:
-                command.fail(Conflict())
-
-    async def _settled(self, batch: list[_Command]) -> Positions:
-        """Which rows are recorded, once that is known for sure."""
-        rows = [row for command in batch for row in command.rows]
-        arrays = columns(rows)
-        first_try = True
+    async def _commit(self, batch: list[_Command], *, settle: bool = False) -> None:
+        """Record a batch; with `settle`, one that an attempt before may have recorded already."""
+        arrays = columns(command.rows for command in batch)
         while True:
-            connection = self._connection
-            if connection is None:
-                connection = await self._reconnected()
+            connection = self._connection or await self._reconnected()
             try:
-                return await self._write(connection, arrays, settle=not first_try)
-            except psycopg.Error:
-                if not connection.closed:
-                    raise
-                logger.warning("the connection to the log was lost: settling %d commands", len(batch))
-                self._connection = None
-                first_try = False
+                refused = await self._write(connection, arrays, settle=settle)
+                break
+            except Exception as error:
+                if connection.closed:
+                    logger.warning("the connection to the log was lost: settling %d commands", len(batch))
+                    self._connection, settle = None, True
+                elif len(batch) > 1:
+                    # The server answered, and nothing of this transaction stands. If it dislikes one
+                    # command, the others must not suffer for it.
+                    for command in batch:
+                        await self._commit([command], settle=settle)
+                    return
+                elif settle and isinstance(error, psycopg.OperationalError | psycopg.InternalError):
+                    # Something is wrong with the server, for now: what became of the command is still unknown.
+                    logger.warning("the log can't settle a command: %s", type(error).__qualname__)
+                    await asyncio.sleep(RECONNECT_SECONDS[-1])
+                else:
+                    logger.error("the log refused an append: %s", type(error).__qualname__)
+                    batch[0].fail(Unavailable())
+                    return
+        for command in batch:
+            if command.place in refused:
+                command.fail(Conflict())
+            else:
+                command.succeed()
 
-    async def _write(self, connection: AsyncConnection, arrays: Columns, *, settle: bool) -> Positions:
+    async def _write(self, connection: AsyncConnection, arrays: Columns, *, settle: bool) -> set[Place]:
+        """The rows that are not recorded."""
         # Outside a transaction block, all statements of a pipeline up to its end are one transaction.
         async with connection.pipeline():
             await connection.execute(self._recorder.lock_statement, prepare=True)
             inserted = await connection.execute(
                 self._recorder.append_statement, arrays, prepare=True, binary=True
             )
-        positions = {(id, version): position for id, version, position in await inserted.fetchall()}
-        if settle and len(positions) < len(arrays[0]):
+        if inserted.rowcount == len(arrays[0]):
+            return set()
+        refused = set(zip(arrays[0], arrays[1], strict=True))
+        refused -= {(stream, version) for stream, version, _ in await inserted.fetchall()}
+        if settle:
             standing = await connection.execute(self._recorder.settle_statement, arrays[:4], binary=True)
-            positions |= {(id, version): position for id, version, position in await standing.fetchall()}
-        return positions
+            refused -= set(await standing.fetchall())
+        return refused
 
     async def _reconnected(self) -> AsyncConnection:
         attempt = 0

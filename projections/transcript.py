@@ -98,8 +98,8 @@ def transcript(history: Sequence[Recorded]) -> Transcript:
 
 def _continued(said: AssistantSaid, event: Event, at: datetime) -> AssistantSaid:
     match event:
-        case ReplyChunksRecorded(parts=parts, offsets=offsets):
-            first = offsets[0] if said.first_word_ms is None else said.first_word_ms
+        case ReplyChunksRecorded(parts=parts, delays=delays):
+            first = delays[0] if said.first_word_ms is None else said.first_word_ms
             return replace(said, text=said.text + "".join(parts), first_word_ms=first)
         case SuggestionsOffered(suggestions=suggestions):
             return replace(said, suggestions=suggestions)
