@@ -8,30 +8,42 @@ The pieces joined are the text, and they don't depend on how it was delivered.
 """
 
 import re
+from unicodedata import category
 
 LONGEST = 64
-"""Characters after which a run without any space is cut all the same."""
+"""Characters after which a run of anything is cut all the same: of letters, of spaces, of marks. What
+waits for its end stays short, so the time that a text takes grows with its length and no faster."""
 
 _MARKS = (
-    "\u0300-\u036f\u0e31\u0e33-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb3-\u0ebc\u0ec8-\u0ece\u102b-\u103e"
-    "\u1056-\u1059\u17b4-\u17d3\u200c\u200d\u20d0-\u20ff\u3099\u309a\ufe00-\ufe0f"
-    "\U0001f3fb-\U0001f3ff\U000e0100-\U000e01ef"
+    "".join(mark for mark in map(chr, range(0x300, 0x1F000)) if category(mark).startswith("M"))
+    + "\u0e33\u0eb3\u200c\u200d\uff9e\uff9f"
+    + "\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f\U000e0100-\U000e01ef"
 )
+"""What is written on the character before it; the second half of a flag counts as such."""
 _IDEOGRAPHS = (
-    "\u2e80-\u3098\u309b-\u312f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\uff01-\uff9f\U00020000-\U0003ffff"
+    "\u2e80-\u2fff\u3001-\u3029\u3030-\u3098\u309b-\u312f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf"
+    "\u4e00-\u9fff\uf900-\ufaff\uff01-\uff9d\U00020000-\U0003ffff"
 )
-_RUNS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
-_LETTER = rf"(?=[^{_MARKS}])"
+_RUNS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u200b"
+_LEADS = "\u0e40-\u0e44\u0ec0-\u0ec4\u1039\u17d2\u200d"
+"""What belongs to the letter after it."""
+
+_SPACE = rf"\s{{0,{LONGEST - 1}}}+"
+_MARKED = rf"(?:[{_MARKS}]|(?<=[{_LEADS}])\S){{0,{LONGEST - 1}}}+(?:\s|(?=\S))"
 """Only the next character tells whether a mark still belongs to the one before."""
 
+# The order counts: what an alternative needs to see has been seen before a later one can match, so no
+# text that is still to come changes a cut. Whatever comes, one of them matches before long.
 _WORD = re.compile(
     rf"""
-      \s*[{_IDEOGRAPHS}][{_MARKS}]*{_LETTER}                # one ideograph with its marks
-    | \s*[{_RUNS}]{{6,12}}?(?<!\u200d)(?=[^{_MARKS}\s])     # a short run
-    | \s*[^\s{_IDEOGRAPHS}{_RUNS}]+(?=[{_IDEOGRAPHS}])      # a word that such a script follows
-    | \s*[^\s{_IDEOGRAPHS}]{{{LONGEST}}}[{_MARKS}]*{_LETTER}    # too long to wait for its end
-    | \s*[^\s{_IDEOGRAPHS}]+\s                              # a word and the space that ends it
+      \s{{{LONGEST}}}
+    | {_SPACE}(?:
+          [{_IDEOGRAPHS}]{_MARKED}                                # one ideograph with its marks
+        | [{_RUNS}]{{6,12}}?(?<![{_LEADS}])(?=[^{_MARKS}\s])      # a short run
+        | [^\s{_IDEOGRAPHS}{_RUNS}]{{1,{LONGEST - 1}}}+(?=[{_RUNS}])(?=[^{_MARKS}])  # a word before one
+        | [^\s{_IDEOGRAPHS}]{{1,{LONGEST - 1}}}+(?:\s|(?=[{_IDEOGRAPHS}]))  # a word, with its space
+        | [^\s{_IDEOGRAPHS}]{{{LONGEST}}}{_MARKED}                # too long to wait for its end
+      )
     """,
     re.VERBOSE,
 )

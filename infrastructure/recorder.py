@@ -1,42 +1,24 @@
-"""The log's table, on eventsourcing's layout, and the group-committing writer.
+"""The log's table, on eventsourcing's layout: an append that refuses holes and blocks no more than it must.
 
-The library's own append takes a table lock and commits one caller at a time. Ours takes one advisory lock
-for the transaction, which serialises appends just as well (positions become visible in order) and stops
-neither ANALYZE nor VACUUM; and one writer in each process commits all that is pending at once.
+The library's own append takes a table lock for its transaction. Ours takes one advisory lock, which
+serialises appends just as well (positions become visible in order) and stops neither ANALYZE nor VACUUM.
 """
 
-import asyncio
-import logging
 import zlib
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-import psycopg
 from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
-from psycopg import AsyncConnection
+from psycopg import RawCursor
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier, Literal
-from psycopg.types.numeric import Int8BinaryDumper
 
-from domain.errors import Conflict, Unavailable
-
-logger = logging.getLogger(__name__)
-
-MAX_BATCH = 1000
-"""Commands in one transaction, at most."""
-
-RECONNECT_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
-"""Pauses between attempts to reach the server; the last is repeated."""
-
-CLOSE_SECONDS = 3.0
-"""How long the commit under way may take once the writer is to stop."""
-
-Columns = tuple[list[UUID | str], list[int], list[str], list[bytes], list[int]]
-Place = tuple[UUID | str, int]
-"""A stream and a version."""
+Columns = tuple[list[Any], list[int], list[str], list[bytes], list[int]]
+Place = tuple[Any, int]
+"""A stream, by its UUID (eventsourcing would also take a text), and a version."""
 
 # A statement of its own: only one that starts after the lock is held sees what its last holder committed.
 LOCK = "SELECT pg_advisory_xact_lock({lock})"
@@ -46,7 +28,7 @@ LOCK = "SELECT pg_advisory_xact_lock({lock})"
 APPEND = """
     INSERT INTO {table} (originator_id, originator_version, topic, state)
     SELECT id, version, topic, state
-    FROM unnest(%b::{id_type}[], %b::bigint[], %b::text[], %b::bytea[], %b::bigint[])
+    FROM unnest($1::{id_type}[], $2::bigint[], $3::text[], $4::bytea[], $5::bigint[])
         AS command (id, version, topic, state, first)
     WHERE coalesce(
         (SELECT originator_version FROM {table}
@@ -59,14 +41,14 @@ APPEND = """
 
 SETTLE = """
     SELECT originator_id, originator_version
-    FROM unnest(%b::{id_type}[], %b::bigint[], %b::text[], %b::bytea[]) AS command (id, version, topic, state)
+    FROM unnest($1::{id_type}[], $2::bigint[], $3::text[], $4::bytea[]) AS command (id, version, topic, state)
     JOIN {table} AS stored ON originator_id = id AND originator_version = version
         AND stored.topic = command.topic AND stored.state = command.state
 """
 
 READ = """
     SELECT originator_version, topic, state FROM {table}
-    WHERE originator_id = %b AND originator_version > %b ORDER BY originator_version
+    WHERE originator_id = $1 AND originator_version > $2 ORDER BY originator_version
 """
 
 
@@ -92,9 +74,11 @@ class Recorder(PostgresApplicationRecorder):
         if not stored_events:
             return None
         with self.datastore.get_connection() as connection:
+            cursor = RawCursor(connection, row_factory=dict_row)
             with connection.transaction():
-                connection.execute(self.lock_statement)
-                rows = connection.execute(self.append_statement, columns(_streams(stored_events))).fetchall()
+                cursor.execute(self.lock_statement)
+                cursor.execute(self.append_statement, columns(_streams(stored_events)))
+                rows = cursor.fetchall()
                 if len(rows) < len(stored_events):
                     raise IntegrityError(_refusal(stored_events, rows))
             # After the commit: NOTIFY in a transaction takes a lock of the whole database until its end.
@@ -117,7 +101,7 @@ def datastore(conninfo: str, **settings: Any) -> PostgresDatastore:
 
 def columns(commands: Iterable[Sequence[StoredEvent]]) -> Columns:
     """The rows of commands, each of one stream, as arrays for `APPEND`."""
-    ids: list[UUID | str] = []
+    ids: list[Any] = []
     versions: list[int] = []
     topics: list[str] = []
     states: list[bytes] = []
@@ -155,187 +139,3 @@ def _refusal(rows: Sequence[StoredEvent], inserted: Sequence[Any]) -> str:
     done = {(row["originator_id"], row["originator_version"]) for row in inserted}
     refused = next(row for row in rows if (row.originator_id, row.originator_version) not in done)
     return f"{refused.originator_id}: version {refused.originator_version} doesn't follow the latest one"
-
-
-class _Command:
-    """Rows of one stream that are recorded together or not at all."""
-
-    __slots__ = ("committed", "future", "place", "rows", "stream")
-
-    def __init__(
-        self, rows: Sequence[StoredEvent], committed: Callable[[], None], future: "asyncio.Future[None]"
-    ) -> None:
-        self.rows = rows
-        self.committed = committed
-        self.future = future
-        self.stream = rows[0].originator_id
-        self.place: Place = (self.stream, rows[0].originator_version)
-
-    def succeed(self) -> None:
-        self.committed()
-        if not self.future.done():
-            self.future.set_result(None)
-
-    def fail(self, error: Exception) -> None:
-        if not self.future.done():
-            self.future.set_exception(error)
-
-
-class GroupCommit:
-    """The one writer of this process: first in, first out, all that is pending in one transaction.
-
-    A commit whose outcome is unknown, because the connection died, is tried again until the server
-    answers: what stands there already, byte for byte (and a random nonce makes bytes unique), was
-    recorded then; the rest is recorded now, or has lost to another writer. Meanwhile new commands are
-    refused, so that nothing waits that nobody knows the fate of.
-    """
-
-    def __init__(self, conninfo: str, recorder: Recorder) -> None:
-        self._conninfo = conninfo
-        self._recorder = recorder
-        self._pending: deque[_Command] = deque()
-        self._wake = asyncio.Event()
-        self._connection: AsyncConnection | None = None
-        self._reachable = True
-        self._closing = False
-        self._loop: asyncio.AbstractEventLoop
-        self._writer: asyncio.Task[None] | None = None
-
-    async def open(self) -> None:
-        """Connect and begin to write. Raises Unavailable."""
-        self._loop = asyncio.get_running_loop()
-        try:
-            self._connection = await self._connect()
-        except psycopg.OperationalError:
-            raise Unavailable from None
-        self._writer = asyncio.create_task(self._write_pending(), name="group commit")
-
-    async def close(self) -> None:
-        """Finish the commit under way and stop; what is still pending fails as unavailable."""
-        self._closing = True
-        self._refuse_pending()
-        self._wake.set()
-        if self._writer is not None:
-            await asyncio.wait([self._writer], timeout=CLOSE_SECONDS)
-            self._writer.cancel()
-            await asyncio.gather(self._writer, return_exceptions=True)
-        if self._connection is not None:
-            await self._connection.close()
-
-    def append(self, rows: Sequence[StoredEvent], committed: Callable[[], None]) -> "asyncio.Future[None]":
-        """Record rows of one stream, with consecutive versions, in one transaction.
-
-        `committed` is called right after the commit, even if nobody waits for the future any more. The
-        future raises Conflict or Unavailable, where nothing was recorded. Raises IntegrityError at once
-        where the versions aren't consecutive.
-        """
-        require_consecutive(rows)
-        future = self._loop.create_future()
-        if self._closing or not self._reachable:
-            future.set_exception(Unavailable())
-        else:
-            self._pending.append(_Command(rows, committed, future))
-            self._wake.set()
-        return future
-
-    async def _write_pending(self) -> None:
-        while not self._closing:
-            await self._wake.wait()
-            self._wake.clear()
-            while batch := self._take_batch():
-                try:
-                    await self._commit(batch)
-                finally:
-                    for command in batch:
-                        command.fail(Unavailable())  # where it is still open, because this task is cancelled
-
-    def _take_batch(self) -> list[_Command]:
-        """What is pending, in order, but one command of a stream at most: only the outcome of that one
-        tells whether the next is in order."""
-        batch: list[_Command] = []
-        later: list[_Command] = []
-        streams: set[UUID | str] = set()
-        while self._pending and len(batch) < MAX_BATCH:
-            command = self._pending.popleft()
-            if command.stream in streams:
-                later.append(command)
-            else:
-                streams.add(command.stream)
-                batch.append(command)
-        self._pending.extendleft(reversed(later))
-        return batch
-
-    async def _commit(self, batch: list[_Command], *, settle: bool = False) -> None:
-        """Record a batch; with `settle`, one that an attempt before may have recorded already."""
-        arrays = columns(command.rows for command in batch)
-        while True:
-            connection = self._connection or await self._reconnected()
-            try:
-                refused = await self._write(connection, arrays, settle=settle)
-                break
-            except Exception as error:
-                if connection.closed:
-                    logger.warning("the connection to the log was lost: settling %d commands", len(batch))
-                    self._connection, settle = None, True
-                elif len(batch) > 1:
-                    # The server answered, and nothing of this transaction stands. If it dislikes one
-                    # command, the others must not suffer for it.
-                    for command in batch:
-                        await self._commit([command], settle=settle)
-                    return
-                elif settle and isinstance(error, psycopg.OperationalError | psycopg.InternalError):
-                    # Something is wrong with the server, for now: what became of the command is still unknown.
-                    logger.warning("the log can't settle a command: %s", type(error).__qualname__)
-                    await asyncio.sleep(RECONNECT_SECONDS[-1])
-                else:
-                    logger.error("the log refused an append: %s", type(error).__qualname__)
-                    batch[0].fail(Unavailable())
-                    return
-        for command in batch:
-            if command.place in refused:
-                command.fail(Conflict())
-            else:
-                command.succeed()
-
-    async def _write(self, connection: AsyncConnection, arrays: Columns, *, settle: bool) -> set[Place]:
-        """The rows that are not recorded."""
-        # Outside a transaction block, all statements of a pipeline up to its end are one transaction.
-        async with connection.pipeline():
-            await connection.execute(self._recorder.lock_statement, prepare=True)
-            inserted = await connection.execute(
-                self._recorder.append_statement, arrays, prepare=True, binary=True
-            )
-        if inserted.rowcount == len(arrays[0]):
-            return set()
-        refused = set(zip(arrays[0], arrays[1], strict=True))
-        refused -= {(stream, version) for stream, version, _ in await inserted.fetchall()}
-        if settle:
-            standing = await connection.execute(self._recorder.settle_statement, arrays[:4], binary=True)
-            refused -= set(await standing.fetchall())
-        return refused
-
-    async def _reconnected(self) -> AsyncConnection:
-        attempt = 0
-        while True:
-            try:
-                self._connection = await self._connect()
-            except psycopg.OperationalError:
-                self._reachable = False
-                self._refuse_pending()
-                await asyncio.sleep(RECONNECT_SECONDS[min(attempt, len(RECONNECT_SECONDS) - 1)])
-                attempt += 1
-            else:
-                self._reachable = True
-                return self._connection
-
-    def _refuse_pending(self) -> None:
-        while self._pending:
-            self._pending.popleft().fail(Unavailable())
-
-    async def _connect(self) -> AsyncConnection:
-        connection = await AsyncConnection.connect(
-            self._conninfo, autocommit=True, connect_timeout=5, application_name="verbatim-log"
-        )
-        # One type for all integers, whatever their size: else each size prepares statements of its own.
-        connection.adapters.register_dumper(int, Int8BinaryDumper)
-        return connection

@@ -1,8 +1,7 @@
-"""Settings: one frozen struct from one mapping of environment variables. Nothing reads the environment elsewhere."""
+"""Settings: one frozen struct from one mapping of environment variables, read nowhere else."""
 
 import base64
 import binascii
-import os
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -73,10 +72,10 @@ def keep_master_key(data_dir: Path) -> bytes:
         data_dir.mkdir(parents=True, exist_ok=True)
         # Written whole under another name first: a crash must not leave half a key.
         draft = path.with_suffix(f".{secrets.token_hex(4)}")
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode() + "\n")
+        draft.touch(mode=0o600, exist_ok=False)
+        draft.write_text(base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode() + "\n")
         try:
-            os.link(draft, path)
+            path.hardlink_to(draft)
         except FileExistsError:
             pass  # another process was first: its key stands
         finally:

@@ -47,7 +47,7 @@ def as_html(transcript: Transcript) -> str:
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>Session {transcript.session_id}</title>\n<style>\n"
-        "body { font: 16px/1.5 system-ui, sans-serif; max-width: 42rem; margin: 2rem auto; padding: 0 1rem }\n"
+        "body { font: 16px/1.5 system-ui, sans-serif; max-width: 42rem; margin: 2rem auto; padding: 1rem }\n"
         "h1 { font-size: 1.2rem } h2 { font-size: 1rem; display: inline }\n"
         "time { color: #666; font-size: .85rem } p { white-space: pre-wrap; margin: .25rem 0 1rem }\n"
         "</style>\n</head>\n<body>\n"

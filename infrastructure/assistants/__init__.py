@@ -1,0 +1,1 @@
+"""Assistants: adapters of the port in `domain/assistant.py`, and the personas they speak as."""

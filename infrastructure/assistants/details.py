@@ -1,0 +1,188 @@
+"""Picks a visitor's name, email address and phone number out of what they write.
+
+Well-kept parsers decide what is an address (email-validator), what is a number (phonenumbers; read as
+dialled in Australia unless it has a country code, and kept as E.164: "+61412345678") and how a name is
+written (nameparser). Which words may be a name is decided here, and with care: whoever writes "I'm
+interested" or "I'm a nurse" hasn't introduced themselves.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import partial
+
+from email_validator import validate_email
+from msgspec import Struct
+from nameparser import HumanName
+from phonenumbers import PhoneNumberFormat, PhoneNumberMatcher, format_number
+
+from infrastructure.assistants.chatter import COMMON, STOPWORDS, plain_words, words_of
+
+KEYS = frozenset({"name", "email", "phone"})
+"""What can be found; no other detail ever is."""
+
+REGION = "AU"
+MOST_NAME_WORDS = 5
+LONGEST_NAME_WORD = 30
+
+# Bounded, since without any @ each start would otherwise be tried up to the end of the text.
+_EMAIL = re.compile(r"[^\s@<>()\[\]:;,\"\\]{1,64}@[^\s@<>()\[\]:;,\"\\/]{1,255}")
+
+_INTRODUCTION = re.compile(
+    r"\b(?:(?:you\s+can\s+|please\s+|just\s+)?call\s+me|(?:my\s+)?(?:full\s+|first\s+)?name(?:\s+is|'?s|\s*[:=]))\s+",
+    re.IGNORECASE,
+)
+_GREETING = re.compile(
+    r"^\W*(?:hi|hiya|hey|hello|g'?day)(?:\s+there)?[\s,!.]+(?:i\s+am|i'?m|this\s+is|it'?s)\s+", re.IGNORECASE
+)
+_MENTION = re.compile(r"\b(?:i\s+am|i'?m|this\s+is)\s+", re.IGNORECASE)
+_ANSWER = re.compile(r"\b(?:i\s+am|i'?m|this\s+is|it'?s|it\s+is|name)\s+", re.IGNORECASE)
+_BREAK = re.compile(r"[,;:!?\n/|]|(?<=\w\w)\.(?=\s|$)|\s-\s|\s+(?:and|&)\s+", re.IGNORECASE)
+_WRITTEN = re.compile(r"\S+")
+
+_AFTER_WORD = ",.;:!?)\"'"
+_TITLES = frozenset({"dr", "mr", "mrs", "ms", "miss", "mx", "prof", "rev"})
+_NAMES_TOO = frozenset({"Art", "Don", "Guy", "Hope", "May", "Rich", "Will"})
+_PARTICLES = words_of("al bin bint da de del den der di dos du el ibn la le van von")
+
+_NO_NAMES = (
+    STOPWORDS
+    | COMMON
+    | words_of(
+        """
+        monday tuesday wednesday thursday friday saturday sunday weekend weekday january february
+        march april june july august september october november december christmas easter morning
+        afternoon evening tonight arvo asap anytime sometime eventually australian aussie british
+        english irish indian chinese american kiwi employed unemployed self retired casual
+        contractor permanent fulltime parttime pregnant married single divorced redundant rich poor
+        tired hungry ill unsure unhappy annoyed angry frustrated stuck thrilled excited hopeful
+        awesome amazing ridiculous confusing complicated annoying crazy stupid silly rubbish
+        nonsense terrible awful horrible brilliant fantastic wonderful excellent urgent spam scam
+        private confidential anonymous secret nil na nobody mail mobile cell landline contact
+        details address novated lease leasing car cars vehicle quote quotes tax fbt gst ev evs loan
+        test testing
+        """
+    )
+)
+
+
+class Found(Struct, frozen=True):
+    """The details that a text gives, by key, and what else it says."""
+
+    values: dict[str, str]
+    rest: str
+
+
+def find(text: str, *, asked: bool = False) -> Found:
+    """All details in a text. Whoever was `asked` for them may give a name in fewer words: "its sam"."""
+    rest = text.replace("’", "'")
+    values: dict[str, str] = {}
+    # In this order: the digits of an address are no phone number, and neither is part of a name.
+    for key, take in (("email", _email), ("phone", _phone), ("name", partial(_name, asked=asked))):
+        value, rest = take(rest)
+        if value:
+            values[key] = value
+    return Found(values, rest)
+
+
+def bare_names(text: str) -> Iterator[str]:
+    """What could be a name in the reply to a question for it: one to three words that stand alone."""
+    for part in _BREAK.split(text):
+        words = part.split()
+        if 1 <= len(words) <= 3 and all(map(_may_be_name, words)) and (name := _written_well(words)):
+            yield name
+
+
+def attempted(text: str) -> bool:
+    """Whether a text looks as if it was meant to give an address or a number."""
+    return "@" in text or sum(character.isdigit() for character in text) >= 6
+
+
+def first_name(name: str) -> str:
+    """How to address somebody of that name."""
+    return HumanName(name).first or name
+
+
+# --- taking one detail out of a text: its value, and the text without it
+
+
+def _email(text: str) -> tuple[str | None, str]:
+    for match in _EMAIL.finditer(text):
+        candidate = match.group().rstrip(_AFTER_WORD).lstrip("'")
+        try:
+            address = validate_email(candidate, check_deliverability=False).normalized
+        except ValueError:
+            continue
+        return address, _without(text, match.start(), match.end())
+    return None, text
+
+
+def _phone(text: str) -> tuple[str | None, str]:
+    for match in PhoneNumberMatcher(text, REGION):
+        number = format_number(match.number, PhoneNumberFormat.E164)
+        return number, _without(text, match.start, match.end)
+    return None, text
+
+
+def _name(text: str, *, asked: bool) -> tuple[str | None, str]:
+    mention = _ANSWER if asked else _MENTION
+    for pattern, lower in ((_INTRODUCTION, True), (_GREETING, True), (mention, asked)):
+        for match in pattern.finditer(text):
+            words, end = _name_words(text, match.end(), lower=lower)
+            if words and (name := _written_well(words)):
+                return name, _without(text, match.start(), end)
+    return None, text
+
+
+def _without(text: str, start: int, end: int) -> str:
+    return f"{text[:start]}, {text[end:]}"
+
+
+# --- names
+
+
+def _name_words(text: str, start: int, *, lower: bool) -> tuple[list[str], int]:
+    """The words of a name that begins at `start`, and where it ends.
+
+    It ends before the first word that can't be one: in "call me sam when you can", before "when". What
+    goes on for longer than names do is none.
+    """
+    shouted = text.isupper()
+    words: list[str] = []
+    end = start
+    for match in _WRITTEN.finditer(text, start):
+        word = match.group().rstrip(_AFTER_WORD)
+        capital = word[:1].isupper() and not shouted
+        if not (_may_be_name(word) or (words and capital and _may_be_surname(word))):
+            break
+        if not (capital or lower or word in _PARTICLES) or (not capital and word.endswith("ing")):
+            break
+        if len(words) == MOST_NAME_WORDS:
+            return [], start
+        words.append(word)
+        end = match.end()
+        if word != match.group() and word.casefold() not in _TITLES:
+            break
+    return words, end
+
+
+def _may_be_surname(word: str) -> bool:
+    """After a first name, everyday words are names too: "Sam Young", "Jo Page"."""
+    return _is_word(word) and STOPWORDS.isdisjoint(plain_words(word))
+
+
+def _may_be_name(word: str) -> bool:
+    return _is_word(word) and (word in _NAMES_TOO or _NO_NAMES.isdisjoint(plain_words(word)))
+
+
+def _is_word(word: str) -> bool:
+    letters = word.replace("'", "").replace("-", "").replace(".", "")
+    return letters.isalpha() and len(word) <= LONGEST_NAME_WORD
+
+
+def _written_well(words: list[str]) -> str | None:
+    name = HumanName(" ".join(words))
+    small = any(word[0].islower() and word.casefold() not in _PARTICLES for word in words)
+    name.capitalize(force=small or None)
+    given = " ".join(part for part in (name.first, name.middle, name.last) if part)
+    # "Mr Smith" stays so; "Dr. Jane Smith" needs no title.
+    return (given if name.first else f"{name.title} {given}".strip()) if given else None

@@ -1,0 +1,233 @@
+"""The one writer of a process: first in, first out, all that is pending in one transaction."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+import psycopg
+from eventsourcing.persistence import StoredEvent
+from psycopg.pq.abc import PGresult
+
+from domain.errors import Conflict, Unavailable
+from infrastructure.pipeline import (
+    ConnectionLost,
+    Pipeline,
+    Refused,
+    Statement,
+    bigints,
+    byteas,
+    texts,
+    uuids,
+)
+from infrastructure.recorder import Place, Recorder, columns, require_consecutive
+
+logger = logging.getLogger(__name__)
+
+MAX_BATCH = 1000
+"""Commands in one transaction, at most."""
+
+HALVED_FROM = 16
+"""From so many pending commands on, a writer that was idle begins with half of them. Those who wait then
+take turns: while one half is being committed, the other half makes its next commands."""
+
+RECONNECT_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
+"""Pauses between attempts to reach the server; the last is repeated."""
+
+CLOSE_SECONDS = 3.0
+"""How long the commit under way may take once the writer is to stop."""
+
+TRANSIENT = ("25006", "40", "53", "55P03", "57", "58", "XX")
+"""SQLSTATEs, or their beginnings, that say something of the server and nothing of the command."""
+
+
+class GroupCommit:
+    """Commits commands, each of them consecutive rows of one stream, all or none.
+
+    A commit whose outcome is unknown, because the connection died, is tried again until the server
+    answers: what stands there already, byte for byte (and a random nonce makes bytes unique), was
+    recorded then; the rest is recorded now, or has lost to another writer. Meanwhile new commands are
+    refused, so that nothing waits that nobody knows the fate of.
+    """
+
+    def __init__(self, conninfo: str, recorder: Recorder) -> None:
+        self._conninfo = conninfo
+        self._lock = Statement("lock", recorder.lock_statement, 0)
+        self._append = Statement("append", recorder.append_statement, 5)
+        self._settle = Statement("settle", recorder.settle_statement, 4)
+        self._pending: deque[_Command] = deque()
+        self._wake = asyncio.Event()
+        self._pipeline: Pipeline | None = None
+        self._reachable = True
+        self._closing = False
+        self._loop: asyncio.AbstractEventLoop
+        self._writer: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Connect and begin to write. Raises Unavailable."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            self._pipeline = await self._connect()
+        except psycopg.OperationalError:
+            raise Unavailable from None
+        self._writer = asyncio.create_task(self._write_pending(), name="group commit")
+
+    async def close(self) -> None:
+        """Finish the commit under way and stop; what is still pending fails as unavailable."""
+        self._closing = True
+        self._refuse_pending()
+        self._wake.set()
+        if self._writer is not None:
+            await asyncio.wait([self._writer], timeout=CLOSE_SECONDS)
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
+        if self._pipeline is not None:
+            await self._pipeline.close()
+
+    def append(self, rows: Sequence[StoredEvent], committed: Callable[[], None]) -> "asyncio.Future[None]":
+        """Record rows of one stream, with consecutive versions, in one transaction.
+
+        `committed` is called right after the commit, even if nobody waits for the future any more. The
+        future raises Conflict or Unavailable, where nothing was recorded. Raises IntegrityError at once
+        where the versions aren't consecutive.
+        """
+        require_consecutive(rows)
+        future = self._loop.create_future()
+        if self._closing or not self._reachable:
+            future.set_exception(Unavailable())
+        else:
+            self._pending.append(_Command(rows, committed, future))
+            self._wake.set()
+        return future
+
+    async def _write_pending(self) -> None:
+        while not self._closing:
+            await self._wake.wait()
+            self._wake.clear()
+            most = len(self._pending) // 2 if len(self._pending) >= HALVED_FROM else MAX_BATCH
+            while batch := self._take_batch(most):
+                try:
+                    await self._commit(batch)
+                finally:
+                    for command in batch:
+                        command.fail(Unavailable())  # where it is still open, because this task is cancelled
+                most = MAX_BATCH
+
+    def _take_batch(self, most: int) -> "list[_Command]":
+        """What is pending, in order, but one command of a stream at most: only the outcome of that one
+        tells whether the next is in order."""
+        batch: list[_Command] = []
+        later: list[_Command] = []
+        streams: set[UUID | str] = set()
+        while self._pending and len(batch) < most:
+            command = self._pending.popleft()
+            if command.stream in streams:
+                later.append(command)
+            else:
+                streams.add(command.stream)
+                batch.append(command)
+        self._pending.extendleft(reversed(later))
+        return batch
+
+    async def _commit(self, batch: "list[_Command]", *, unsure: bool = False) -> None:
+        """Record a batch; `unsure` says that an attempt before may have recorded it already."""
+        while True:
+            pipeline = self._pipeline or await self._reconnected()
+            try:
+                refused = await self._write(pipeline, batch, unsure=unsure)
+                break
+            except ConnectionLost:
+                logger.warning("the connection to the log was lost: settling %d commands", len(batch))
+                await pipeline.close()
+                self._pipeline, unsure = None, True
+            except Refused as error:
+                if len(batch) > 1:
+                    # If the server dislikes one command, the others must not suffer for it.
+                    for command in batch:
+                        await self._commit([command], unsure=unsure)
+                    return
+                if not (unsure and error.sqlstate.startswith(TRANSIENT)):
+                    logger.error("the log refused an append: SQLSTATE %s", error.sqlstate)
+                    batch[0].fail(Unavailable())
+                    return
+                # Whether the command stands already is still unknown: ask on.
+                logger.warning("the log can't settle a command: SQLSTATE %s", error.sqlstate)
+                await asyncio.sleep(RECONNECT_SECONDS[-1])
+        for command in batch:
+            if command.place in refused:
+                command.fail(Conflict())
+            else:
+                command.succeed()
+
+    async def _write(self, pipeline: Pipeline, batch: "list[_Command]", *, unsure: bool) -> set[Place]:
+        """The rows that are not recorded. Raises ConnectionLost, Refused."""
+        ids, versions, topics, states, firsts = columns(command.rows for command in batch)
+        arrays = (uuids(ids), bigints(versions), texts(topics), byteas(states))
+        _, inserted = await pipeline.run([(self._lock, ()), (self._append, (*arrays, bigints(firsts)))])
+        if inserted.ntuples == len(ids):
+            return set()
+        refused = set(zip(ids, versions, strict=True)) - _places(inserted)
+        if unsure:
+            (standing,) = await pipeline.run([(self._settle, arrays)])
+            refused -= _places(standing)
+        return refused
+
+    async def _connect(self) -> Pipeline:
+        return await Pipeline.connect(self._conninfo, (self._lock, self._append, self._settle))
+
+    async def _reconnected(self) -> Pipeline:
+        attempt = 0
+        while True:
+            try:
+                self._pipeline = await self._connect()
+            except psycopg.OperationalError:
+                self._reachable = False
+                self._refuse_pending()
+                await asyncio.sleep(RECONNECT_SECONDS[min(attempt, len(RECONNECT_SECONDS) - 1)])
+                attempt += 1
+            else:
+                self._reachable = True
+                return self._pipeline
+
+    def _refuse_pending(self) -> None:
+        while self._pending:
+            self._pending.popleft().fail(Unavailable())
+
+
+class _Command:
+    """Rows of one stream that are recorded together or not at all."""
+
+    __slots__ = ("committed", "future", "place", "rows", "stream")
+
+    def __init__(
+        self, rows: Sequence[StoredEvent], committed: Callable[[], None], future: "asyncio.Future[None]"
+    ) -> None:
+        self.rows = rows
+        self.committed = committed
+        self.future = future
+        self.stream = rows[0].originator_id
+        self.place: Place = (self.stream, rows[0].originator_version)
+
+    def succeed(self) -> None:
+        self.committed()
+        if not self.future.done():
+            self.future.set_result(None)
+
+    def fail(self, error: Exception) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+def _places(result: PGresult) -> set[Place]:
+    """The streams and versions in the first two columns of a binary result."""
+    return {
+        (UUID(bytes=_value(result, row, 0)), int.from_bytes(_value(result, row, 1), "big"))
+        for row in range(result.ntuples)
+    }
+
+
+def _value(result: PGresult, row: int, column: int) -> bytes:
+    value = result.get_value(row, column)
+    assert value is not None, "streams and versions are never null"
+    return value
