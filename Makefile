@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help serve test test-model test-fuzz bench lint format lock clean
+.PHONY: help serve test test-model test-fuzz bench bench-quick lint format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this help
@@ -23,6 +23,9 @@ test-fuzz: .venv/test  ## The fault and fuzz tests in their full dose (some minu
 
 bench: .venv/test  ## Run all benchmarks; one alone: .venv/bin/python -m benchmarks.words
 	$(BIN)/python -m benchmarks
+
+bench-quick: .venv/test  ## The same in a small dose
+	$(BIN)/python -m benchmarks --quick
 
 lint: .venv/lint .venv/test  ## Linters, the type checker, the import contract
 	$(BIN)/ruff check .

