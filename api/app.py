@@ -23,6 +23,7 @@ from domain.errors import ChatError
 from domain.ports import EventStore, Keyring
 from infrastructure.assistants.guide import GuideAssistant
 from infrastructure.assistants.openai import OpenAIAssistant
+from infrastructure.assistants.ranking import Ranking
 from infrastructure.clock import SystemClock
 from infrastructure.event_store import SessionStore
 from infrastructure.keyring import PostgresKeyTable, WrappedKeyring
@@ -36,18 +37,21 @@ ALEX = Path(__file__).parent.parent / "infrastructure" / "assistants" / "persona
 
 
 def build(settings: Settings, conninfo: str, assistant: Assistant | None = None) -> Litestar:
-    """The application on the database at `conninfo`, with the assistant of the settings unless one is given."""
+    """The application on the database at `conninfo`; the assistant is the settings', unless one is given."""
     clock = SystemClock()
     database = Database(conninfo)
     log = PostgresLog(conninfo, database)
     store = SessionStore(log, build_keyring(settings, database))
-    conversations = Conversations(store, assistant or build_assistant(settings), clock, rules(settings))
+    speaker = assistant or build_assistant(settings)
+    conversations = Conversations(store, speaker, clock, rules(settings))
 
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncIterator[None]:
         async with opened(database, log):
             yield
             await conversations.close()
+            if isinstance(speaker, OpenAIAssistant):
+                await speaker.close()
 
     return Litestar(
         route_handlers=[page, static_files, Sessions, chat_socket, asyncapi_document, live, ready],
@@ -107,6 +111,7 @@ def build_assistant(settings: Settings) -> Assistant:
         api_key=settings.openai_api_key,
         model=settings.openai_model,
         persona=persona,
+        ranking=Ranking(knowledge),
     )
 
 

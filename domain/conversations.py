@@ -67,7 +67,10 @@ class Conversations:
         return await self._within_limit(self._store.append(self._clock.new_id(), 0, events, now))
 
     async def enter(self, session_id: UUID, visitor_id: UUID) -> ChatSession:
-        """The session as it is now, for its own visitor. Raises SessionNotFound, VisitorMismatch, Unavailable."""
+        """The session as it is now, for its own visitor.
+
+        Raises SessionNotFound, VisitorMismatch, Unavailable.
+        """
         session = await self._store.refresh(session_id)
         if session is None:
             raise SessionNotFound

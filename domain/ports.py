@@ -27,7 +27,7 @@ class EventStore(Protocol):
     """The log of every session."""
 
     async def load(self, session_id: UUID) -> ChatSession | None:
-        """The session as this process last knew it, read from the log if it is new here; None if no log has it.
+        """The session as this process last knew it, read from the log if it is new here, or None.
 
         It may be behind what other processes have recorded: deciding on it is safe, since `append`
         then raises Conflict and the next `load` is fresh. Raises Unavailable.

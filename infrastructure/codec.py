@@ -142,7 +142,7 @@ def visitor_of(stored: StoredEvent) -> UUID:
     try:
         envelope = _decode_envelope(stored.state)
         return msgspec.json.decode(envelope.data, type=_Visitor).visitor_id
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError) as error:
         raise CorruptLog(f"session {stored.originator_id}: its first event can't be read") from error
 
 
@@ -157,7 +157,7 @@ def follows(stored: StoredEvent, prev: bytes) -> bool:
     """Whether a stored event names this hash as that of the event before it."""
     try:
         return _decode_envelope(stored.state).prev == _text_of(prev)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, ValueError):
         return False
 
 

@@ -66,9 +66,9 @@ class MemoryLog:
         self.recorder = POPOApplicationRecorder()
 
     def append(self, rows: Sequence[StoredEvent], committed: Callable[[], None]) -> "asyncio.Future[None]":
+        require_consecutive(rows)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
-            require_consecutive(rows)
             self._require_next(rows[0])
             self.recorder.insert_events(rows)
         except IntegrityError:

@@ -48,6 +48,7 @@ from domain.assistant import (
 from domain.events import FinishReason, Usage
 from domain.persona import Persona
 from domain.session import Turn
+from infrastructure.assistants.ranking import Ranking
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ DRAIN_SECONDS = 0.1
 """How long a stream that has said `[DONE]` may take to end: its connection can then be used again."""
 
 MAX_LINE_BYTES = 1_000_000
+MAX_NOTES = 3
 MAX_SUGGESTIONS = 3
 MAX_SUGGESTION_CHARS = 80
 MAX_DETAIL_CHARS = 200
@@ -82,7 +84,10 @@ USUAL_LIMITS = Limits()
 
 
 class OpenAIAssistant:
-    """Speaks as `persona` with the words of `model`. An empty `api_key` is for servers that want none."""
+    """Speaks as `persona` with the words of `model`, told what `ranking` finds on the message.
+
+    An empty `api_key` is for servers that want none.
+    """
 
     def __init__(
         self,
@@ -91,11 +96,13 @@ class OpenAIAssistant:
         api_key: str,
         model: str,
         persona: Persona,
+        ranking: Ranking | None = None,
         limits: Limits = USUAL_LIMITS,
     ) -> None:
         self.name = f"openai:{model}"
         self._model = model
         self._persona = persona
+        self._ranking = ranking
         self._limits = limits
         self._report_instructions = _report_instructions(persona)
         self._report_format = _report_format(persona)
@@ -207,12 +214,21 @@ class OpenAIAssistant:
         self._rejected.update(option)
         return completion
 
+    def _notes(self, prompt: Prompt) -> str:
+        """The entries of the knowledge that come closest to the message: the whole of it is too long."""
+        if self._ranking is None:
+            return ""
+        nearest = self._ranking.rank([prompt.text]).nearest[:MAX_NOTES]
+        return "\n\n".join(f"{entry.question}\n{entry.answer}" for entry in nearest)
+
     def _messages(self, prompt: Prompt) -> Messages:
         instructions = self._persona.instructions.strip()
         if prompt.details:
             known = "\n".join(f"- {key}: {value}" for key, value in prompt.details.items())
             instructions += f"\n\nWhat the visitor has told you of themselves:\n{known}"
         turns = [*self._history(prompt), Turn("visitor", prompt.text, version=0)]
+        if notes := self._notes(prompt):
+            instructions += f"\n\nYour knowledge on what was just asked:\n{notes}"
         messages = [{"role": "system", "content": instructions}]
         # Many models' templates refuse a conversation that the assistant begins, or in which one side speaks
         # twice: as it does where a reply failed, or where a message came before the last was answered.

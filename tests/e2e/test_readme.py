@@ -1,0 +1,101 @@
+"""The README's own commands and snippets, as they stand there, against the service that its command starts."""
+
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.service import Service, ServiceProcess
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.fixture
+async def service(new_conninfo: str, data_dir: Path, tmp_path: Path) -> AsyncIterator[Service]:
+    process = ServiceProcess(
+        {"DATABASE_URL": new_conninfo, "VERBATIM_DATA_DIR": str(data_dir), "VERBATIM_WORDS_PER_SECOND": "0"},
+        tmp_path / "log",
+    )
+    yield await process.start()
+    await process.stop()
+
+
+def snippet(language: str, containing: str, service: Service) -> str:
+    """The one block of the README that holds this, with the service's own address in it."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    (block,) = [block for block in blocks if containing in block]
+    return block.replace("127.0.0.1:8000", f"127.0.0.1:{service.port}")
+
+
+async def run(*command: str, cwd: Path | None = None, **environment: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=cwd,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 0, output.decode()
+    return output.decode()
+
+
+async def test_the_python_snippet_prints_a_reply(service: Service) -> None:
+    code = snippet("python", "websockets", service)
+
+    output = await run(sys.executable, "-c", code)
+
+    assert "A novated lease is a way to pay for a car" in output
+    assert len(code.splitlines()) == 5
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="the JavaScript snippet needs Node")
+async def test_the_javascript_snippet_prints_a_reply(service: Service, tmp_path: Path) -> None:
+    code = snippet("js", "WebSocket", service)
+    # A page stays open; a program must end.
+    script = tmp_path / "snippet.mjs"
+    script.write_text(
+        code
+        + "socket.addEventListener('message', (e) => e.data.includes('\"complete\",') && process.exit());"
+    )
+
+    output = await run("node", "--experimental-websocket", str(script))
+
+    assert output.split("\n")[0] == "connected"
+    assert "novated" in output
+    assert len(code.splitlines()) == 5
+
+
+async def test_the_curl_commands_stream_a_reply(service: Service, tmp_path: Path) -> None:
+    output = await run("bash", "-euc", snippet("sh", "curl -sN", service), cwd=tmp_path)
+
+    assert output.startswith("event: chunk\nid: ")
+    assert "event: complete" in output
+
+
+async def test_every_make_target_that_is_named_exists() -> None:
+    named = set(re.findall(r"make ([a-z][a-z-]+)", README + (ROOT / "CONTRIBUTING.md").read_text()))
+
+    for target in named:
+        await run("make", "--dry-run", target, cwd=ROOT)
+    assert {"serve", "test", "test-model"} <= named
+
+
+def test_every_setting_in_the_table_is_read_and_every_one_that_is_read_is_in_the_table() -> None:
+    table = set(re.findall(r"`((?:VERBATIM|OPENAI|DATABASE|REDIS)_[A-Z_]+)`", README))
+
+    read = set(
+        re.findall(
+            r'"((?:VERBATIM|OPENAI|DATABASE|REDIS)_[A-Z_]+)"',
+            (ROOT / "infrastructure/settings.py").read_text(),
+        )
+    )
+
+    assert table == read

@@ -1,0 +1,26 @@
+"""What is wrong with a session's stored events, told from the rows alone."""
+
+from collections.abc import Sequence
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from eventsourcing.persistence import StoredEvent
+
+from domain.errors import CorruptLog
+from infrastructure import codec
+
+
+def fault_in(rows: Sequence[StoredEvent], cipher: AESGCM | None = None) -> str:
+    """The first fault of a session's rows, or nothing. Without the visitor's key, of their chain alone."""
+    head = b""
+    for version, row in enumerate(rows, 1):
+        if row.originator_version != version:
+            return f"version {version} is missing"
+        if not codec.follows(row, head):
+            return f"version {version} doesn't follow the one before it"
+        try:
+            if cipher:
+                codec.decode(row, cipher)
+        except CorruptLog as error:
+            return str(error)
+        head = codec.digest(row)
+    return ""

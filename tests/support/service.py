@@ -1,0 +1,190 @@
+"""The service, served for real: on a socket in this process, or in a process of its own."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+
+from api.app import build
+from api.server import make_server
+from domain.assistant import Assistant
+from infrastructure.settings import read_settings
+from tests.support.waiting import until
+
+Frame = dict
+
+
+class Service:
+    """A running service, and the shortest way to talk to it."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.ws_url = f"ws://127.0.0.1:{port}/ws/chat/"
+
+    def http(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self.url, timeout=30)
+
+    async def start_session(self) -> "Visitor":
+        async with self.http() as http:
+            response = await http.post("/api/chats/sessions/")
+        assert response.status_code == 201, response.text
+        return Visitor(self, UUID(response.json()["session_id"]), UUID(response.json()["visitor_id"]))
+
+
+class Visitor:
+    """A visitor with a session."""
+
+    def __init__(self, service: Service, session_id: UUID, visitor_id: UUID) -> None:
+        self.service = service
+        self.session_id = session_id
+        self.visitor_id = visitor_id
+        self.headers = {"X-Visitor-Id": str(visitor_id)}
+        self.path = f"/api/chats/sessions/{session_id}"
+
+    def message(self, text: object, **more: object) -> Frame:
+        return {
+            "type": "chat_message",
+            "message": text,
+            "session_id": str(self.session_id),
+            "visitor_id": str(self.visitor_id),
+        } | more
+
+    @asynccontextmanager
+    async def socket(self, *, join: bool = True, after: str | None = None) -> AsyncIterator["Socket"]:
+        """A socket that has joined the session by URL, or none yet; `greeting` is its first frame."""
+        url = self.service.ws_url
+        if join:
+            url += f"?session_id={self.session_id}&visitor_id={self.visitor_id}"
+            url += f"&after={after}" if after else ""
+        async with connect(url, max_size=None) as connection:
+            socket = Socket(connection)
+            socket.greeting = await socket.receive()
+            yield socket
+
+    async def get(self, path: str = "/", **more: object) -> httpx.Response:
+        async with self.service.http() as http:
+            return await http.get(self.path + path, headers=self.headers, **more)  # type: ignore[arg-type]
+
+    async def transcript(self) -> dict:
+        return (await self.get("/transcript/")).json()
+
+    async def spoken(self) -> list[str]:
+        """The texts of all replies, as the transcript has them."""
+        return [
+            entry["text"] for entry in (await self.transcript())["entries"] if entry["who"] == "assistant"
+        ]
+
+
+class Socket:
+    """A client's side of a socket."""
+
+    greeting: Frame
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+
+    async def send(self, frame: Frame | str | bytes) -> None:
+        await self.connection.send(
+            frame if isinstance(frame, str | bytes) else msgspec.json.encode(frame).decode()
+        )
+
+    async def receive(self) -> Frame:
+        async with asyncio.timeout(20):
+            return msgspec.json.decode(await self.connection.recv())
+
+    async def receive_until(self, *kinds: str) -> list[Frame]:
+        """All frames up to and including the first of one of these types."""
+        frames = [await self.receive()]
+        while frames[-1]["type"] not in kinds:
+            frames.append(await self.receive())
+        return frames
+
+
+def text_of(frames: list[Frame]) -> str:
+    """The words of these frames, joined."""
+    return "".join(frame["chunk"] for frame in frames if frame["type"] == "chunk")
+
+
+@asynccontextmanager
+async def served(
+    conninfo: str,
+    data_dir: Path,
+    assistant: Assistant | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> AsyncIterator[Service]:
+    """The service in a thread of this process, with a loop of its own, like in production."""
+    settings = read_settings({"VERBATIM_DATA_DIR": str(data_dir)} | dict(environment or {}))
+    ports: list[int] = []
+    server = make_server(build(settings, conninfo, assistant), "127.0.0.1", 0, ports.append)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        await until(lambda: bool(ports) or not thread.is_alive(), "the service to listen")
+        assert ports, "the service did not start"
+        yield Service(ports[0])
+    finally:
+        server.should_exit = True
+        await asyncio.to_thread(thread.join, 30)
+        assert not thread.is_alive(), "the service did not stop"
+
+
+class ServiceProcess:
+    """`verbatim serve` in a process of its own."""
+
+    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+        self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **environment}
+        self._log = log
+        self.process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> Service:
+        """Start it, and wait until it says that it is ready."""
+        with self._log.open("ab") as log:
+            seen = log.tell()
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "api.cli", "serve", "--port", "0"],
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+            )
+        await until(lambda: self._port(seen) is not None or self.exited, "verbatim serve to be ready", 60)
+        port = self._port(seen)
+        assert port is not None, f"verbatim serve did not start:\n{self.output}"
+        return Service(port)
+
+    @property
+    def exited(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+    @property
+    def output(self) -> str:
+        return self._log.read_text()
+
+    def _port(self, seen: int) -> int | None:
+        text = self._log.read_bytes()[seen:].decode()
+        if "Stop with Ctrl+C" not in text:
+            return None
+        return int(text.split("Chat at http://127.0.0.1:")[1].split("/")[0])
+
+    async def kill(self) -> None:
+        """kill -9."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        await asyncio.to_thread(self.process.wait, 30)
+
+    async def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        assert self.process is not None
+        if not self.exited:
+            self.process.terminate()
+        return await asyncio.to_thread(self.process.wait, 60)

@@ -1,0 +1,104 @@
+"""Event stores over one log, in memory or in PostgreSQL: each is what a process of its own would have."""
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from eventsourcing.persistence import StoredEvent
+
+from infrastructure.event_store import SessionStore
+from infrastructure.keyring import KeyTable, MemoryKeyTable, PostgresKeyTable, WrappedKeyring
+from infrastructure.logs import Log, MemoryLog, PostgresLog
+from infrastructure.postgres import Database
+from tests.support.postgres import execute
+
+MASTER_KEY = bytes(32)
+
+
+class Stores:
+    """All stores of one log: of the database with this conninfo, or of none."""
+
+    def __init__(self, conninfo: str = "") -> None:
+        self.conninfo = conninfo
+        self.memory = MemoryLog()
+        self._memory_keys = MemoryKeyTable()
+        self._opened: list[tuple[PostgresLog, Database]] = []
+
+    async def open(self, master_key: bytes = MASTER_KEY) -> SessionStore:
+        """A store that knows nothing yet."""
+        log, keys = await self._open()
+        return SessionStore(log, WrappedKeyring(master_key, keys))
+
+    async def open_log(self) -> Log:
+        return (await self._open())[0]
+
+    async def _open(self) -> tuple[Log, KeyTable]:
+        if not self.conninfo:
+            return self.memory, self._memory_keys
+        database = Database(self.conninfo, max_connections=2)
+        log = PostgresLog(self.conninfo, database)
+        await database.open()
+        await log.open()
+        self._opened.append((log, database))
+        return log, PostgresKeyTable(database)
+
+    async def close(self) -> None:
+        for log, database in self._opened:
+            await log.close()
+            await database.close()
+
+    # --- the log as it is
+
+    async def rows(self, session_id: UUID) -> Sequence[StoredEvent]:
+        if not self.conninfo:
+            return await self.memory.read(session_id, 0)
+        rows = await asyncio.to_thread(
+            execute,
+            self.conninfo,
+            "SELECT originator_version, topic, state FROM stored_events WHERE originator_id = %s ORDER BY 1",
+            session_id,
+        )
+        return [StoredEvent(session_id, *row) for row in rows]
+
+    async def cipher(self, visitor_id: UUID) -> AESGCM:
+        """The visitor's key, which must be there."""
+        _, keys = await self._open()
+        key = await WrappedKeyring(MASTER_KEY, keys).find(visitor_id)
+        assert key is not None
+        return AESGCM(key)
+
+    async def overwrite(self, row: StoredEvent) -> None:
+        """What nobody should be able to do: change what is recorded."""
+        if self.conninfo:
+            await self._execute(
+                "UPDATE stored_events SET topic = %s, state = %s "
+                "WHERE originator_id = %s AND originator_version = %s",
+                row.topic,
+                row.state,
+                row.originator_id,
+                row.originator_version,
+            )
+        else:
+            recorder = self.memory.recorder
+            index = recorder._stored_events_index[str(row.originator_id)][row.originator_version]
+            recorder._stored_events[index] = row
+
+    async def remove(self, session_id: UUID | str, version: int) -> None:
+        if self.conninfo:
+            await self._execute(
+                "DELETE FROM stored_events WHERE originator_id = %s AND originator_version = %s",
+                session_id,
+                version,
+            )
+        else:
+            del self.memory.recorder._stored_events_index[str(session_id)][version]
+
+    async def remove_key(self, visitor_id: UUID) -> None:
+        if self.conninfo:
+            await self._execute("DELETE FROM visitor_keys WHERE visitor_id = %s", visitor_id)
+        else:
+            del self._memory_keys._rows[visitor_id]
+
+    async def _execute(self, query: str, *params: object) -> None:
+        await asyncio.to_thread(execute, self.conninfo, query, *params)
