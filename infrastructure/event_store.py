@@ -8,6 +8,7 @@ What this process commits goes straight to the session's tail, so that nothing i
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
@@ -24,7 +25,7 @@ from infrastructure.logs import Log
 
 CACHED_SESSIONS = 20_000
 TAIL_EVENTS = 256
-"""Events that a tail remembers. A follower that is further behind reads the log."""
+"""Events that a tail remembers at most. A follower that is further behind reads the log."""
 
 
 class Known(Struct, frozen=True):
@@ -210,7 +211,16 @@ class _Tail:
 
     async def grown_past(self, after: int) -> None:
         """Return once there is something after a version."""
-        if self._version <= after:
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(future)
+        if self._version > after:
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        if len(self._waiting) == self.followers:
+            # All have had all of it: an idle session need keep nothing.
+            self._events.clear()
+        try:
             await future
+        except asyncio.CancelledError:
+            with suppress(ValueError):
+                self._waiting.remove(future)
+            raise

@@ -50,6 +50,16 @@ class Database:
 
     async def fetch(self, query: QueryNoTemplate, params: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query with `$1`-style parameters, as tuples. Raises Unavailable."""
+        # Who asks may go away at any time, as sockets do. A query that is under way is short: letting it end
+        # is better than cancelling it, which takes its connection out of use for seconds.
+        work = asyncio.create_task(self._fetch_with_patience(query, params))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            work.add_done_callback(_forget)
+            raise
+
+    async def _fetch_with_patience(self, query: QueryNoTemplate, params: Sequence[Any]) -> list[Any]:
         try:
             try:
                 return await self._fetch(query, params)
@@ -65,6 +75,12 @@ class Database:
             cursor = AsyncRawCursor(connection)
             await cursor.execute(query, params, prepare=True, binary=True)
             return await cursor.fetchall()
+
+
+def _forget(work: "asyncio.Task[list[Any]]") -> None:
+    """Take note of a result that nobody waits for."""
+    if not work.cancelled():
+        work.exception()
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ serialises appends just as well (positions become visible in order) and stops ne
 """
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -34,7 +34,7 @@ APPEND = """
         (SELECT originator_version FROM {table}
          WHERE originator_id = id AND originator_version >= first - 1
          ORDER BY originator_version DESC LIMIT 1),
-        CASE WHEN first <= 1 THEN first - 1 END
+        CASE WHEN first IN (0, 1) THEN first - 1 END
     ) = first - 1
     RETURNING originator_id, originator_version, notification_id
 """
@@ -83,7 +83,8 @@ class Recorder(PostgresApplicationRecorder):
                     raise IntegrityError(_refusal(stored_events, rows))
             # After the commit: NOTIFY in a transaction takes a lock of the whole database until its end.
             connection.execute(SQL("NOTIFY {}").format(Identifier(self.channel_name)))
-        return [row["notification_id"] for row in rows]
+        positions = {_place(row): row["notification_id"] for row in rows}
+        return [positions[event.originator_id, event.originator_version] for event in stored_events]
 
 
 def datastore(conninfo: str, **settings: Any) -> PostgresDatastore:
@@ -136,6 +137,10 @@ def _streams(rows: Sequence[StoredEvent]) -> Iterable[Sequence[StoredEvent]]:
 
 
 def _refusal(rows: Sequence[StoredEvent], inserted: Sequence[Any]) -> str:
-    done = {(row["originator_id"], row["originator_version"]) for row in inserted}
+    done = set(map(_place, inserted))
     refused = next(row for row in rows if (row.originator_id, row.originator_version) not in done)
     return f"{refused.originator_id}: version {refused.originator_version} doesn't follow the latest one"
+
+
+def _place(row: Mapping[str, Any]) -> Place:
+    return row["originator_id"], row["originator_version"]

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from msgspec import Struct
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 
 KEY_BYTES = 32
 
@@ -45,7 +47,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     read = _Reader(environment)
     has_model = bool(environment.get("OPENAI_API_KEY") or environment.get("OPENAI_BASE_URL"))
     return Settings(
-        database_url=read.text("DATABASE_URL") or None,
+        database_url=read.conninfo("DATABASE_URL"),
         host=read.text("VERBATIM_HOST", "127.0.0.1"),
         port=read.integer("VERBATIM_PORT", 8000, 0, 65535),
         data_dir=Path(read.text("VERBATIM_DATA_DIR", "data")),
@@ -115,6 +117,16 @@ class _Reader:
             return path
 
         return self._parsed(name, None, parse, "give the path of a file that exists")
+
+    def conninfo(self, name: str) -> str | None:
+        value = self.text(name)
+        try:
+            conninfo_to_dict(value)
+        except ProgrammingError:
+            # It may hold a password: it isn't repeated.
+            accepted = "give an address such as postgresql://user@host/database"
+            raise SettingsError(name, "...", accepted) from None
+        return value or None
 
     def key(self, name: str) -> bytes | None:
         value = self.text(name)

@@ -29,8 +29,13 @@ def full_dose() -> bool:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[TestServer]:
-    """The server of this test run."""
+    """The server of this test run: the embedded one, or that of VERBATIM_TEST_DATABASE_URL."""
     server = TestServer()
+    if given := os.environ.get("VERBATIM_TEST_DATABASE_URL"):
+        server.conninfo = given
+        yield server
+        server.remove()
+        return
     embedded = EmbeddedServer(server.folder / "postgres")
     server.conninfo = asyncio.run(embedded.start())
     yield server
