@@ -109,9 +109,12 @@ class GroupCommit:
             while batch := self._take_batch(most):
                 try:
                     await self._commit(batch)
+                except Exception as error:
+                    # Whatever it is, the other sessions need their writer.
+                    logger.exception("a commit broke off", exc_info=error)
                 finally:
                     for command in batch:
-                        command.fail(Unavailable())  # where it is still open, because this task is cancelled
+                        command.fail(Unavailable())  # where it is still open
                 most = MAX_BATCH
 
     def _take_batch(self, most: int) -> "list[_Command]":

@@ -6,14 +6,18 @@ does nothing else: connecting, and every other query, is left to psycopg itself.
 """
 
 import asyncio
+import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from struct import pack
 from uuid import UUID
 
 import psycopg
 from psycopg import AsyncConnection, pq
 from psycopg.pq.abc import PGresult
+
+CONNECT_SECONDS = 5
+"""How long a connection may take to be made, and then to be made ready."""
 
 _READY = frozenset({pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK})
 
@@ -50,7 +54,9 @@ class Pipeline:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self._pgconn = connection.pgconn
-        self._fd = connection.pgconn.socket
+        # libpq closes its own descriptor as soon as it finds the connection dead, and the next connection
+        # may get the same number: a loop that watched it would mistake the one for the other. Ours is ours.
+        self._fd = os.dup(connection.pgconn.socket)
         self._loop = asyncio.get_running_loop()
         self._rounds: deque[asyncio.Future[list[PGresult]]] = deque()
         self._results: list[PGresult] = []
@@ -59,34 +65,48 @@ class Pipeline:
 
     @classmethod
     async def connect(cls, conninfo: str, statements: Sequence[Statement]) -> "Pipeline":
-        """Connect and prepare the statements. Raises psycopg.Error."""
+        """Connect and prepare the statements. Raises psycopg.OperationalError."""
         connection = await AsyncConnection.connect(
-            conninfo, autocommit=True, connect_timeout=5, application_name="verbatim-log"
+            conninfo, autocommit=True, connect_timeout=CONNECT_SECONDS, application_name="verbatim-log"
         )
-        pgconn = connection.pgconn
-        for statement in statements:
-            result = pgconn.prepare(statement.name, statement.sql)
-            if result.status != pq.ExecStatus.COMMAND_OK:
-                await connection.close()
-                raise psycopg.ProgrammingError(result.get_error_message())
-        pgconn.nonblocking = 1
-        pgconn.enter_pipeline_mode()
+        connection.pgconn.nonblocking = 1
+        connection.pgconn.enter_pipeline_mode()
         pipeline = cls(connection)
         pipeline._loop.add_reader(pipeline._fd, pipeline._readable)
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await pipeline._prepare(statements)
+        except (Refused, ConnectionLost, TimeoutError) as error:
+            await pipeline.close()
+            raise psycopg.OperationalError(f"can't prepare the statements: {error}") from None
         return pipeline
 
     def run(self, steps: Sequence[Step]) -> "asyncio.Future[list[PGresult]]":
         """One round: the result of each step. The future raises Refused or ConnectionLost."""
+
+        def send() -> None:
+            for statement, parameters in steps:
+                self._pgconn.send_query_prepared(
+                    statement.name, parameters, statement.formats, result_format=pq.Format.BINARY
+                )
+
+        return self._round(send)
+
+    def _prepare(self, statements: Sequence[Statement]) -> "asyncio.Future[list[PGresult]]":
+        def send() -> None:
+            for statement in statements:
+                self._pgconn.send_prepare(statement.name, statement.sql)
+
+        return self._round(send)
+
+    def _round(self, send: Callable[[], None]) -> "asyncio.Future[list[PGresult]]":
         future: asyncio.Future[list[PGresult]] = self._loop.create_future()
         if self._lost:
             future.set_exception(ConnectionLost())
             return future
         self._rounds.append(future)
         try:
-            for statement, parameters in steps:
-                self._pgconn.send_query_prepared(
-                    statement.name, parameters, statement.formats, result_format=pq.Format.BINARY
-                )
+            send()
             self._pgconn.pipeline_sync()
             self._flush()
         except psycopg.Error:
@@ -140,6 +160,7 @@ class Pipeline:
         self._lost = True
         self._loop.remove_reader(self._fd)
         self._loop.remove_writer(self._fd)
+        os.close(self._fd)
         while self._rounds:
             future = self._rounds.popleft()
             if not future.done():

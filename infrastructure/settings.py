@@ -1,7 +1,6 @@
 """Settings: one frozen struct from one mapping of environment variables, read nowhere else."""
 
 import base64
-import binascii
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -145,7 +144,7 @@ class _Reader:
 def _key(name: str, value: str) -> bytes:
     try:
         key = base64.b64decode(value, validate=True)
-    except binascii.Error:
+    except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
         # The value is a secret, or was meant to be one: it isn't repeated.
