@@ -1,4 +1,4 @@
-"""Durable appends of 48 sessions at once, one event each: ours, the stock library's, and PostgreSQL's own best.
+"""Durable appends of 48 sessions at once, one event each: ours, the stock library's, PostgreSQL's best.
 
 `python -m benchmarks.append [--json] [--sessions 48] [--rounds 5] [--seconds 1]`
 
@@ -120,7 +120,8 @@ async def raw(conninfo: str, log: PostgresLog, sessions: int) -> Contender:
             version += 1
             cursor = await connection.execute(
                 "INSERT INTO raw_events (originator_id, originator_version, topic, state) "
-                "SELECT * FROM unnest(%b::uuid[], %b::bigint[], %b::text[], %b::bytea[]) RETURNING notification_id",
+                "SELECT * FROM unnest(%b::uuid[], %b::bigint[], %b::text[], %b::bytea[]) "
+                "RETURNING notification_id",
                 (ids, [version] * sessions, topics, states),
                 prepare=True,
                 binary=True,

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import os
+import time
 
 import msgspec
 
@@ -17,7 +18,9 @@ class Client(asyncio.Protocol):
         self._ids = {"session_id": session_id, "visitor_id": visitor_id}
         self._transport: asyncio.Transport | None = None
         self._rest = b""
+        self._said_at = 0.0
         self.words = 0
+        self.first_word_ms = 0.0  # from when the last message was sent
         self.completed = 0
         self.joined = asyncio.Event()
         self.first_word = asyncio.Event()
@@ -42,6 +45,7 @@ class Client(asyncio.Protocol):
         self.done.clear()
         payload = msgspec.json.encode({"type": "chat_message", "message": text, **self._ids})
         assert 126 <= len(payload) < 65_536
+        self._said_at = time.perf_counter()
         # A client must mask; the mask of zeros is as good as any here.
         self._transport.write(b"\x81\xfe" + len(payload).to_bytes(2, "big") + b"\0\0\0\0" + payload)
 
@@ -56,6 +60,7 @@ class Client(asyncio.Protocol):
         if not self.joined.is_set() and b'"type":"connected"' in data:
             self.joined.set()
         if not self.first_word.is_set() and CHUNK in data:
+            self.first_word_ms = (time.perf_counter() - self._said_at) * 1000
             self.first_word.set()
         if b'"type":"complete"' in data:
             self.completed += 1

@@ -7,8 +7,8 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +52,8 @@ def progress(text: str) -> None:
 @asynccontextmanager
 async def fresh_database() -> AsyncIterator[str]:
     """A PostgreSQL with nothing in it."""
-    with tempfile.TemporaryDirectory(prefix="verbatim-bench-") as folder:
-        Path(folder).chmod(0o755)
-        server = EmbeddedServer(Path(folder) / "postgres")
+    with _open_folder() as folder:
+        server = EmbeddedServer(folder / "postgres")
         conninfo = await server.start()
         try:
             yield conninfo
@@ -62,8 +61,16 @@ async def fresh_database() -> AsyncIterator[str]:
             await server.stop()
 
 
+@contextmanager
+def _open_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="verbatim-bench-") as name:
+        # The server runs as a user of its own where this process is root's: it must be able to enter.
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 class ServiceProcess:
-    """The service under load, and what it costs. `module` is what `python -m` starts: it prints its port."""
+    """A server under load, and what it costs."""
 
     def __init__(self, process: subprocess.Popen[str], port: int) -> None:
         self._process = psutil.Process(process.pid)
@@ -71,7 +78,7 @@ class ServiceProcess:
 
     @property
     def cpu_seconds(self) -> float:
-        """CPU time that the service has used so far."""
+        """CPU time that it has used so far."""
         times = self._process.cpu_times()
         return times.user + times.system
 
@@ -82,30 +89,35 @@ class ServiceProcess:
 
 
 @asynccontextmanager
+async def started(module: str, environment: Mapping[str, str]) -> AsyncIterator[ServiceProcess]:
+    """A server, as a process of its own. `module` is what `python -m` starts: it prints its port."""
+    raise_file_limit()
+    process = subprocess.Popen(
+        [sys.executable, "-m", module],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        port = await asyncio.to_thread(process.stdout.readline)
+        if not port:
+            raise RuntimeError(f"{module} did not start")
+        yield ServiceProcess(process, int(port))
+    finally:
+        process.terminate()
+        await asyncio.to_thread(process.wait)
+
+
+@asynccontextmanager
 async def service(
     module: str, conninfo: str, environment: Mapping[str, str]
 ) -> AsyncIterator[ServiceProcess]:
     """The service, started as a process of its own."""
-    raise_file_limit()
     with tempfile.TemporaryDirectory(prefix="verbatim-bench-data-") as folder:
-        process = subprocess.Popen(
-            [sys.executable, "-m", module],
-            env={
-                **os.environ,
-                "DATABASE_URL": conninfo,
-                "VERBATIM_DATA_DIR": folder,
-                "VERBATIM_PORT": "0",
-                **environment,
-            },
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout is not None
-        try:
-            yield ServiceProcess(process, int(await asyncio.to_thread(process.stdout.readline)))
-        finally:
-            process.terminate()
-            await asyncio.to_thread(process.wait)
+        own = {"DATABASE_URL": conninfo, "VERBATIM_DATA_DIR": folder, "VERBATIM_PORT": "0"}
+        async with started(module, own | dict(environment)) as running:
+            yield running
 
 
 def postgres_cpu_seconds() -> float:

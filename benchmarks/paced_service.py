@@ -13,7 +13,7 @@ from api.server import make_server
 from domain.assistant import Prompt, Said, Text
 from infrastructure.settings import read_settings
 
-WORDS = "a novated lease is an agreement between you your employer and a finance company ".split(" ")[:-1]
+WORDS = ("a", "novated", "lease", "is", "an", "agreement", "between", "you", "and", "your", "employer")
 
 
 class Paced:

@@ -1,0 +1,57 @@
+"""Runs the benchmarks one after another, and prints their tables.
+
+`python -m benchmarks [--json] [--quick] [append] [first_word] [words]`
+
+Each is a process of its own, so that none finds what another has left behind. With `--quick` they take
+seconds and their figures say little: it shows that they run.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+
+import msgspec
+
+from benchmarks.harness import Results, console, progress
+
+QUICK = {
+    "append": ("--sessions", "4", "--rounds", "1", "--seconds", "0.2"),
+    "first_word": ("--pairs", "4", "--crowd", "4", "--words", "5"),
+    "words": ("--seconds", "0.5", "--most", "20", "--sockets", "150"),
+}
+"""Every benchmark, with the options of a small dose."""
+
+
+def main() -> int:
+    as_written = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__, formatter_class=as_written)
+    parser.add_argument("--json", action="store_true", help="print all keys as one JSON object, last")
+    parser.add_argument("--quick", action="store_true", help="small doses")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of " + ", ".join(QUICK) + " [all]")
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(QUICK):
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}: give of {', '.join(QUICK)}")
+    results: Results = {}
+    for name in options.names or QUICK:
+        progress(f"[bold]{name}[/bold]")
+        done = subprocess.run(
+            [sys.executable, "-m", f"benchmarks.{name}", "--json", *(QUICK[name] if options.quick else ())],
+            env={**os.environ, "COLUMNS": str(console.width)},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            progress(f"{name} broke off")
+            return done.returncode
+        table, _, keys = done.stdout.rstrip().rpartition("\n")
+        print(table, flush=True)
+        results |= msgspec.json.decode(keys, type=Results)
+    if options.json:
+        print(msgspec.json.encode(results).decode())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
