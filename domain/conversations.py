@@ -6,11 +6,11 @@ answered by a reply that runs on its own: whoever asked learns of it by followin
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from functools import partial
-from typing import TypeVar
+from functools import partial, reduce
+from typing import Any, TypeVar
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -56,6 +56,7 @@ class Conversations:
         self._rules = rules
         self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
         self._speakers: dict[UUID, _Speaker] = {}
+        self._deeds: set[asyncio.Task[Any]] = set()
 
     # --- what visitors do
 
@@ -86,25 +87,7 @@ class Conversations:
         Raises what `session.post` raises, SessionNotFound, VisitorMismatch, and Unavailable; after the
         last, only a `client_message_id` makes it safe to send the message again.
         """
-        message_id = self._clock.new_id()
-
-        def decision(session: ChatSession) -> list[Event]:
-            decide.recognise(session, visitor_id)
-            return decide.post(
-                session,
-                text=text,
-                max_chars=self._rules.max_message_chars,
-                message_id=message_id,
-                client_message_id=client_message_id,
-                now=self._clock.now(),
-            )
-
-        session = await self._within_limit(self._decide(session_id, decision))
-        self._see_to(session)
-        if client_message_id is not None:
-            posted = session.posted[client_message_id]
-            return Accepted(posted.message_id, posted.version)
-        return Accepted(message_id, session.version)
+        return await self._within_limit(self._post(session_id, visitor_id, text, client_message_id))
 
     async def stop(self, session_id: UUID, visitor_id: UUID) -> ChatSession:
         """Stop the open reply, if there is one. Raises SessionNotFound, VisitorMismatch, Unavailable."""
@@ -114,7 +97,7 @@ class Conversations:
         """End the session. Raises SessionNotFound, VisitorMismatch, Unavailable."""
         return await self._decide_for(session_id, visitor_id, decide.delete)
 
-    def follow(self, session_id: UUID, after: int) -> AsyncIterator[Sequence[Recorded]]:
+    def follow(self, session_id: UUID, after: int) -> AsyncGenerator[Sequence[Recorded], None]:
         """All that happens in a session after a version: first what has, then what does."""
         return self._store.follow(session_id, after)
 
@@ -128,21 +111,53 @@ class Conversations:
 
     async def close(self) -> None:
         """Break off all replies of this process. Their sessions stay as they are recorded."""
-        tasks = [speaker.task for speaker in self._speakers.values()]
+        tasks = [*self._deeds, *(speaker.task for speaker in self._speakers.values())]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     # --- deciding
 
+    async def _post(
+        self, session_id: UUID, visitor_id: UUID, text: str, client_message_id: str | None
+    ) -> Accepted:
+        message_id, response_id = self._clock.new_id(), self._clock.new_id()
+
+        def decision(session: ChatSession) -> list[Event]:
+            decide.recognise(session, visitor_id)
+            now = self._clock.now()
+            posted = decide.post(
+                session,
+                text=text,
+                max_chars=self._rules.max_message_chars,
+                message_id=message_id,
+                client_message_id=client_message_id,
+                now=now,
+            )
+            if not posted or session_id in self._speakers:
+                return posted
+            # Where nobody speaks, the answer begins with the message: one commit less before its first word.
+            asked = reduce(lambda before, event: decide.evolve(before, event, now), posted, session)
+            return posted + decide.begin_reply(asked, response_id, self._assistant.name)
+
+        session = await self._decide(session_id, decision)
+        self._see_to(session, response_id)
+        if client_message_id is not None:
+            posted = session.posted[client_message_id]
+            return Accepted(posted.message_id, posted.version)
+        return Accepted(message_id, session.version_of(message_id))
+
     async def _decide_for(self, session_id: UUID, visitor_id: UUID, decision: Decision) -> ChatSession:
         def decision_for_visitor(session: ChatSession) -> list[Event]:
             decide.recognise(session, visitor_id)
             return decision(session)
 
-        session = await self._within_limit(self._decide(session_id, decision_for_visitor))
-        self._see_to(session)
-        return session
+        async def decide_and_see_to() -> ChatSession:
+            session = await self._decide(session_id, decision_for_visitor)
+            self._see_to(session)
+            return session
+
+        return await self._within_limit(decide_and_see_to())
 
     async def _decide(self, session_id: UUID, decision: Decision) -> ChatSession:
         # Taking turns spares conflicts within this process; those with others are decided again.
@@ -170,38 +185,55 @@ class Conversations:
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 2.0)
 
-    async def _within_limit(self, deed: Awaitable[T]) -> T:
+    async def _within_limit(self, deed: Coroutine[Any, Any, T]) -> T:
+        """Wait for a deed, but not for ever. It is done to its end even if whoever asked goes away."""
+        work = asyncio.create_task(deed)
+        self._deeds.add(work)
+        work.add_done_callback(self._done)
         try:
             async with asyncio.timeout(self._rules.accept_within):
-                return await deed
+                return await asyncio.shield(work)
         except TimeoutError:
             raise Unavailable from None
 
+    def _done(self, work: asyncio.Task[Any]) -> None:
+        self._deeds.discard(work)
+        if not work.cancelled():
+            work.exception()  # whoever waits is told of it; and nobody may wait any more
+
     # --- answering
 
-    def _see_to(self, session: ChatSession) -> None:
-        """Have what waits answered, and nobody speak on in a reply that is closed."""
+    def _see_to(self, session: ChatSession, begun: UUID | None = None) -> None:
+        """Have what waits answered, and nobody speak on in a reply that is closed.
+
+        `begun` is a reply of this process that is on the record already, but that nobody speaks yet.
+        """
         speaker = self._speakers.get(session.session_id)
+        reply = session.open_reply
         if speaker is not None:
             speaker.look(session)
-        elif session.open_reply or session.waiting:
-            speaker = _Speaker()
-            speaker.task = asyncio.create_task(self._answer_all(session.session_id, speaker))
-            self._speakers[session.session_id] = speaker
+        elif reply or session.waiting:
+            speaker = self._speakers[session.session_id] = _Speaker()
+            is_ours = reply is not None and reply.response_id == begun
+            speaker.task = asyncio.create_task(self._answer_all(session, speaker, begun=is_ours))
 
-    async def _answer_all(self, session_id: UUID, speaker: "_Speaker") -> None:
+    async def _answer_all(self, session: ChatSession, speaker: "_Speaker", *, begun: bool) -> None:
+        session_id = session.session_id
         try:
+            if begun:
+                await self._speak(session, speaker)
             while speaker.called:
                 speaker.called = False
-                while reply := await self._begin_reply(session_id):
-                    await self._speak(*reply, speaker)
+                while asked := await self._begin_reply(session_id):
+                    await self._speak(asked, speaker)
         except Exception as error:
             logger.error("session %s: answering broke off: %s", session_id, type(error).__qualname__)
             logger.debug("session %s", session_id, exc_info=error)
         finally:
             del self._speakers[session_id]
 
-    async def _begin_reply(self, session_id: UUID) -> tuple[ChatSession, Reply] | None:
+    async def _begin_reply(self, session_id: UUID) -> ChatSession | None:
+        """The session with a reply that has just begun, or None where no message waits."""
         response_id = self._clock.new_id()
 
         def decision(session: ChatSession) -> list[Event]:
@@ -214,11 +246,13 @@ class Conversations:
             session = await self._insist(session_id, decision)
             reply = session.open_reply
             if reply and reply.response_id == response_id:
-                return session, reply
+                return session
             if not session.waiting:
                 return None
 
-    async def _speak(self, session: ChatSession, reply: Reply, speaker: "_Speaker") -> None:
+    async def _speak(self, session: ChatSession, speaker: "_Speaker") -> None:
+        reply = session.open_reply
+        assert reply is not None
         session_id, response_id = session.session_id, reply.response_id
 
         async def record(words: Sequence[str], delays: Sequence[int]) -> None:

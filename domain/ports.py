@@ -1,6 +1,6 @@
 """What the domain asks of the outside, one promise a sentence."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 from uuid import UUID
@@ -56,7 +56,7 @@ class EventStore(Protocol):
         """Return if the log can be read. Raises Unavailable."""
         ...
 
-    def follow(self, session_id: UUID, after: int) -> AsyncIterator[Sequence[Recorded]]:
+    def follow(self, session_id: UUID, after: int) -> AsyncGenerator[Sequence[Recorded], None]:
         """What is recorded after a version, then what is being recorded, without end, gap or repetition."""
         ...
 

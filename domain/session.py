@@ -112,6 +112,11 @@ class ChatSession(Struct, frozen=True, gc=False):
     def open_reply(self) -> Reply | None:
         return self.reply if self.reply and self.reply.status == "open" else None
 
+    def version_of(self, message_id: UUID) -> int:
+        """The version of a message that waits for its answer, or is being answered."""
+        questions = (*self.waiting, *((self.reply.question,) if self.reply else ()))
+        return next(question.version for question in questions if question.message_id == message_id)
+
 
 # --- what happened
 

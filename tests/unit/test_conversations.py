@@ -506,7 +506,7 @@ async def test_a_message_whose_reply_is_interrupted_twice_is_not_tried_a_third_t
     assert [prompt.text for prompt in assistant.prompts] == ["another question"]
 
 
-async def test_a_message_whose_process_has_died_before_the_reply_is_answered_by_the_next(
+async def test_a_message_whose_process_has_died_as_it_was_recorded_is_answered_by_the_next(
     world: World,
 ) -> None:
     before = world.process()
@@ -514,13 +514,33 @@ async def test_a_message_whose_process_has_died_before_the_reply_is_answered_by_
     world.log.hangs = True  # the process never learns that its message is recorded
     posting = asyncio.create_task(before.post(session.session_id, VISITOR, "hello", "m-1"))
     await until(lambda: bool(world.log.held), "the message to be on its way")
-    posting.cancel()
+    await before.close()
+    await asyncio.gather(posting, return_exceptions=True)
     world.log.come_back()
 
     after = world.process(Scripted("Hello."))
     await after.enter(session.session_id, VISITOR)
 
     events = await told(after, session.session_id, ReplyCompleted)
+    assert [event.again for event in of_kind(events, ReplyFailed)] == [True]
+    assert len(of_kind(events, ReplyStarted)) == 2
+    assert len(of_kind(events, VisitorMessagePosted)) == 1
+
+
+async def test_a_message_is_answered_although_its_sender_went_away_while_it_was_being_recorded(
+    world: World,
+) -> None:
+    conversations = world.process(Scripted("Hello."))
+    session = await conversations.start(VISITOR, {})
+    world.log.hangs = True
+    posting = asyncio.create_task(conversations.post(session.session_id, VISITOR, "hello"))
+    await until(lambda: bool(world.log.held), "the message to be on its way")
+
+    posting.cancel()
+    await asyncio.gather(posting, return_exceptions=True)
+    world.log.come_back()
+
+    events = await told(conversations, session.session_id, ReplyCompleted)
     assert len(of_kind(events, ReplyStarted)) == 1
 
 
