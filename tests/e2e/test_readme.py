@@ -1,4 +1,4 @@
-"""The README's own commands and snippets, as they stand there, against the service that its command starts."""
+"""The README's own commands and snippets, as they stand there, against a service that is really started."""
 
 import asyncio
 import os
