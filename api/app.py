@@ -1,5 +1,6 @@
 """The composition root: settings -> adapters -> Litestar. Read it from top to bottom."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -7,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from litestar import Litestar
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
 from api.docs import OPENAPI, asyncapi_document
-from api.errors import on_chat_error, on_http_exception, on_unexpected
+from api.errors import JsonRequest, on_chat_error, on_http_exception, on_unexpected
 from api.health import live, ready
 from api.pages import page, static_files
 from api.sessions import Sessions
@@ -39,6 +41,7 @@ ALEX = Path(__file__).parent.parent / "infrastructure" / "assistants" / "persona
 def build(settings: Settings, conninfo: str, assistant: Assistant | None = None) -> Litestar:
     """The application on the database at `conninfo`; the assistant is the settings', unless one is given."""
     clock = SystemClock()
+    closing = asyncio.Event()
     database = Database(conninfo)
     log = PostgresLog(conninfo, database)
     store = SessionStore(log, build_keyring(settings, database))
@@ -60,7 +63,10 @@ def build(settings: Settings, conninfo: str, assistant: Assistant | None = None)
             "conversations": _always(conversations),
             "clock": _always(clock),
             "frame_cache": _always(FrameCache()),
+            "closing": _always(closing),
         },
+        state=State({"closing": closing}),
+        request_class=JsonRequest,
         exception_handlers={
             ChatError: on_chat_error,
             HTTPException: on_http_exception,

@@ -42,7 +42,7 @@ def main() -> None:
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # They report what the service reports itself, with less care for what it holds, or tell of their insides.
-    for name in ("psycopg.pool", "uvicorn.error", "bm25s"):
+    for name in ("psycopg.pool", "bm25s"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
@@ -66,8 +66,11 @@ def serve(host: str | None, port: int | None) -> None:
         server = make_server(
             build(settings, conninfo), address, number, lambda port: _say_ready(settings, address, port)
         )
-        await server.serve()
-        return 0 if server.started else EXIT_UNAVAILABLE
+        try:
+            await server.serve()
+        except SystemExit:
+            return EXIT_UNAVAILABLE  # uvicorn has said why
+        return 0
 
     _run(work)
 
@@ -101,20 +104,20 @@ def transcript(session: UUID, as_format: str) -> None:
 
 
 def _run(work: Work) -> None:
-    """Do the work with settings and a database; exit with its code, or with a line that says what is wrong."""
+    """Do the work with settings and a database; exit with its code, or say in a line what is wrong."""
     try:
         settings = read_settings(os.environ)
         sys.exit(uvloop.run(_with_database(settings, work)))
     except KeyboardInterrupt:
         sys.exit(130)
-    except (SettingsError, PersonaError) as error:
+    except (SettingsError, PersonaError, OSError) as error:
         console.print(str(error), style="red")
         sys.exit(EXIT_USAGE)
     except CorruptLog as error:
         console.print(str(error), style="red")
         sys.exit(EXIT_CORRUPT)
     except (psycopg.OperationalError, Unavailable, RuntimeError) as error:
-        console.print(f"The database can't be used: {error}".strip(), style="red")
+        console.print(f"The database can't be used: {' '.join(str(error).split())}", style="red")
         sys.exit(EXIT_UNAVAILABLE)
 
 
@@ -126,6 +129,8 @@ async def _with_database(settings: Settings, work: Work) -> int:
 @asynccontextmanager
 async def _database(settings: Settings) -> AsyncIterator[str]:
     if settings.database_url is not None:
+        # Tried first, since what is built on it has longer ways to say that it can't be reached.
+        await (await psycopg.AsyncConnection.connect(settings.database_url, connect_timeout=5)).close()
         yield settings.database_url
         return
     embedded = EmbeddedServer(settings.data_dir / "postgres")
@@ -138,7 +143,7 @@ async def _database(settings: Settings) -> AsyncIterator[str]:
 
 
 def _say_ready(settings: Settings, host: str, port: int) -> None:
-    url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
+    url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104
     keeps = "DATABASE_URL" if settings.database_url else f"{settings.data_dir}/postgres"
     console.print(f"[bold]Verbatim[/bold] is ready. Chat at [bold]{url}/[/bold]")
     console.print(f"  WebSocket  {url.replace('http', 'ws', 1)}/ws/chat/")

@@ -3,6 +3,7 @@
 Both are made from the very structs that encode and decode what is sent.
 """
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -10,6 +11,14 @@ import msgspec
 from litestar import MediaType, Response, get
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
+from litestar.openapi.spec import (
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    OpenAPIType,
+    Operation,
+    RequestBody,
+    Schema,
+)
 
 from api import frames
 
@@ -32,6 +41,29 @@ OPENAPI = OpenAPIConfig(
         )
     ],
 )
+
+
+@dataclass
+class OptionalBody(Operation):
+    """An operation that can do without a body, where Litestar takes each for required."""
+
+    def __post_init__(self) -> None:
+        assert isinstance(self.request_body, RequestBody)
+        self.request_body.required = False
+
+
+def also_as(*media_types: str) -> type[Operation]:
+    """An operation whose answer comes as text of other types, too, where it is asked for."""
+
+    @dataclass
+    class InManyForms(Operation):
+        def __post_init__(self) -> None:
+            answer = (self.responses or {})["200"]
+            assert isinstance(answer, OpenAPIResponse)
+            text = OpenAPIMediaType(Schema(type=OpenAPIType.STRING))
+            answer.content = {**(answer.content or {}), **dict.fromkeys(media_types, text)}
+
+    return InManyForms
 
 
 @get("/api/docs/asyncapi.json", include_in_schema=False, sync_to_thread=False)

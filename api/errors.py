@@ -2,17 +2,19 @@
 
 import logging
 import traceback
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import ClientException, HTTPException, SerializationException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
 
-from api.frames import ErrorType
+from api.frames import ErrorType, refusal
 from domain.errors import (
     ChatError,
+    CorruptLog,
     InvalidRequest,
     MessageConflict,
     ReplyBrokeOff,
@@ -36,7 +38,16 @@ class Told(NamedTuple):
 
     @property
     def close_code(self) -> int:
+        if self.status == 500:
+            return 1011
         return 4000 + self.status if self.status < 500 else 1013
+
+
+class Mistake(ChatError):
+    """A fault of ours, as it is told outside."""
+
+    code = "internal_error"
+    text = "The service has made a mistake"
 
 
 TABLE: dict[type[ChatError], Told] = {
@@ -50,6 +61,7 @@ TABLE: dict[type[ChatError], Told] = {
     ReplyTooSlow: Told(504, "processing_error"),
     Unavailable: Told(503, "processing_error"),
     InvalidRequest: Told(400, "validation_error"),
+    Mistake: Told(500, "processing_error"),
 }
 
 
@@ -68,7 +80,33 @@ class Problem(Struct, frozen=True, kw_only=True):
     code: str
 
 
+def safe(error: Exception, where: str) -> ChatError:
+    """The error that can be told: this one or, for a fault of ours, which is logged, a Mistake.
+
+    Its text may hold what was said, so the log gets its kind and place; CorruptLog speaks of the log alone.
+    """
+    if isinstance(error, ChatError):
+        return error
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    kind = str(error) if isinstance(error, CorruptLog) else type(error).__qualname__
+    logger.error("%s: %s at %s:%s", where, kind, place.filename, place.lineno)
+    return Mistake()
+
+
 # --- for Litestar
+
+CODES = {400: "invalid_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+"""Of what Litestar refuses by itself."""
+
+
+class JsonRequest(Request[Any, Any, Any]):
+    """A request whose body, if it has one, is JSON: anything else is the sender's mistake."""
+
+    async def json(self) -> Any:
+        try:
+            return await super().json()
+        except (SerializationException, UnicodeError, RecursionError):
+            raise ClientException("the body must be one JSON object") from None
 
 
 def problems(*statuses: int) -> dict[int, ResponseSpec]:
@@ -91,31 +129,22 @@ def on_chat_error(_: Request[Any, Any, Any], error: ChatError) -> Response[Probl
     return problem_response(told(error).status, error.code, str(error))
 
 
-def on_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
-    """What Litestar refuses by itself: unknown paths and methods, parameters and bodies of the wrong shape."""
-    detail = error.detail
-    if isinstance(error, ValidationException) and isinstance(error.extra, list):
-        detail = "; ".join(_field_error(item) for item in error.extra) or detail
-    code = "invalid_request" if error.status_code == 400 else HTTPStatus(error.status_code).name.lower()
-    return problem_response(error.status_code, code, detail, error.headers)
+def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
+    """What Litestar refuses by itself: unknown paths, wrong methods, parameters and bodies out of shape."""
+    if isinstance(error, ValidationException) and isinstance(error.extra, list) and error.extra:
+        return on_chat_error(request, _refusal(error.extra[0]))
+    code = CODES.get(error.status_code, f"http_{error.status_code}")
+    return problem_response(error.status_code, code, error.detail, error.headers)
 
 
 def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    """A fault of ours. Its text may hold what was said, so the log gets its kind and place alone."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    logger.error(
-        "%s %s: %s at %s:%s",
-        request.method,
-        request.url.path,
-        type(error).__qualname__,
-        place.filename,
-        place.lineno,
-    )
-    return problem_response(500, "internal_error", "The service has made a mistake")
+    """A fault of ours."""
+    return on_chat_error(request, safe(error, f"{request.method} {request.url.path}"))
 
 
-def _field_error(item: object) -> str:
-    if not isinstance(item, dict):
-        return str(item)
-    fields = cast("dict[str, Any]", item)
-    return f"{fields.get('key', 'body')}: {fields.get('message', 'is not valid')}"
+def _refusal(found: Mapping[str, str]) -> InvalidRequest:
+    """For the first thing that Litestar finds wrong with a request's parameters or, as `data`, its body."""
+    what, field = found.get("message", "is not valid"), found.get("key", "data")
+    if field == "data":
+        return refusal("a body is missing" if what == "'data'" else what)
+    return refusal(what, field)

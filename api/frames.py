@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct
 
-from domain.errors import ChatError, InvalidRequest, ReplyBrokeOff
+from domain.errors import ChatError, InvalidRequest, MessageRequired, ReplyBrokeOff
 from domain.events import ReplyChunksRecorded, ReplyCompleted, ReplyFailed, ReplyStopped, SessionEnded
 from domain.ports import Recorded
 from domain.session import ChatSession, Reply
@@ -59,7 +59,7 @@ class Cursor(Struct, frozen=True, order=True, gc=False):
     @property
     def events_after(self) -> int:
         """The version after which there may be something new."""
-        return self.version - 1 if self.offset else self.version
+        return max(0, self.version - 1) if self.offset else self.version
 
 
 # --- what the service sends
@@ -258,6 +258,7 @@ def _reply(recorded: Recorded) -> Reply:
 
 # --- what the service receives
 
+MessageText = Annotated[str, Meta(pattern=r"\S")]
 ClientMessageId = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
@@ -266,7 +267,7 @@ class ChatMessage(Struct, frozen=True, tag="chat_message", tag_field="type"):
 
     session_id: UUID
     visitor_id: UUID
-    message: str | None = None
+    message: MessageText
     client_message_id: ClientMessageId | None = None
 
 
@@ -291,7 +292,14 @@ class Ping(Struct, frozen=True, tag="ping", tag_field="type"):
 
 Received = ChatMessage | Join | Stop | Ping
 
+
+class _Addressed(Struct):
+    session_id: UUID | None = None
+
+
 _decoder = msgspec.json.Decoder(Received)
+_address_decoder = msgspec.json.Decoder(_Addressed)
+_UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 _PING = Ping()
 
 
@@ -302,6 +310,23 @@ def decode(text: str) -> Received:
     try:
         return _decoder.decode(text)
     except msgspec.ValidationError as error:
-        raise InvalidRequest(str(error)) from None
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        what, _, field = str(error).partition(" - at `$.")
+        raise refusal(what, field.rstrip("`")) from None
+    except _UNREADABLE:
         raise InvalidRequest("a frame must be one JSON object") from None
+
+
+def session_of(text: str) -> UUID | None:
+    """The session that a text is about, if that much of it can be read."""
+    try:
+        return _address_decoder.decode(text).session_id
+    except _UNREADABLE:
+        return None
+
+
+def refusal(what: str, field: str = "") -> InvalidRequest:
+    """The error for what msgspec finds wrong with a field; a message that is missing has its own."""
+    no_text = ("Expected `str`, got `null`", "Expected `str` matching regex")
+    if what == "Object missing required field `message`" or (field == "message" and what.startswith(no_text)):
+        return MessageRequired()
+    return InvalidRequest(f"{field}: {what}" if field else what)

@@ -1,24 +1,27 @@
 """Whether the process lives, and whether it can serve."""
 
-from litestar import get
+from litestar import HttpMethod, route
+from litestar.di import NamedDependency
 from msgspec import Struct
 
 from api.errors import problems
 from domain.conversations import Conversations
+
+PROBE = (HttpMethod.GET, HttpMethod.HEAD)
 
 
 class Health(Struct, frozen=True):
     status: str = "ok"
 
 
-@get("/health/live", tags=["Health"], sync_to_thread=False, operation_id="live")
+@route("/health/live", http_method=PROBE, tags=["Health"], sync_to_thread=False)
 def live() -> Health:
     """This process answers."""
     return Health()
 
 
-@get("/health/ready", tags=["Health"], operation_id="ready", responses=problems(503))
-async def ready(conversations: Conversations) -> Health:
+@route("/health/ready", http_method=PROBE, tags=["Health"], responses=problems(503))
+async def ready(conversations: NamedDependency[Conversations]) -> Health:
     """The log can be reached."""
     await conversations.check()
     return Health()

@@ -2,23 +2,65 @@
 
 import gc
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 from litestar import Litestar
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.wire import FramesProtocol
 
 MAX_FRAME_BYTES = 256 * 1024
 """A larger frame closes its socket with 1009; it is never held in memory whole."""
 
+MAX_HEAD_BYTES = 64 * 1024
+"""About what the first line and the headers of a request may have: what one read brings may come on top."""
+
+TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol on httptools, which by itself takes headers without end."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._in_head = False
+        self._head_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self.transport.write(TOO_LARGE)
+            self.transport.close()
+            return
+        super().data_received(data)
+        self._head_bytes = self._head_bytes + len(data) if self._in_head else 0
+
+    def on_message_begin(self) -> None:
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
+
+    def shutdown(self) -> None:
+        reads = not self.flow.write_paused
+        super().shutdown()
+        if not reads:
+            self.transport.abort()
+
 
 class Server(uvicorn.Server):
-    """A server that tells when it is ready."""
+    """A server that tells when it is ready and, by `on_closing`, when it begins to stop."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[int], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_ready: Callable[[int], None], on_closing: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._on_closing = on_closing
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -29,6 +71,17 @@ class Server(uvicorn.Server):
             gc.set_threshold(50_000, 20, 50)
             self._on_ready(self.servers[0].sockets[0].getsockname()[1])
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_closing()
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        with super().capture_signals():
+            yield
+            # uvicorn would raise them again, and the process would die of SIGTERM before it has cleaned up.
+            self._captured_signals.clear()
+
 
 def make_server(app: Litestar, host: str, port: int, on_ready: Callable[[int], None]) -> Server:
     """A server for the application. `on_ready` is called with the port once it listens."""
@@ -37,14 +90,15 @@ def make_server(app: Litestar, host: str, port: int, on_ready: Callable[[int], N
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=HttpProtocol,
         ws=FramesProtocol,
         ws_max_size=MAX_FRAME_BYTES,
         ws_per_message_deflate=False,
         # Its lines hold query strings, and a visitor_id is a credential.
         access_log=False,
+        log_level="error",
         log_config=None,
         lifespan="on",
         timeout_graceful_shutdown=10,
     )
-    return Server(config, on_ready)
+    return Server(config, on_ready, app.state.closing.set)

@@ -1,18 +1,22 @@
 """REST and SSE for visitors: sessions, messages, the stream, the transcript."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from litestar import Controller, Request, Response, delete, get, post
+from litestar import Controller, HttpMethod, Request, Response, delete, get, post, route
+from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.openapi.spec import OpenAPIType, Schema
+from litestar.params import FromQuery, HeaderParameter, JSONBody, Parameter, PathParameter, QueryParameter
 from litestar.response import Stream
 from msgspec import Meta, Struct
 
-from api.errors import problems, told
+from api.docs import OptionalBody, also_as
+from api.errors import problems, safe, told
 from api.frames import (
     ClientMessageId,
     Complete,
@@ -20,6 +24,7 @@ from api.frames import (
     ConnectedInfo,
     Cursor,
     Error,
+    MessageText,
     Sent,
     encode,
     error_frame,
@@ -27,7 +32,7 @@ from api.frames import (
 )
 from api.wire import sse_event
 from domain.conversations import Conversations
-from domain.errors import ChatError, InvalidRequest, MessageRequired, ReplyBrokeOff, ReplyTooSlow
+from domain.errors import ReplyBrokeOff, ReplyTooSlow, SessionNotActive
 from domain.ports import Clock, Recorded
 from domain.session import ChatSession
 from projections.renderings import RENDERINGS
@@ -39,18 +44,28 @@ KEEP_ALIVE_SECONDS = 15.0
 REPLY_SECONDS = 180.0
 """How long a request that wants its reply whole is kept waiting."""
 
-SHORT = Annotated[str, Meta(max_length=1000)]
-SessionId = Annotated[UUID, Parameter(description="The session, as `POST /api/chats/sessions/` named it")]
-VisitorId = Annotated[
-    UUID, Parameter(header="X-Visitor-Id", description="The visitor whose session it is: a credential")
+METADATA_LIMITS = {
+    "max_properties": 32,
+    "property_names": Schema(max_length=64),
+    "additional_properties": Schema(type=OpenAPIType.STRING, max_length=1000),
+}
+Metadata = Annotated[
+    dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=1000)]],
+    Meta(max_length=32),
+    Parameter(schema_extra=METADATA_LIMITS),  # Litestar finds no limits inside of a dict
 ]
+SessionId = Annotated[UUID, PathParameter(description="The session, as `POST /api/chats/sessions/` named it")]
+VisitorId = Annotated[
+    UUID, HeaderParameter(name="X-Visitor-Id", description="The visitor whose session it is: a credential")
+]
+LastEventId = Annotated[str | None, HeaderParameter(name="Last-Event-ID")]
 
 
 class NewSession(Struct, frozen=True):
     """`metadata` is the website's own, up to 32 texts, and kept sealed like everything personal."""
 
     visitor_id: UUID | None = None
-    metadata: Annotated[dict[Annotated[str, Meta(max_length=64)], SHORT], Meta(max_length=32)] = {}
+    metadata: Metadata = {}
 
 
 class SessionView(Struct, frozen=True, kw_only=True):
@@ -69,7 +84,7 @@ class SessionView(Struct, frozen=True, kw_only=True):
 class NewMessage(Struct, frozen=True):
     """`client_message_id` makes it safe to send the same message again."""
 
-    message: str | None = None
+    message: MessageText
     client_message_id: ClientMessageId | None = None
 
 
@@ -77,15 +92,20 @@ class Sessions(Controller):
     """Everything under `/api/chats/sessions`."""
 
     path = "/api/chats/sessions"
-    tags = ["Chat"]
+    tags = ("Chat",)
 
-    @post("/", responses=problems(400, 413, 503), operation_id="startSession")
+    @post(
+        "/",
+        responses=problems(400, 413, 503),
+        operation_id="startSession",
+        operation_class=OptionalBody,
+    )
     async def start(
         self,
         request: Request[Any, Any, Any],
-        conversations: Conversations,
-        clock: Clock,
-        data: NewSession | None = None,
+        conversations: NamedDependency[Conversations],
+        clock: NamedDependency[Clock],
+        data: JSONBody[NewSession | None] = None,
     ) -> SessionView:
         """Start a session, for a new visitor unless one is named."""
         wanted = data or NewSession()
@@ -96,8 +116,8 @@ class Sessions(Controller):
     async def show(
         self,
         request: Request[Any, Any, Any],
-        conversations: Conversations,
-        clock: Clock,
+        conversations: NamedDependency[Conversations],
+        clock: NamedDependency[Clock],
         session_id: SessionId,
         visitor_id: VisitorId,
     ) -> SessionView:
@@ -105,9 +125,16 @@ class Sessions(Controller):
         return _view(await conversations.enter(session_id, visitor_id), request, clock)
 
     @delete("/{session_id:uuid}/", responses=problems(400, 403, 404, 503), operation_id="endSession")
-    async def end(self, conversations: Conversations, session_id: SessionId, visitor_id: VisitorId) -> None:
+    async def end(
+        self, conversations: NamedDependency[Conversations], session_id: SessionId, visitor_id: VisitorId
+    ) -> None:
         """End the session: a reply in progress is stopped, and nothing more can be said."""
         await conversations.delete(session_id, visitor_id)
+
+    @route("/{session_id:uuid}/", http_method=HttpMethod.OPTIONS, status_code=204, include_in_schema=False)
+    async def allow(self) -> Response[None]:
+        """Litestar's own answer would know one of these methods alone."""
+        return Response(None, headers={"Allow": "DELETE, GET, OPTIONS"})
 
     @post(
         "/{session_id:uuid}/messages/",
@@ -119,23 +146,23 @@ class Sessions(Controller):
             )
         },
         operation_id="postMessage",
+        operation_class=also_as("text/event-stream"),
     )
     async def say(
         self,
         request: Request[Any, Any, Any],
-        conversations: Conversations,
+        conversations: NamedDependency[Conversations],
+        closing: NamedDependency[asyncio.Event],
         session_id: SessionId,
         visitor_id: VisitorId,
-        data: NewMessage,
+        data: JSONBody[NewMessage],
     ) -> Response[Any]:
         """Post a message. With `Accept: text/event-stream` its reply is streamed, else it comes whole."""
-        if data.message is None:
-            raise MessageRequired
         accepted = await conversations.post(session_id, visitor_id, data.message, data.client_message_id)
-        history = conversations.follow(session_id, accepted.version)
+        frames = _until_answered(conversations.follow(session_id, accepted.version), accepted.message_id)
         if "text/event-stream" in request.headers.get("accept", ""):
-            return _event_stream(_until_answered(history, accepted.message_id))
-        return Response(await _whole_reply(history, accepted.message_id))
+            return _event_stream(frames, closing)
+        return Response(await _whole_reply(frames, accepted.message_id, request, closing))
 
     @get(
         "/{session_id:uuid}/stream/",
@@ -145,15 +172,16 @@ class Sessions(Controller):
     )
     async def stream(
         self,
-        conversations: Conversations,
+        conversations: NamedDependency[Conversations],
+        closing: NamedDependency[asyncio.Event],
         session_id: SessionId,
         visitor_id: VisitorId,
-        last_event_id: Annotated[str | None, Parameter(header="Last-Event-ID")] = None,
+        last_event_id: LastEventId = None,
         after: Annotated[
-            str | None, Parameter(query="after", description="A cursor, where no header can be sent")
+            str | None, QueryParameter(description="A cursor, where no header can be sent")
         ] = None,
     ) -> Stream:
-        """Follow the session as SSE: `event` is the frame's type, `id` its cursor; resumes after `Last-Event-ID`."""
+        """Follow the session as SSE, after `Last-Event-ID`: `event` is a frame's type, `id` its cursor."""
         session = await conversations.enter(session_id, visitor_id)
         place = last_event_id or after
         cursor = Cursor.parse(place).within(session) if place else Cursor.present(session)
@@ -164,9 +192,8 @@ class Sessions(Controller):
             conversation_data=session.details,
             metadata=ConnectedInfo("connected", str(cursor)),
         )
-        return _event_stream(
-            _all_frames(connected, conversations.follow(session_id, cursor.events_after), cursor)
-        )
+        history = conversations.follow(session_id, cursor.events_after)
+        return _event_stream(_all_frames(connected, history, cursor), closing)
 
     @post(
         "/{session_id:uuid}/stop/",
@@ -174,7 +201,9 @@ class Sessions(Controller):
         responses=problems(400, 403, 404, 503),
         operation_id="stopReply",
     )
-    async def stop(self, conversations: Conversations, session_id: SessionId, visitor_id: VisitorId) -> None:
+    async def stop(
+        self, conversations: NamedDependency[Conversations], session_id: SessionId, visitor_id: VisitorId
+    ) -> None:
         """Stop the reply in progress, if there is one."""
         await conversations.stop(session_id, visitor_id)
 
@@ -183,21 +212,22 @@ class Sessions(Controller):
         responses=problems(400, 403, 404, 503)
         | {200: ResponseSpec(Transcript, description="The transcript, in the format that was asked for")},
         operation_id="getTranscript",
+        operation_class=also_as(*(media_type for media_type, _ in RENDERINGS.values())),
     )
     async def read(
         self,
-        conversations: Conversations,
+        conversations: NamedDependency[Conversations],
         session_id: SessionId,
         visitor_id: VisitorId,
-        as_format: Annotated[Literal["json", "markdown", "html", "text"], Parameter(query="format")] = "json",
+        format: FromQuery[Literal["json", "markdown", "html", "text"]] = "json",
     ) -> Response[Any]:
         """All that was said, up to this moment."""
         await conversations.enter(session_id, visitor_id)
         said = transcript(await conversations.read(session_id))
-        if as_format == "json":
+        if format == "json":
             return Response(said)
-        media_type, render = RENDERINGS[as_format]
-        return Response(render(said), media_type=f"{media_type}; charset=utf-8")
+        media_type, render = RENDERINGS[format]
+        return Response(render(said), media_type=media_type)
 
 
 def _view(session: ChatSession, request: Request[Any, Any, Any], clock: Clock) -> SessionView:
@@ -227,54 +257,88 @@ def _goes_on(frame: Complete | Error) -> bool:
 
 
 async def _until_answered(
-    history: AsyncIterator[Sequence[Recorded]], message_id: UUID
-) -> AsyncIterator[Sequence[Sent]]:
+    history: AsyncGenerator[Sequence[Recorded], None], message_id: UUID
+) -> AsyncGenerator[Sequence[Sent], None]:
     """The frames up to the end of the reply to one message, or of the session."""
-    async for news in history:
-        frames = [frame for recorded in news for frame in frames_of(recorded)]
-        for count, frame in enumerate(frames, 1):
-            if _answers(frame, message_id):
-                yield frames[:count]
+    async with aclosing(history):
+        async for news in history:
+            frames = [frame for recorded in news for frame in frames_of(recorded)]
+            for count, frame in enumerate(frames, 1):
+                if _answers(frame, message_id):
+                    yield frames[:count]
+                    return
+            yield frames
+            if news[-1].session.ended:
                 return
-        yield frames
-        if news[-1].session.ended:
-            return
 
 
-async def _whole_reply(history: AsyncIterator[Sequence[Recorded]], message_id: UUID) -> Complete:
+async def _whole_reply(
+    batches: AsyncGenerator[Sequence[Sent], None],
+    message_id: UUID,
+    request: Request[Any, Any, Any],
+    closing: asyncio.Event,
+) -> Complete:
+    """The reply, if it ends while somebody waits for it. Raises ReplyTooSlow, and what `_reply` raises."""
+    reply = asyncio.create_task(_reply(batches, message_id))
+    ends = [asyncio.create_task(_disconnected(request)), asyncio.create_task(closing.wait())]
     try:
-        async with asyncio.timeout(REPLY_SECONDS):
-            async for frames in _until_answered(history, message_id):
-                if frames and _answers(frames[-1], message_id) and isinstance(frames[-1], Complete):
+        await asyncio.wait([reply, *ends], timeout=REPLY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if not reply.done():
+            raise ReplyTooSlow
+        return reply.result()
+    finally:
+        for task in (reply, *ends):
+            task.cancel()
+
+
+async def _reply(batches: AsyncGenerator[Sequence[Sent], None], message_id: UUID) -> Complete:
+    """The end of the reply to a message. Raises ReplyBrokeOff, and SessionNotActive where there is none."""
+    async with aclosing(batches):
+        async for frames in batches:
+            if frames and _answers(frames[-1], message_id):
+                if isinstance(frames[-1], Complete):
                     return frames[-1]
-    except TimeoutError:
-        raise ReplyTooSlow from None
-    raise ReplyBrokeOff
+                raise ReplyBrokeOff
+    raise SessionNotActive
+
+
+async def _disconnected(request: Request[Any, Any, Any]) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _all_frames(
-    connected: Connected, history: AsyncIterator[Sequence[Recorded]], after: Cursor
-) -> AsyncIterator[Sequence[Sent]]:
-    yield [connected]
-    async for news in history:
-        yield [frame for recorded in news for frame in frames_of(recorded, after)]
+    connected: Connected, history: AsyncGenerator[Sequence[Recorded], None], after: Cursor
+) -> AsyncGenerator[Sequence[Sent], None]:
+    async with aclosing(history):
+        yield [connected]
+        async for news in history:
+            yield [frame for recorded in news for frame in frames_of(recorded, after)]
 
 
-def _event_stream(batches: AsyncIterator[Sequence[Sent]]) -> Stream:
+def _event_stream(batches: AsyncGenerator[Sequence[Sent], None], closing: asyncio.Event) -> Stream:
     return Stream(
-        _server_sent(batches),
+        _server_sent(batches, closing),
         status_code=200,
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def _server_sent(batches: AsyncIterator[Sequence[Sent]]) -> AsyncGenerator[bytes, None]:
+async def _server_sent(
+    batches: AsyncGenerator[Sequence[Sent], None], closing: asyncio.Event
+) -> AsyncGenerator[bytes, None]:
+    """Events until the batches end, or the service is about to: a client then comes back with its cursor."""
+    closed = asyncio.ensure_future(closing.wait())
     waiting: asyncio.Future[Sequence[Sent]] | None = None
     try:
         while True:
             waiting = waiting or asyncio.ensure_future(anext(batches))
-            done, _ = await asyncio.wait([waiting], timeout=KEEP_ALIVE_SECONDS)
+            done, _ = await asyncio.wait(
+                [waiting, closed], timeout=KEEP_ALIVE_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+            if closed in done:
+                return
             if not done:
                 yield b": keep-alive\n\n"
                 continue
@@ -283,9 +347,13 @@ async def _server_sent(batches: AsyncIterator[Sequence[Sent]]) -> AsyncGenerator
                 yield b"".join(sse_event(frame, encode(frame)) for frame in frames)
     except StopAsyncIteration:
         return
-    except ChatError as error:
-        frame = error_frame(error, told(error).error_type)
+    except Exception as error:
+        failure = safe(error, "stream")
+        frame = error_frame(failure, told(failure).error_type)
         yield sse_event(frame, encode(frame))
     finally:
-        if waiting is not None:
+        closed.cancel()
+        if waiting is None:
+            await batches.aclose()
+        else:
             waiting.cancel()

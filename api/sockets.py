@@ -5,15 +5,16 @@ session, like every other tab.
 """
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
 from uuid import UUID
 
 from litestar import WebSocket, websocket
+from litestar.di import NamedDependency
 from litestar.exceptions import WebSocketDisconnect
 from uvicorn.protocols.utils import ClientDisconnected
 
-from api.errors import told
+from api.errors import safe, told
 from api.frames import (
     ChatMessage,
     Connected,
@@ -28,20 +29,24 @@ from api.frames import (
     decode,
     encode,
     error_frame,
+    session_of,
 )
 from api.wire import EXTENSION, FrameCache, payloads, text_frame
 from domain.conversations import Conversations
-from domain.errors import ChatError, CorruptLog, InvalidRequest, MessageRequired
+from domain.errors import ChatError, InvalidRequest
 from domain.ports import Recorded
-
-logger = logging.getLogger(__name__)
 
 MAX_JOINED = 16
 """Sessions that one socket may follow."""
 
+EVENTS_IN_ONE_WRITE = 16
+"""At most: a reader that is far behind gets the log in pieces, as fast as it takes them."""
+
 
 @websocket("/ws/chat", opt={"exclude_from_auth": True})
-async def chat_socket(socket: WebSocket, conversations: Conversations, frame_cache: FrameCache) -> None:
+async def chat_socket(
+    socket: WebSocket, conversations: NamedDependency[Conversations], frame_cache: NamedDependency[FrameCache]
+) -> None:
     """A visitor's socket: see the specification, and `/api/docs/asyncapi.json`."""
     await socket.accept()
     visitor = _Visitor(socket, conversations, frame_cache)
@@ -49,6 +54,8 @@ async def chat_socket(socket: WebSocket, conversations: Conversations, frame_cac
         await visitor.serve()
     except (WebSocketDisconnect, ClientDisconnected):
         pass
+    except Exception as error:
+        await visitor.dismiss(error)
     finally:
         visitor.leave()
 
@@ -66,19 +73,25 @@ class _Visitor:
         self._send_raw = EXTENSION in (socket.scope.get("extensions") or {})
 
     async def serve(self) -> None:
-        if not await self._join_by_url():
-            return
+        await self._join_by_url()
         while True:
             message = await self._socket.receive()
             if message["type"] == "websocket.disconnect":
                 return
+            text = message.get("text")
             try:
-                text = message.get("text")
                 if text is None:
                     raise InvalidRequest("frames must be text, not binary")
                 await self._handle(decode(text))
             except ChatError as error:
-                await self._send(error_frame(error, told(error).error_type))
+                await self._send(error_frame(error, told(error).error_type, session_of(text or "")))
+
+    async def dismiss(self, error: Exception) -> None:
+        """Say why the socket can't go on, and close it."""
+        failure = safe(error, "socket")
+        with suppress(WebSocketDisconnect, ClientDisconnected):
+            await self._send(error_frame(failure, told(failure).error_type))
+            await self._socket.close(told(failure).close_code, failure.code)
 
     def leave(self) -> None:
         for follower in self._followers.values():
@@ -86,44 +99,32 @@ class _Visitor:
 
     # --- frames in
 
-    async def _join_by_url(self) -> bool:
-        """Greet, and join the session that the URL names. A socket that may not is told why, and closed."""
+    async def _join_by_url(self) -> None:
+        """Greet, and join the session that the URL names. Raises ChatError."""
         query = self._socket.query_params
         if "session_id" not in query:
             await self._send(Connected(done=False, complete=False, metadata=ConnectedInfo("connected")))
-            return True
-        try:
-            await self._join(
-                Join(
-                    _uuid("session_id", query.get("session_id")),
-                    _uuid("visitor_id", query.get("visitor_id")),
-                    query.get("after"),
-                )
+            return
+        await self._join(
+            Join(
+                _uuid("session_id", query.get("session_id")),
+                _uuid("visitor_id", query.get("visitor_id")),
+                query.get("after"),
             )
-        except ChatError as error:
-            await self._send(error_frame(error, told(error).error_type))
-            await self._socket.close(told(error).close_code, error.code)
-            return False
-        return True
+        )
 
     async def _handle(self, frame: Received) -> None:
-        try:
-            match frame:
-                case ChatMessage():
-                    await self._post(frame)
-                case Join():
-                    await self._join(frame)
-                case Stop():
-                    await self._conversations.stop(frame.session_id, frame.visitor_id)
-                case Ping():
-                    await self._send(Pong(done=False, complete=False))
-        except ChatError as error:
-            session_id = None if isinstance(frame, Ping) else frame.session_id
-            await self._send(error_frame(error, told(error).error_type, session_id))
+        match frame:
+            case ChatMessage():
+                await self._post(frame)
+            case Join():
+                await self._join(frame)
+            case Stop():
+                await self._conversations.stop(frame.session_id, frame.visitor_id)
+            case Ping():
+                await self._send(Pong(done=False, complete=False))
 
     async def _post(self, frame: ChatMessage) -> None:
-        if frame.message is None:
-            raise MessageRequired
         self._require_room(frame.session_id)
         accepted = await self._conversations.post(
             frame.session_id, frame.visitor_id, frame.message, frame.client_message_id
@@ -136,6 +137,9 @@ class _Visitor:
         self._require_room(frame.session_id)
         session = await self._conversations.enter(frame.session_id, frame.visitor_id)
         after = Cursor.present(session) if frame.after is None else Cursor.parse(frame.after).within(session)
+        if before := self._followers.pop(frame.session_id, None):
+            # Now: what it still had to say would come twice after the greeting.
+            before.cancel()
         await self._send(
             Connected(
                 done=False,
@@ -145,8 +149,6 @@ class _Visitor:
                 metadata=ConnectedInfo("connected", str(after)),
             )
         )
-        if before := self._followers.pop(frame.session_id, None):
-            before.cancel()
         self._follow(frame.session_id, after)
 
     def _require_room(self, session_id: UUID) -> None:
@@ -159,19 +161,17 @@ class _Visitor:
         history = self._conversations.follow(session_id, after.events_after)
         self._followers[session_id] = asyncio.create_task(self._deliver(history, after))
 
-    async def _deliver(self, history: AsyncIterator[Sequence[Recorded]], after: Cursor) -> None:
+    async def _deliver(self, history: AsyncGenerator[Sequence[Recorded], None], after: Cursor) -> None:
         try:
-            async for news in history:
-                if wire := self._cache.wire(news, after):
-                    await self._write(wire)
+            async with aclosing(history):
+                async for news in history:
+                    for start in range(0, len(news), EVENTS_IN_ONE_WRITE):
+                        if wire := self._cache.wire(news[start : start + EVENTS_IN_ONE_WRITE], after):
+                            await self._write(wire)
         except (WebSocketDisconnect, ClientDisconnected):
             pass
-        except ChatError as error:
-            await self._send(error_frame(error, told(error).error_type))
-            await self._socket.close(told(error).close_code, error.code)
-        except CorruptLog as error:
-            logger.error("%s", error)
-            await self._socket.close(1011, "internal_error")
+        except Exception as error:
+            await self.dismiss(error)
 
     async def _send(self, frame: Sent) -> None:
         await self._write(text_frame(encode(frame)))

@@ -12,12 +12,15 @@ from weakref import WeakKeyDictionary
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from wsproto import events
+from wsproto.connection import ConnectionState
 
 from api.frames import Cursor, Sent, encode, frames_of
 from domain.ports import Recorded
 
 EXTENSION = "verbatim.frames"
-"""ASGI message type and extension: `{"type": EXTENSION, "frames": bytes}`, whole unmasked WebSocket frames."""
+"""ASGI message type and extension: `{"type": EXTENSION, "frames": bytes}`, whole unmasked frames."""
+
+BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 def text_frame(payload: bytes) -> bytes:
@@ -74,18 +77,68 @@ def payloads(wire: bytes) -> Iterable[bytes]:
 
 
 class FramesProtocol(WSProtocol):
-    """uvicorn's WebSocket protocol on wsproto, which also takes frames that are encoded already."""
+    """uvicorn's WebSocket protocol on wsproto, which also takes frames that are encoded already.
+
+    A peer that breaks the protocol is told so before it is hung up on, and one that doesn't read is
+    neither written to nor waited for without end.
+    """
 
     def handle_connect(self, event: events.Request) -> None:
         super().handle_connect(event)
         self.scope["extensions"][EXTENSION] = {}  # type: ignore[index]
 
     async def send(self, message) -> None:  # type: ignore[no-untyped-def]
-        if message["type"] != EXTENSION:
-            await super().send(message)
-            return
         await self.writable.wait()
         if self.disconnected or self.close_sent:
             raise ClientDisconnected
-        if not self.transport.is_closing():
+        if message["type"] != EXTENSION:
+            await super().send(message)
+        elif not self.transport.is_closing():
             self.transport.write(message["frames"])
+
+    # --- peers that misbehave
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            super().data_received(data)
+        except UnicodeError:
+            # wsproto takes the headers of a handshake for ASCII. Raised any further, this would leave a
+            # connection behind that nobody closes, and on which a later shutdown fails.
+            self.transport.write(BAD_REQUEST)
+            self.transport.close()
+
+    def handle_message(self, event: events.TextMessage | events.BytesMessage) -> None:
+        size = len(event.data.encode() if isinstance(event.data, str) else event.data)
+        if self.buffer.length + size <= self.buffer.max_length:
+            super().handle_message(event)
+            return
+        self.buffer.clear()
+        self.close_sent = True
+        reason = f"at most {self.buffer.max_length} bytes are accepted"
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": 1009, "reason": reason})
+        self.transport.write(self.conn.send(events.CloseConnection(1009, reason)))
+        # Closed at once, with the rest of the message unread, the connection would be reset, and the peer
+        # might never learn why. So what still comes is read and dropped, for a while.
+        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
+
+    def handle_ping(self, event: events.Ping) -> None:
+        if self.writable.is_set():
+            super().handle_ping(event)
+
+    def handle_close(self, event: events.CloseConnection) -> None:
+        if self.conn.state is ConnectionState.OPEN:
+            # This isn't the peer's close, but what wsproto finds wrong with its frames.
+            self.transport.write(self.conn.send(event))
+        super().handle_close(event)
+
+    def keepalive_timeout(self) -> None:
+        reads = self.transport.get_write_buffer_size() == 0
+        super().keepalive_timeout()
+        if not reads:
+            self.transport.abort()
+
+    def shutdown(self) -> None:
+        reads = self.writable.is_set()
+        super().shutdown()
+        if not reads:
+            self.transport.abort()

@@ -7,7 +7,7 @@ What this process commits goes straight to the session's tail, so that nothing i
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
@@ -94,7 +94,7 @@ class SessionStore:
     async def check(self) -> None:
         await self._log.check()
 
-    async def follow(self, session_id: UUID, after: int) -> AsyncIterator[Sequence[Recorded]]:
+    async def follow(self, session_id: UUID, after: int) -> AsyncGenerator[Sequence[Recorded], None]:
         tail = self._tails.setdefault(session_id, _Tail())
         tail.followers += 1
         try:

@@ -154,8 +154,10 @@ class GroupCommit:
                     logger.error("the log refused an append: SQLSTATE %s", error.sqlstate)
                     batch[0].fail(Unavailable())
                     return
-                # Whether the command stands already is still unknown: ask on.
+                # Whether the command stands already is still unknown: ask on, and maybe somebody else.
                 logger.warning("the log can't settle a command: SQLSTATE %s", error.sqlstate)
+                await pipeline.close()
+                self._pipeline = None
                 await asyncio.sleep(RECONNECT_SECONDS[-1])
         for command in batch:
             if command.place in refused:

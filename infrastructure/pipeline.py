@@ -6,9 +6,9 @@ does nothing else: connecting, and every other query, is left to psycopg itself.
 """
 
 import asyncio
-import os
 from collections import deque
 from collections.abc import Callable, Sequence
+from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from struct import pack
 from uuid import UUID
 
@@ -54,14 +54,18 @@ class Pipeline:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self._pgconn = connection.pgconn
-        # libpq closes its own descriptor as soon as it finds the connection dead, and the next connection
-        # may get the same number: a loop that watched it would mistake the one for the other. Ours is ours.
-        self._fd = os.dup(connection.pgconn.socket)
+        self._socket = connection.pgconn.socket
         self._loop = asyncio.get_running_loop()
         self._rounds: deque[asyncio.Future[list[PGresult]]] = deque()
         self._results: list[PGresult] = []
         self._error = ""
+        self._is_flushing = False
         self._lost = False
+        # The loop watches a selector that watches the socket. uvloop, watching a socket itself, stops as
+        # soon as there is an error on it, such as a reset, and tells nobody.
+        self._selector = DefaultSelector()
+        self._selector.register(self._socket, EVENT_READ)
+        self._loop.add_reader(self._selector.fileno(), self._ready)
 
     @classmethod
     async def connect(cls, conninfo: str, statements: Sequence[Statement]) -> "Pipeline":
@@ -72,7 +76,6 @@ class Pipeline:
         connection.pgconn.nonblocking = 1
         connection.pgconn.enter_pipeline_mode()
         pipeline = cls(connection)
-        pipeline._loop.add_reader(pipeline._fd, pipeline._readable)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await pipeline._prepare(statements)
@@ -119,18 +122,15 @@ class Pipeline:
         await self._connection.close()
 
     def _flush(self) -> None:
-        if self._pgconn.flush():
-            self._loop.add_writer(self._fd, self._writable)
+        is_flushing = bool(self._pgconn.flush())
+        if is_flushing != self._is_flushing:
+            self._is_flushing = is_flushing
+            self._selector.modify(self._socket, EVENT_READ | EVENT_WRITE if is_flushing else EVENT_READ)
 
-    def _writable(self) -> None:
+    def _ready(self) -> None:
         try:
-            if not self._pgconn.flush():
-                self._loop.remove_writer(self._fd)
-        except psycopg.Error:
-            self._lose()
-
-    def _readable(self) -> None:
-        try:
+            if self._is_flushing:
+                self._flush()
             self._pgconn.consume_input()
             while self._rounds and not self._pgconn.is_busy():
                 if result := self._pgconn.get_result():
@@ -158,9 +158,8 @@ class Pipeline:
         if self._lost:
             return
         self._lost = True
-        self._loop.remove_reader(self._fd)
-        self._loop.remove_writer(self._fd)
-        os.close(self._fd)
+        self._loop.remove_reader(self._selector.fileno())
+        self._selector.close()
         while self._rounds:
             future = self._rounds.popleft()
             if not future.done():

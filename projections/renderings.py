@@ -1,4 +1,8 @@
-"""A transcript as people read it: plain text, Markdown, HTML."""
+"""A transcript as people read it: plain text, Markdown, HTML.
+
+What was said is shown as it was typed and nothing more, whatever it is: it can't pass for an entry of its
+own, be taken for markup, or speak to a terminal.
+"""
 
 import re
 from collections.abc import Callable, Mapping
@@ -18,20 +22,24 @@ _OUTCOMES = {
     "stopped": " (stopped)",
     "failed": " (broke off)",
 }
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+_MARKUP = re.compile(r"[\\`*_{}\[\]()#+\-.!<>|~=&$:@^]")
 
 
 def as_text(transcript: Transcript) -> str:
-    """One paragraph an entry."""
-    lines = [f"Session {transcript.session_id}, started {_time(transcript.started_at)}"]
-    lines += [f"[{_time(entry.at)}] {_who(entry)}: {_said(entry)}" for entry in transcript.entries]
-    return "\n\n".join(lines) + "\n"
+    """One paragraph an entry; only entries begin at the margin."""
+    paragraphs = [f"Session {transcript.session_id}, started {_time(transcript.started_at)}"]
+    for entry in transcript.entries:
+        said = "\n    ".join(_lines(entry))
+        paragraphs.append(f"[{_time(entry.at)}] {_who(entry)}: {said}")
+    return "\n\n".join(paragraphs) + "\n"
 
 
 def as_markdown(transcript: Transcript) -> str:
-    """One section an entry; what was said is shown as it was typed, never as Markdown."""
+    """One section an entry, with what was said as a quotation."""
     parts = [f"# Session {transcript.session_id}", f"Started {_time(transcript.started_at)}"]
     for entry in transcript.entries:
-        quoted = "\n".join(f"> {_literal(line)}" for line in _said(entry).splitlines())
+        quoted = "  \n".join(f"> {_literal(line)}" for line in _lines(entry))  # two spaces keep a line's end
         parts.append(f"**{_who(entry)}**, {_time(entry.at)}\n\n{quoted}")
     return "\n\n".join(parts) + "\n"
 
@@ -77,9 +85,19 @@ def _said(entry: Entry) -> str:
     return entry.text or _ENDINGS[entry.reason] if isinstance(entry, Ended) else entry.text
 
 
+def _lines(entry: Entry) -> list[str]:
+    return [_CONTROL.sub(_code, line) for line in _said(entry).splitlines()]
+
+
+def _code(control: re.Match[str]) -> str:
+    return f"\\x{ord(control[0]):02x}"
+
+
 def _time(at: object) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _literal(line: str) -> str:
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!<>|~])", r"\\\1", line)
+    words = line.lstrip()
+    # Indented, a line would be code.
+    return "&nbsp;" * (len(line) - len(words)) + _MARKUP.sub(r"\\\g<0>", words)

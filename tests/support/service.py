@@ -1,6 +1,8 @@
 """The service, served for real: on a socket in this process, or in a process of its own."""
 
 import asyncio
+import gc
+import logging
 import os
 import signal
 import subprocess
@@ -9,10 +11,13 @@ import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import AsyncGeneratorType
+from typing import NamedTuple
 from uuid import UUID
 
 import httpx
 import msgspec
+import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from api.app import build
@@ -111,6 +116,41 @@ class Socket:
         return frames
 
 
+class ServerSent(NamedTuple):
+    """A server-sent event: its type, its id, and the frame that is its data."""
+
+    event: str
+    id: str | None
+    frame: Frame
+
+
+async def server_sent(response: httpx.Response) -> AsyncIterator[ServerSent]:
+    """The events of a stream, as they come. Comments are passed over."""
+    fields: dict[str, str] = {}
+    async for line in response.aiter_lines():
+        name, _, value = line.partition(": ")
+        if name:
+            fields[name] = value
+        elif "data" in fields:
+            yield ServerSent(fields["event"], fields.get("id"), msgspec.json.decode(fields["data"]))
+            fields = {}
+
+
+def followers() -> int:
+    """How many in this process follow a session now."""
+    return sum(
+        type(found) is AsyncGeneratorType and found.ag_code.co_name == "follow" and found.ag_frame is not None
+        for found in gc.get_objects()
+    )
+
+
+def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What has been logged as an error, or as any failure with a traceback."""
+    return [
+        record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR or record.exc_info
+    ]
+
+
 def text_of(frames: list[Frame]) -> str:
     """The words of these frames, joined."""
     return "".join(frame["chunk"] for frame in frames if frame["type"] == "chunk")
@@ -126,7 +166,8 @@ async def served(
     """The service in a thread of this process, with a loop of its own, like in production."""
     settings = read_settings({"VERBATIM_DATA_DIR": str(data_dir)} | dict(environment or {}))
     ports: list[int] = []
-    server = make_server(build(settings, conninfo, assistant), "127.0.0.1", 0, ports.append)
+    app = await asyncio.to_thread(build, settings, conninfo, assistant)
+    server = make_server(app, "127.0.0.1", 0, ports.append)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
@@ -161,6 +202,13 @@ class ServiceProcess:
         port = self._port(seen)
         assert port is not None, f"verbatim serve did not start:\n{self.output}"
         return Service(port)
+
+    @property
+    def peak_memory(self) -> int:
+        """The most bytes that it has ever held in memory at once."""
+        assert self.process is not None
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
     @property
     def exited(self) -> bool:

@@ -19,16 +19,23 @@ MASTER_KEY = bytes(32)
 class Stores:
     """All stores of one log: of the database with this conninfo, or of none."""
 
-    def __init__(self, conninfo: str = "") -> None:
+    def __init__(self, conninfo: str = "", *, patience: float = 3.0) -> None:
         self.conninfo = conninfo
+        self._patience = patience
         self.memory = MemoryLog()
         self._memory_keys = MemoryKeyTable()
-        self._opened: list[tuple[PostgresLog, Database]] = []
+        self._opened: list[tuple[PostgresLog, KeyTable]] = []
+        self._databases: list[Database] = []
 
     async def open(self, master_key: bytes = MASTER_KEY) -> SessionStore:
-        """A store that knows nothing yet."""
+        """A store that knows nothing yet, with connections of its own."""
         log, keys = await self._open()
         return SessionStore(log, WrappedKeyring(master_key, keys))
+
+    def reopen(self, number: int) -> SessionStore:
+        """A store that knows nothing yet, on the connections of the one that was opened as this number."""
+        log, keys = self._opened[number] if self.conninfo else (self.memory, self._memory_keys)
+        return SessionStore(log, WrappedKeyring(MASTER_KEY, keys))
 
     async def open_log(self) -> Log:
         return (await self._open())[0]
@@ -36,16 +43,18 @@ class Stores:
     async def _open(self) -> tuple[Log, KeyTable]:
         if not self.conninfo:
             return self.memory, self._memory_keys
-        database = Database(self.conninfo, max_connections=2)
+        database = Database(self.conninfo, self._patience, max_connections=2)
         log = PostgresLog(self.conninfo, database)
         await database.open()
         await log.open()
-        self._opened.append((log, database))
-        return log, PostgresKeyTable(database)
+        self._databases.append(database)
+        self._opened.append((log, PostgresKeyTable(database)))
+        return self._opened[-1]
 
     async def close(self) -> None:
-        for log, database in self._opened:
+        for log, _ in self._opened:
             await log.close()
+        for database in self._databases:
             await database.close()
 
     # --- the log as it is
@@ -63,7 +72,7 @@ class Stores:
 
     async def cipher(self, visitor_id: UUID) -> AESGCM:
         """The visitor's key, which must be there."""
-        _, keys = await self._open()
+        keys = self._opened[0][1] if self.conninfo else self._memory_keys
         key = await WrappedKeyring(MASTER_KEY, keys).find(visitor_id)
         assert key is not None
         return AESGCM(key)

@@ -1,0 +1,121 @@
+"""The OpenAPI document and the service, held against each other by schemathesis: all of its checks."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+import schemathesis
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import Status, from_schema
+from schemathesis.engine.events import EngineFinished, FatalError, NonFatalError, ScenarioFinished
+from schemathesis.engine.recorder import ScenarioRecorder
+
+from tests.support.assistants import Echo
+from tests.support.service import Service, complaints, served
+
+ENDLESS = "streamSession"
+"""The one operation whose answer has no end, where the session is real."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def service(conninfo: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
+    environment = {"VERBATIM_CHUNK_WINDOW_MS": "0", "VERBATIM_MAX_MESSAGE_CHARS": "100000"}
+    async with served(conninfo, tmp_path_factory.mktemp("data"), Echo(), environment) as service:
+        yield service
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_logged_as_an_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    yield
+    assert complaints(caplog) == []
+
+
+@pytest.fixture
+def examples(full_dose: bool) -> int:
+    return 200 if full_dose else 15
+
+
+class Report:
+    """What came of a run: how many answers were checked, by operation, and what was found wrong."""
+
+    def __init__(self) -> None:
+        self.checked: dict[str, set[int]] = {}
+        self.found: list[str] = []
+
+    def add(self, recorder: ScenarioRecorder) -> None:
+        for node in recorder.cases.values():
+            if interaction := recorder.interactions.get(node.value.id):
+                statuses = self.checked.setdefault(node.value.operation.label, set())
+                if interaction.response is not None:
+                    statuses.add(interaction.response.status_code)
+        for checks in recorder.checks.values():
+            for check in checks:
+                if check.status is Status.FAILURE:
+                    assert check.failure_info is not None
+                    failure = check.failure_info.failure
+                    self.found.append(f"{recorder.label}: {failure.title}: {failure.message}")
+
+
+def run(service: Service, examples: int, *, only: str = "", but: tuple[str, ...] = (), **real: str) -> Report:
+    """All phases of schemathesis; `real` are values that parameters have instead of generated ones."""
+    config = SchemathesisConfig()
+    schema = schemathesis.openapi.from_url(f"{service.url}/api/docs/openapi.json", config=config)
+    schema = schema.include(operation_id=only) if only else schema.exclude(operation_id=list(but))
+    schema.config.generation.update(max_examples=examples, database="none")
+    if real:
+        schema.config.update(parameters=real)
+        schema.config.phases.stateful.enabled = False
+    report = Report()
+    for event in from_schema(schema).execute():
+        match event:
+            case ScenarioFinished(recorder=recorder):
+                report.add(recorder)
+            case NonFatalError(value=error, label=label):
+                report.found.append(f"{label}: {error!r}")
+            case FatalError(exception=error):
+                report.found.append(repr(error))
+            case EngineFinished(failures=failures):
+                report.found += [repr(failure) for failure in failures]
+    return report
+
+
+@pytest.mark.dosed
+async def test_schemathesis_finds_nothing_with_sessions_that_it_makes_up(
+    service: Service, examples: int
+) -> None:
+    report = await asyncio.to_thread(run, service, examples, but=(ENDLESS,))
+
+    assert report.found == []
+    assert len(report.checked) >= 10
+    assert {201, 400} <= report.checked["POST /api/chats/sessions"]
+
+
+@pytest.mark.dosed
+async def test_schemathesis_finds_nothing_with_a_real_session(service: Service, examples: int) -> None:
+    visitor = await service.start_session()
+    real = {"session_id": str(visitor.session_id), "X-Visitor-Id": str(visitor.visitor_id)}
+
+    report = await asyncio.to_thread(
+        run, service, examples, but=(ENDLESS, "endSession", "startSession"), **real
+    )
+
+    assert report.found == []
+    session = "/api/chats/sessions/{session_id}"
+    assert 200 in report.checked[f"GET {session}"]
+    assert {200, 400} <= report.checked[f"POST {session}/messages"]
+    assert {200, 400} <= report.checked[f"GET {session}/transcript"]
+    assert 204 in report.checked[f"POST {session}/stop"]
+    entries = (await visitor.transcript())["entries"]
+    assert entries, "messages have been posted"
+    assert {entry.get("outcome") for entry in entries} <= {None, "completed", "stopped"}
+
+
+@pytest.mark.dosed
+async def test_schemathesis_finds_nothing_in_streams_that_there_arent(
+    service: Service, examples: int
+) -> None:
+    report = await asyncio.to_thread(run, service, examples, only=ENDLESS)
+
+    assert report.found == []
+    assert {400, 404} <= report.checked["GET /api/chats/sessions/{session_id}/stream"]

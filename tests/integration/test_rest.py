@@ -1,0 +1,898 @@
+"""REST and SSE, the documents that describe them, and health: over real connections."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import jsonschema_rs
+import pytest
+import pytest_asyncio
+
+from api.app import open_store
+from domain.conversations import Rules
+from domain.events import SessionStarted
+from infrastructure.clock import SystemClock
+from infrastructure.postgres import Database
+from infrastructure.settings import read_settings
+from tests.support.proxy import proxied
+from tests.support.puppet import Puppet
+from tests.support.service import (
+    Frame,
+    ServerSent,
+    Service,
+    Visitor,
+    complaints,
+    followers,
+    served,
+    server_sent,
+    text_of,
+)
+from tests.support.waiting import until
+
+SSE = {"Accept": "text/event-stream"}
+FAST = {"VERBATIM_CHUNK_WINDOW_MS": "5"}
+
+
+@pytest.fixture(scope="module")
+def puppet() -> Puppet:
+    return Puppet()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def service(conninfo: str, folder: Path, puppet: Puppet) -> AsyncIterator[Service]:
+    async with served(conninfo, folder, puppet, FAST) as service:
+        yield service
+
+
+@pytest.fixture
+async def http(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+    async with service.http() as http:
+        yield http
+
+
+@pytest.fixture
+async def visitor(service: Service) -> Visitor:
+    return await service.start_session()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_logged_as_an_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    yield
+    assert complaints(caplog) == []
+
+
+async def say(http: httpx.AsyncClient, visitor: Visitor, text: str, **more: Any) -> httpx.Response:
+    return await http.post(
+        visitor.path + "/messages/", json={"message": text, **more}, headers=visitor.headers
+    )
+
+
+async def events_of(response: httpx.Response) -> list[ServerSent]:
+    return [event async for event in server_sent(response)]
+
+
+# --- sessions
+
+
+async def test_a_session_is_started_with_nothing_at_all(http: httpx.AsyncClient, service: Service) -> None:
+    response = await http.post("/api/chats/sessions/")
+
+    assert response.status_code == 201
+    session = response.json()
+    assert session == session | {
+        "status": "active",
+        "conversation_data": {},
+        "cursor": "1.0",
+        "ws_url": service.ws_url,
+    }
+    assert UUID(session["session_id"]) != UUID(session["visitor_id"])
+    lifetime = datetime.fromisoformat(session["expires_at"]) - datetime.fromisoformat(session["created_at"])
+    assert lifetime == timedelta(days=1)
+
+
+async def test_a_visitor_who_comes_back_keeps_their_id(http: httpx.AsyncClient) -> None:
+    visitor_id = str(uuid4())
+
+    sessions = [
+        (await http.post("/api/chats/sessions/", json={"visitor_id": visitor_id})).json() for _ in range(2)
+    ]
+
+    assert [session["visitor_id"] for session in sessions] == [visitor_id] * 2
+    assert sessions[0]["session_id"] != sessions[1]["session_id"]
+
+
+async def test_a_website_may_add_texts_of_its_own(http: httpx.AsyncClient) -> None:
+    metadata = {"page": "/pricing", "Käse": "🧀"}
+
+    assert (await http.post("/api/chats/sessions/", json={"metadata": metadata})).status_code == 201
+    for too_much in ({"k" * 65: "v"}, {"k": "v" * 1001}, {f"k{number}": "v" for number in range(33)}):
+        assert (await http.post("/api/chats/sessions/", json={"metadata": too_much})).status_code == 400
+
+
+async def test_behind_a_proxy_that_speaks_tls_the_socket_does_too(http: httpx.AsyncClient) -> None:
+    headers = {"X-Forwarded-Proto": "https", "Host": "chat.example.com"}
+
+    session = (await http.post("/api/chats/sessions/", headers=headers)).json()
+
+    assert session["ws_url"] == "wss://chat.example.com/ws/chat/"
+
+
+async def test_a_session_shows_what_it_has_come_to(http: httpx.AsyncClient, visitor: Visitor) -> None:
+    await say(http, visitor, "email=ann@example.com Hello")
+
+    session = (await visitor.get()).json()
+
+    assert session["status"] == "active"
+    assert session["conversation_data"] == {"email": "ann@example.com"}
+    assert session["cursor"] == (await visitor.transcript())["cursor"]
+
+
+async def test_a_session_is_ended_once_and_stays_readable(http: httpx.AsyncClient, visitor: Visitor) -> None:
+    for _ in range(2):
+        ended = await http.delete(visitor.path + "/", headers=visitor.headers)
+        assert (ended.status_code, ended.content) == (204, b"")
+
+    assert (await visitor.get()).json()["status"] == "deleted"
+    transcript = await visitor.transcript()
+    assert [(entry["who"], entry["reason"]) for entry in transcript["entries"]] == [("service", "deleted")]
+
+
+async def test_the_assistant_may_end_a_session(http: httpx.AsyncClient, visitor: Visitor) -> None:
+    assert (await say(http, visitor, "Good bye")).json()["complete"] is True
+    assert (await visitor.get()).json()["status"] == "completed"
+
+
+async def test_a_slash_at_the_end_is_optional_and_one_too_many_does_no_harm(
+    http: httpx.AsyncClient, visitor: Visitor, service: Service
+) -> None:
+    bare = service.url
+    for path in ("/", "/transcript/", "/transcript//"):
+        with_slash, without = [
+            await http.get(bare + visitor.path + variant, headers=visitor.headers)
+            for variant in (path, path.rstrip("/"))
+        ]
+        assert with_slash.status_code == without.status_code == 200
+        assert with_slash.json() == without.json()
+    assert (await http.post("/api/chats/sessions")).status_code == 201
+    assert (await http.post(f"{visitor.path}/stop", headers=visitor.headers)).status_code == 204
+
+
+# --- messages
+
+
+async def test_a_message_is_answered_by_the_whole_reply(http: httpx.AsyncClient, visitor: Visitor) -> None:
+    response = await say(http, visitor, "A novated lease ?Benefits?")
+
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    frame = response.json()
+    assert frame == frame | {
+        "type": "complete",
+        "done": True,
+        "complete": False,
+        "session_id": str(visitor.session_id),
+        "message": "A novated lease ",
+        "suggestions": ["Benefits?", "Or this?"],
+    }
+
+
+async def test_a_message_is_answered_by_words_where_a_stream_is_asked_for(
+    http: httpx.AsyncClient, visitor: Visitor
+) -> None:
+    async with visitor.socket() as socket:
+        async with http.stream(
+            "POST",
+            visitor.path + "/messages/",
+            json={"message": "A novated lease"},
+            headers=visitor.headers | SSE,
+        ) as response:
+            assert response.status_code == 200
+            assert response.headers["content-type"].startswith("text/event-stream")
+            assert response.headers["cache-control"] == "no-store"
+            events = await events_of(response)
+        on_the_socket = await socket.receive_until("complete")
+
+    assert [event.frame for event in events] == on_the_socket
+    assert [event.event for event in events] == ["chunk", "chunk", "chunk", "complete"]
+    assert [event.id for event in events] == [event.frame["metadata"]["cursor"] for event in events]
+
+
+async def test_words_are_streamed_as_they_are_said(
+    http: httpx.AsyncClient, visitor: Visitor, puppet: Puppet
+) -> None:
+    async with http.stream(
+        "POST",
+        visitor.path + "/messages/",
+        json={"message": "A |stream lease"},
+        headers=visitor.headers | SSE,
+    ) as response:
+        events = server_sent(response)
+        assert (await anext(events)).frame["chunk"] == "A "
+        puppet.go_on("stream")
+        assert [event.event async for event in events] == ["chunk", "complete"]
+
+
+async def test_a_message_during_a_reply_gets_its_own_reply(
+    http: httpx.AsyncClient, visitor: Visitor, puppet: Puppet
+) -> None:
+    first = asyncio.create_task(say(http, visitor, "First |during"))
+    await until(lambda: has_said(visitor, "First "), "the reply to begin")
+    second = asyncio.create_task(say(http, visitor, "Second"))
+    await until(lambda: said_by_visitor(visitor, 2), "the second message to be recorded")
+    puppet.go_on("during")
+
+    assert (await first).json()["message"] == "First "
+    assert (await second).json()["message"] == "Second "
+
+
+async def said_by_visitor(visitor: Visitor, messages: int) -> bool:
+    entries = (await visitor.transcript())["entries"]
+    return sum(entry["who"] == "visitor" for entry in entries) == messages
+
+
+async def test_a_message_may_be_sent_again_under_its_name(http: httpx.AsyncClient, visitor: Visitor) -> None:
+    first = await say(http, visitor, "Hello", client_message_id="m-1")
+    again = await say(http, visitor, "Hello", client_message_id="m-1")
+    other = await say(http, visitor, "Goodbye", client_message_id="m-1")
+
+    assert again.json() == first.json()
+    assert (other.status_code, other.json()["code"]) == (409, "conflict")
+    assert await said_by_visitor(visitor, 1)
+
+
+async def test_a_reply_is_stopped_and_its_beginning_stands(
+    http: httpx.AsyncClient, visitor: Visitor, puppet: Puppet
+) -> None:
+    waiting = asyncio.create_task(say(http, visitor, "A |stopped lease"))
+    await until(lambda: has_said(visitor, "A "), "the reply to begin")
+    await until(lambda: has_said(visitor, "A "), "its first word")
+    stopped = await http.post(visitor.path + "/stop/", headers=visitor.headers)
+
+    assert (stopped.status_code, stopped.content) == (204, b"")
+    frame = (await waiting).json()
+    assert (frame["message"], frame["metadata"]["finish_reason"]) == ("A ", "stopped")
+
+
+async def has_said(visitor: Visitor, text: str) -> bool:
+    return text in await visitor.spoken()
+
+
+@pytest.mark.parametrize("failure", ["!", "!!"])
+async def test_a_reply_that_fails_is_an_error_and_what_was_said_stands(
+    http: httpx.AsyncClient, visitor: Visitor, failure: str
+) -> None:
+    whole = await say(http, visitor, f"A {failure}")
+    async with http.stream(
+        "POST",
+        visitor.path + "/messages/",
+        json={"message": f"A {failure}"},
+        headers=visitor.headers | SSE,
+    ) as response:
+        events = await events_of(response)
+
+    assert (whole.status_code, whole.json()["code"]) == (502, "reply_failed")
+    assert whole.json()["detail"] == "The reply could not be completed. Please try again."
+    assert [event.event for event in events] == ["chunk", "error"]
+    assert events[-1].frame["metadata"]["code"] == "reply_failed"
+    assert await visitor.spoken() == ["A ", "A "]
+
+
+async def test_a_message_whose_session_ends_before_its_turn_is_told_so(
+    http: httpx.AsyncClient, visitor: Visitor, puppet: Puppet
+) -> None:
+    first = asyncio.create_task(say(http, visitor, "First |ended"))
+    await until(lambda: has_said(visitor, "First "), "the reply to begin")
+    second = asyncio.create_task(say(http, visitor, "Second"))
+    await until(lambda: said_by_visitor(visitor, 2), "the second message to be recorded")
+    await http.delete(visitor.path + "/", headers=visitor.headers)
+
+    assert (await first).json()["metadata"]["finish_reason"] == "stopped"
+    assert ((await second).status_code, (await second).json()["code"]) == (410, "session_not_active")
+
+
+async def test_a_reply_that_takes_longer_than_a_request_may_goes_on_without_it(
+    http: httpx.AsyncClient, visitor: Visitor, puppet: Puppet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.sessions.REPLY_SECONDS", 0.2)
+
+    response = await say(http, visitor, "A |slow lease")
+    puppet.go_on("slow")
+
+    assert (response.status_code, response.json()["code"]) == (504, "reply_timeout")
+    await until(lambda: has_said(visitor, "A lease "), "the reply to be recorded all the same")
+
+
+# --- streams
+
+
+async def test_a_stream_begins_with_what_is_in_progress_and_goes_on_live(
+    http: httpx.AsyncClient, visitor: Visitor, puppet: Puppet
+) -> None:
+    await say(http, visitor, "What was before")
+    posted = asyncio.create_task(say(http, visitor, "A |live lease"))
+    await until(lambda: has_said(visitor, "A "), "the first word")
+
+    async with http.stream("GET", visitor.path + "/stream/", headers=visitor.headers) as response:
+        assert response.headers["content-type"].startswith("text/event-stream")
+        events = server_sent(response)
+        connected, first = await anext(events), await anext(events)
+        puppet.go_on("live")
+        second, complete = await anext(events), await anext(events)
+        await say(http, visitor, "Next")
+        following = await anext(events)
+
+    assert (connected.event, connected.id) == ("connected", connected.frame["metadata"]["cursor"])
+    assert text_of([first.frame, second.frame]) == complete.frame["message"] == "A lease "
+    assert following.frame["chunk"] == "Next "
+    assert (await posted).json() == complete.frame
+
+
+@pytest.mark.parametrize("way", ["Last-Event-ID", "after"])
+async def test_a_stream_resumes_after_any_event(http: httpx.AsyncClient, visitor: Visitor, way: str) -> None:
+    async with http.stream(
+        "POST",
+        visitor.path + "/messages/",
+        json={"message": "A novated lease is a way"},
+        headers=visitor.headers | SSE,
+    ) as response:
+        events = await events_of(response)
+
+    for position, event in enumerate(events):
+        assert event.id is not None
+        headers = visitor.headers | ({"Last-Event-ID": event.id} if way == "Last-Event-ID" else {})
+        params = {"after": event.id} if way == "after" else {}
+        async with http.stream("GET", visitor.path + "/stream/", headers=headers, params=params) as response:
+            stream = server_sent(response)
+            assert (await anext(stream)).id == event.id
+            assert [await anext(stream) for _ in events[position + 1 :]] == events[position + 1 :]
+
+
+async def test_a_header_counts_more_than_the_address_that_a_browser_repeats(
+    http: httpx.AsyncClient, visitor: Visitor
+) -> None:
+    await say(http, visitor, "Hello")
+
+    async with http.stream(
+        "GET",
+        visitor.path + "/stream/",
+        headers=visitor.headers | {"Last-Event-ID": "2.0"},
+        params={"after": "1.0"},
+    ) as response:
+        assert (await anext(server_sent(response))).id == "2.0"
+
+
+async def test_a_stream_that_is_silent_is_kept_open_by_comments(
+    http: httpx.AsyncClient, visitor: Visitor, puppet: Puppet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.sessions.KEEP_ALIVE_SECONDS", 0.05)
+
+    async with http.stream("GET", visitor.path + "/stream/", headers=visitor.headers) as response:
+        lines = response.aiter_lines()
+        comments = 0
+        while comments < 3:
+            comments += await anext(lines) == ": keep-alive"
+        posted = asyncio.create_task(say(http, visitor, "Hello |comments there"))
+        while await anext(lines) != "event: chunk":
+            pass
+        puppet.go_on("comments")
+        while await anext(lines) != "event: complete":
+            pass
+    assert (await posted).status_code == 200
+
+
+async def test_whoever_hangs_up_leaves_nothing_behind(
+    service: Service, visitor: Visitor, puppet: Puppet
+) -> None:
+    await until(lambda: followers() == 0, "earlier requests to be gone")
+    async with service.http() as http:
+        message = {"message": "A |hangup lease"}
+        async with http.stream(
+            "POST", visitor.path + "/messages/", json=message, headers=visitor.headers | SSE
+        ) as response:
+            words = response.aiter_lines()  # kept, since a response whose lines nobody holds is closed
+            await anext(words)
+            async with http.stream("GET", visitor.path + "/stream/", headers=visitor.headers) as stream:
+                lines = stream.aiter_lines()
+                await anext(lines)
+                assert followers() == 2
+            await until(lambda: followers() == 1, "the one who hung up to be gone")
+        await until(lambda: followers() == 0, "the other one to be gone")
+
+        waiting = asyncio.create_task(say(http, visitor, "And then?"))
+        await until(lambda: followers() == 1, "a request to wait for its reply")
+        waiting.cancel()
+        await until(lambda: followers() == 0, "the request that was given up to be gone")
+    puppet.go_on("hangup")
+
+    await until(lambda: has_said(visitor, "And then? "), "both replies to be recorded all the same")
+    assert await visitor.spoken() == ["A lease ", "And then? "]
+
+
+async def test_a_service_that_stops_ends_its_streams_and_lets_nobody_wait(
+    new_conninfo: str, data_dir: Path
+) -> None:
+    puppet = Puppet()
+    async with served(new_conninfo, data_dir, puppet, FAST) as service:
+        visitor = await service.start_session()
+        waiting = asyncio.create_task(wait_for_reply(visitor))
+        await until(lambda: has_said(visitor, "A "), "the reply to begin")
+        stream = asyncio.create_task(stream_to_its_end(visitor))
+        await until(lambda: followers() == 2, "both to follow")
+
+    async with asyncio.timeout(5):
+        assert (await waiting).json()["code"] == "reply_timeout"
+        assert await stream == ["connected", "chunk"], "and its end is a proper one"
+
+
+async def wait_for_reply(visitor: Visitor) -> httpx.Response:
+    async with visitor.service.http() as http:
+        return await say(http, visitor, "A |never lease")
+
+
+async def stream_to_its_end(visitor: Visitor) -> list[str]:
+    async with (
+        visitor.service.http() as http,
+        http.stream("GET", visitor.path + "/stream/", headers=visitor.headers) as response,
+    ):
+        return [event.event for event in await events_of(response)]
+
+
+# --- the transcript
+
+
+async def test_a_transcript_comes_in_every_format(http: httpx.AsyncClient, visitor: Visitor) -> None:
+    await say(http, visitor, "What is a <b>novated</b> lease?")
+
+    for name, media_type in [
+        ("json", "application/json"),
+        ("markdown", "text/markdown; charset=utf-8"),
+        ("html", "text/html; charset=utf-8"),
+        ("text", "text/plain; charset=utf-8"),
+    ]:
+        response = await visitor.get("/transcript/", params={"format": name})
+        assert response.status_code == 200
+        assert response.headers["content-type"] == media_type
+        assert "novated" in response.text
+    assert "<b>" not in (await visitor.get("/transcript/", params={"format": "html"})).text
+
+
+async def test_a_transcript_goes_as_far_as_the_reply_in_progress(
+    http: httpx.AsyncClient, visitor: Visitor, puppet: Puppet
+) -> None:
+    posted = asyncio.create_task(say(http, visitor, "A |transcript lease"))
+    await until(lambda: has_said(visitor, "A "), "the first word")
+
+    transcript = await visitor.transcript()
+    puppet.go_on("transcript")
+    complete = (await posted).json()
+
+    assert transcript["entries"][-1]["outcome"] == "streaming"
+    async with visitor.socket(after=transcript["cursor"]) as socket:
+        rest = await socket.receive_until("complete")
+    assert text_of(rest) == "lease "
+    assert rest[-1] == complete
+
+
+# --- errors
+
+
+@pytest.fixture
+async def expired(service: Service, conninfo: str, folder: Path) -> Visitor:
+    """A session that expired a minute ago."""
+    settings = read_settings({"VERBATIM_DATA_DIR": str(folder)})
+    visitor, now = Visitor(service, uuid4(), uuid4()), SystemClock().now()
+    async with open_store(settings, conninfo) as store:
+        started = SessionStarted(visitor.visitor_id, now - timedelta(minutes=1))
+        await store.append(visitor.session_id, 0, [started], now - timedelta(days=1))
+    return visitor
+
+
+def problem(response: httpx.Response) -> tuple[int, str, str]:
+    """Status, code and detail of a problem; that it is one, with all that a problem has."""
+    assert response.headers["content-type"] == "application/problem+json"
+    body = response.json()
+    assert set(body) == {"type", "status", "title", "detail", "code"}
+    assert body["status"] == response.status_code
+    return response.status_code, body["code"], body["detail"]
+
+
+async def test_a_session_that_there_isnt_is_not_found(http: httpx.AsyncClient, visitor: Visitor) -> None:
+    visitor.path = f"/api/chats/sessions/{uuid4()}"
+
+    for response in [
+        await visitor.get(),
+        await visitor.get("/transcript/"),
+        await visitor.get("/stream/"),
+        await say(http, visitor, "Hello"),
+        await http.post(visitor.path + "/stop/", headers=visitor.headers),
+        await http.delete(visitor.path + "/", headers=visitor.headers),
+    ]:
+        assert problem(response) == (404, "session_not_found", "Session not found")
+
+
+async def test_a_session_of_somebody_else_is_closed_to_all(http: httpx.AsyncClient, visitor: Visitor) -> None:
+    visitor.headers = {"X-Visitor-Id": str(uuid4())}
+
+    for response in [
+        await visitor.get(),
+        await visitor.get("/transcript/"),
+        await visitor.get("/stream/"),
+        await say(http, visitor, "Hello"),
+        await http.post(visitor.path + "/stop/", headers=visitor.headers),
+        await http.delete(visitor.path + "/", headers=visitor.headers),
+    ]:
+        assert problem(response) == (403, "visitor_mismatch", "Visitor ID does not match")
+
+
+async def test_nothing_is_said_in_a_session_that_has_ended(http: httpx.AsyncClient, visitor: Visitor) -> None:
+    await http.delete(visitor.path + "/", headers=visitor.headers)
+
+    assert problem(await say(http, visitor, "Hello")) == (410, "session_not_active", "Session is not active")
+    assert (await http.post(visitor.path + "/stop/", headers=visitor.headers)).status_code == 204
+
+
+async def test_nothing_is_said_in_a_session_that_has_expired(
+    http: httpx.AsyncClient, expired: Visitor
+) -> None:
+    assert problem(await say(http, expired, "Hello")) == (410, "session_expired", "Session has expired")
+    assert (await expired.get()).json()["status"] == "expired"
+    assert (await expired.transcript())["entries"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "detail"),
+    [
+        (b"{}", "message_required", "message is required"),
+        (b'{"message": null}', "message_required", "message is required"),
+        (b'{"message": ""}', "message_required", "message is required"),
+        (b'{"message": " \\n"}', "message_required", "message is required"),
+        (b'{"message": 5}', "invalid_request", "message: Expected `str`, got `int`"),
+        (
+            b'{"message": "%b"}' % (b"x" * 4001),
+            "message_too_long",
+            "message is too long: 4001 characters, at most 4000 are accepted",
+        ),
+        (
+            b'{"message": "x", "client_message_id": ""}',
+            "invalid_request",
+            "client_message_id: Expected `str` of length >= 1",
+        ),
+        (b"", "invalid_request", "a body is missing"),
+        (b"[]", "invalid_request", "Expected `object`, got `array`"),
+        (b"{", "invalid_request", "the body must be one JSON object"),
+        (b'{"message": "\xff"}', "invalid_request", "the body must be one JSON object"),
+        (b'{"message": "\\ud800"}', "invalid_request", "the body must be one JSON object"),
+        (b"[" * 100_000, "invalid_request", "the body must be one JSON object"),
+    ],
+)
+async def test_a_body_that_isnt_a_message_is_refused_with_what_would_be_right(
+    http: httpx.AsyncClient, visitor: Visitor, body: bytes, code: str, detail: str
+) -> None:
+    response = await http.post(visitor.path + "/messages/", content=body, headers=visitor.headers)
+
+    assert problem(response) == (400, code, detail)
+    assert (await visitor.transcript())["entries"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "detail"),
+    [
+        ("/", {}, "Missing required header parameter 'X-Visitor-Id'"),
+        ("/", {"X-Visitor-Id": "me"}, "visitor_id: Invalid UUID"),
+        ("/", {"X-Visitor-Id": ""}, "visitor_id: Invalid UUID"),
+        ("/transcript/?format=pdf", None, "format: Invalid enum value 'pdf'"),
+        ("/stream/?after=yesterday", None, "after must be a cursor as frames carry it, such as 12.0"),
+        ("/stream/?after=2.0", None, "after is ahead of the session, which is at 1.0"),
+    ],
+)
+async def test_a_request_with_wrong_parameters_is_refused(
+    http: httpx.AsyncClient, visitor: Visitor, path: str, headers: dict[str, str] | None, detail: str
+) -> None:
+    response = await http.get(visitor.path + path, headers=visitor.headers if headers is None else headers)
+
+    status, code, told = problem(response)
+    assert (status, code) == (400, "invalid_request")
+    assert told.startswith(detail)
+
+
+async def test_a_body_without_end_is_too_large(http: httpx.AsyncClient, visitor: Visitor) -> None:
+    response = await http.post(visitor.path + "/messages/", content=b" " * 300_000, headers=visitor.headers)
+
+    assert problem(response)[:2] == (413, "too_large")
+
+
+async def test_too_many_messages_at_once_are_refused_and_none_that_was_accepted_is_lost(
+    http: httpx.AsyncClient, visitor: Visitor, puppet: Puppet
+) -> None:
+    first = asyncio.create_task(say(http, visitor, "First |many"))
+    await until(lambda: has_said(visitor, "First "), "the reply to begin")
+    others = [asyncio.create_task(say(http, visitor, f"Number {number}")) for number in range(20)]
+    await until(lambda: said_by_visitor(visitor, 17), "16 messages to wait")
+    await until(lambda: sum(task.done() for task in others) == 4, "the others to be refused")
+    puppet.go_on("many")
+    answers = [await task for task in [first, *others]]
+
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert [problem(answer)[:2] for answer in refused] == [(429, "rate_limited")] * 4
+    spoken = [answer.json()["message"] for answer in answers if answer.status_code == 200]
+    assert sorted(spoken) == sorted(await visitor.spoken())
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nowhere", 404, "not_found"),
+        ("GET", "/api/chats/sessions/not-a-uuid/", 404, "not_found"),
+        ("GET", "/%ff%00", 404, "not_found"),
+        ("GET", "/static/..%2fapp.py", 404, "not_found"),
+        ("GET", "/static/nowhere.js", 404, "not_found"),
+        ("GET", "/ws/chat/", 405, "method_not_allowed"),
+        ("PUT", "/api/chats/sessions/", 405, "method_not_allowed"),
+    ],
+)
+async def test_what_isnt_there_is_a_problem_too(
+    http: httpx.AsyncClient, method: str, path: str, status: int, code: str
+) -> None:
+    assert problem(await http.request(method, path))[:2] == (status, code)
+
+
+async def test_a_fault_of_ours_is_told_without_its_text(
+    http: httpx.AsyncClient,
+    visitor: Visitor,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("api.sessions.transcript", lambda history: 1 / 0)
+
+    response = await visitor.get("/transcript/")
+
+    assert problem(response) == (500, "internal_error", "The service has made a mistake")
+    (complaint,) = complaints(caplog)
+    assert complaint.startswith(f"GET {visitor.path}/transcript: ZeroDivisionError at ")
+    assert str(visitor.visitor_id) not in caplog.text
+    caplog.clear()
+
+
+async def test_a_stream_that_breaks_says_so_and_ends(
+    http: httpx.AsyncClient,
+    visitor: Visitor,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("api.sessions.frames_of", lambda *_: 1 / 0)
+
+    async with http.stream(
+        "GET", visitor.path + "/stream/", params={"after": "0.0"}, headers=visitor.headers
+    ) as response:
+        events = await events_of(response)
+
+    assert [event.event for event in events] == ["connected", "error"]
+    assert events[-1].frame["metadata"]["code"] == "internal_error"
+    assert len(complaints(caplog)) == 1
+    assert "Traceback" not in caplog.text
+    caplog.clear()
+
+
+# --- what else HTTP has
+
+
+async def test_what_a_resource_allows_can_be_asked(http: httpx.AsyncClient, visitor: Visitor) -> None:
+    for path, allowed in [
+        ("/api/chats/sessions/", "OPTIONS, POST"),
+        (visitor.path + "/", "DELETE, GET, OPTIONS"),
+        (visitor.path + "/messages/", "OPTIONS, POST"),
+        ("/health/live", "GET, HEAD, OPTIONS"),
+    ]:
+        response = await http.options(path)
+        assert (response.status_code, response.headers["allow"]) == (204, allowed)
+
+
+@pytest.mark.parametrize("path", ["/", "/health/live", "/health/ready", "/static/chat.js"])
+async def test_a_monitor_may_ask_for_the_head_alone(http: httpx.AsyncClient, path: str) -> None:
+    head, get = await http.head(path), await http.get(path)
+
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == str(len(get.content))
+
+
+async def test_no_address_with_a_credential_is_logged(
+    http: httpx.AsyncClient, visitor: Visitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    async with visitor.socket() as socket:
+        await socket.send(visitor.message("A secret that nobody reads"))
+        await socket.receive_until("complete")
+    await http.get(visitor.path + "/", headers=visitor.headers)
+
+    ours = [
+        r.getMessage() for r in caplog.records if not r.name.startswith(("httpx", "httpcore", "websockets"))
+    ]
+    assert str(visitor.visitor_id) not in "\n".join(ours)
+    assert "secret" not in "\n".join(ours)
+
+
+# --- documents
+
+
+class Links(HTMLParser):
+    """What a page loads or leads to."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [
+            value or "" for name, value in attrs if name in ("src", "href", "srcset", "data", "action")
+        ]
+
+
+@pytest.mark.parametrize("path", ["/", "/api/docs/", "/api/docs"])
+async def test_a_page_loads_nothing_from_elsewhere(http: httpx.AsyncClient, path: str) -> None:
+    page = await http.get(path)
+
+    assert page.headers["content-type"].startswith("text/html")
+    assert not re.search(r"(?i)@import|url\(\s*['\"]?(https?:)?//", page.text)
+    assert not re.search(r"(?i)(fetch|import|WebSocket|EventSource)\(\s*['\"](https?:|wss?:)?//", page.text)
+    links = Links(page.text).found
+    assert links, "it has a script and a style at least"
+    for link in links:
+        assert not re.match(r"(?i)(https?:)?//", link), link
+        assert (await http.get(path if link.startswith("#") else link)).status_code == 200
+
+
+async def test_the_scripts_of_a_page_load_nothing_from_elsewhere(http: httpx.AsyncClient) -> None:
+    for path in ("/static/chat.js", "/static/chat.css"):
+        assert not re.search(r"(?i)(https?:|wss?:)?//[a-z0-9.-]+\.[a-z]{2,}/", (await http.get(path)).text)
+
+
+async def test_openapi_describes_what_there_is(http: httpx.AsyncClient) -> None:
+    document = (await http.get("/api/docs/openapi.json")).json()
+
+    sessions = "/api/chats/sessions"
+    assert set(document["paths"]) == {
+        sessions,
+        *(
+            f"{sessions}/{{session_id}}{rest}"
+            for rest in ("", "/messages", "/stream", "/stop", "/transcript")
+        ),
+        "/health/live",
+        "/health/ready",
+    }
+    schemas = document["components"]["schemas"]
+    assert schemas["NewMessage"]["required"] == ["message"]
+    assert document["paths"][sessions]["post"]["requestBody"]["required"] is False
+    for kinds, path in [
+        (["application/json", "text/event-stream"], "/messages"),
+        (["application/json", "text/html", "text/markdown", "text/plain"], "/transcript"),
+    ]:
+        (operation,) = document["paths"][f"{sessions}/{{session_id}}{path}"].values()
+        assert sorted(operation["responses"]["200"]["content"]) == kinds
+
+
+@pytest.fixture
+async def asyncapi(http: httpx.AsyncClient) -> dict[str, Any]:
+    response = await http.get("/api/docs/asyncapi.json")
+    assert response.headers["content-type"] == "application/json"
+    return response.json()
+
+
+def references(document: Any) -> Iterator[str]:
+    if isinstance(document, dict):
+        for key, value in document.items():
+            if key == "$ref":
+                yield value
+            else:
+                yield from references(value)
+    elif isinstance(document, list):
+        for value in document:
+            yield from references(value)
+
+
+def test_every_reference_of_the_asyncapi_document_leads_somewhere(asyncapi: dict[str, Any]) -> None:
+    assert asyncapi["asyncapi"] == "3.0.0"
+    found = list(references(asyncapi))
+
+    assert len(found) > 20
+    for reference in found:
+        target: Any = asyncapi
+        for step in reference.removeprefix("#/").split("/"):
+            target = target[step]
+
+
+def validator(asyncapi: dict[str, Any], kind: str) -> Any:
+    payload = asyncapi["components"]["messages"][kind]["payload"]
+    return jsonschema_rs.validator_for(payload | {"components": asyncapi["components"]})
+
+
+async def test_every_frame_of_a_conversation_is_as_the_asyncapi_document_says(
+    service: Service, visitor: Visitor, asyncapi: dict[str, Any]
+) -> None:
+    ids = {"session_id": str(visitor.session_id), "visitor_id": str(visitor.visitor_id)}
+    sent: list[Frame] = [
+        {"type": "join", **ids},
+        {"type": "join", "after": "1.0", **ids},
+        visitor.message("name=Ann A novated lease ?Next ..."),
+        visitor.message("Hello", client_message_id="m-1"),
+        visitor.message("fails !"),
+        {"type": "stop", **ids},
+        {"type": "ping"},
+        visitor.message("good bye"),
+    ]
+    received: list[Frame] = []
+
+    async with visitor.socket(join=False) as socket:
+        received.append(socket.greeting)
+        for frame in sent:
+            await socket.send(frame)
+        await socket.send("nonsense")
+        for _ in range(3):
+            received += await socket.receive_until("complete")
+    another = await service.start_session()
+    async with another.socket() as socket, service.http() as http:
+        await http.delete(another.path + "/", headers=another.headers)
+        received.append(await socket.receive())
+
+    kinds = {"connected", "chunk", "complete", "error", "pong", "session_end"}
+    assert {frame["type"] for frame in received} == kinds
+    for frame in [*sent, *received]:
+        assert validator(asyncapi, frame["type"]).is_valid(frame), frame
+    for wrong in [{"type": "chunk"}, {"type": "complete", "done": True}]:
+        assert not validator(asyncapi, wrong["type"]).is_valid(wrong)
+
+
+def test_what_the_specification_requires_of_a_message_is_required(asyncapi: dict[str, Any]) -> None:
+    schema = asyncapi["components"]["schemas"]["ChatMessage"]
+
+    assert set(schema["required"]) == {"type", "message", "session_id", "visitor_id"}
+
+
+# --- health
+
+
+async def test_a_service_without_its_database_lives_but_isnt_ready(
+    new_conninfo: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Database.__init__, "__defaults__", (0.3, 8))
+    monkeypatch.setattr("api.app.rules", lambda _: Rules(accept_within=0.3))
+    async with (
+        proxied(new_conninfo) as proxy,
+        served(proxy.conninfo, data_dir, Puppet(), FAST) as service,
+        service.http() as http,
+    ):
+        visitor = await service.start_session()
+        assert (await http.get("/health/ready")).json() == {"status": "ok"}
+        proxy.shut()
+
+        assert (await http.get("/health/live")).json() == {"status": "ok"}
+        assert problem(await http.get("/health/ready"))[:2] == (503, "unavailable")
+        assert problem(await visitor.get("/transcript/"))[:2] == (503, "unavailable")
+        assert problem(await http.post("/api/chats/sessions/"))[:2] == (503, "unavailable")
+        async with visitor.socket(join=False) as socket:
+            await socket.send(visitor.message("Hello"))
+            refused = await socket.receive()
+            assert refused["metadata"]["code"] == "unavailable"
+
+        proxy.is_open = True
+        await until(lambda: is_ready(http), "the service to be ready again")
+        await until(lambda: is_answered(http, visitor), "messages to be answered again")
+
+
+async def is_ready(http: httpx.AsyncClient) -> bool:
+    return (await http.get("/health/ready")).status_code == 200
+
+
+async def is_answered(http: httpx.AsyncClient, visitor: Visitor) -> bool:
+    return (await say(http, visitor, "Hello")).status_code == 200

@@ -1,0 +1,790 @@
+"""The socket, as the specification has it: over real sockets, with an assistant that waits for the test."""
+
+import asyncio
+import gc
+import json
+import os
+import re
+import socket as sockets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from api.sockets import MAX_JOINED
+from api.wire import FramesProtocol, text_frame
+from tests.support.puppet import Puppet
+from tests.support.service import (
+    Frame,
+    Service,
+    Socket,
+    Visitor,
+    complaints,
+    followers,
+    served,
+    text_of,
+)
+from tests.support.waiting import until
+
+SCHEMA = {
+    "type": str,
+    "session_id": str,
+    "message_id": str,
+    "response_id": str,
+    "message": str,
+    "chunk": str,
+    "done": bool,
+    "complete": bool,
+    "conversation_data": dict,
+    "needs_info": bool,
+    "suggestions": list,
+    "error": str,
+    "metadata": dict,
+}
+"""The specification's one schema for all that is sent."""
+
+# The examples of the specification, as they stand there.
+
+CHAT_MESSAGE = """
+{
+    "type": "chat_message",
+    "message": "What is a novated lease?",
+    "session_id": "550e8400-e29b-41d4-a716-446655440000",
+    "visitor_id": "660e8400-e29b-41d4-a716-446655440000"
+}
+"""
+
+CONNECTED = """
+{
+    "type": "connected",
+    "session_id": "550e8400-e29b-41d4-a716-446655440000",
+    "conversation_data": {
+        "name": "John Doe",
+        "email": "john@example.com"
+    },
+    "metadata": {
+        "status": "connected"
+    }
+}
+"""
+
+CHUNK = """
+{
+    "type": "chunk",
+    "chunk": "word ",
+    "done": false,
+    "message_id": "770e8400-e29b-41d4-a716-446655440000"
+}
+"""
+
+COMPLETE = """
+{
+    "type": "complete",
+    "response_id": "880e8400-e29b-41d4-a716-446655440000",
+    "message_id": "770e8400-e29b-41d4-a716-446655440000",
+    "conversation_data": {},
+    "complete": false,
+    "needs_info": null,
+    "suggestions": [
+        "What are the benefits?",
+        "How do I get started?",
+        "What vehicles are available?"
+    ]
+}
+"""
+
+SESSION_END = """
+{
+    "type": "session_end",
+    "session_id": "550e8400-e29b-41d4-a716-446655440000",
+    "complete": true,
+    "conversation_data": {},
+    "metadata": {
+        "type": "session_end",
+        "reason": "idle_timeout"
+    }
+}
+"""
+"""Of an ending that nobody is told a text about, and that no timer brought."""
+
+ERROR = """
+{
+    "type": "error",
+    "session_id": "550e8400-e29b-41d4-a716-446655440000",
+    "error": "Session not found",
+    "metadata": {
+        "error_type": "processing_error"
+    }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def puppet() -> Puppet:
+    return Puppet()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def service(
+    conninfo: str, tmp_path_factory: pytest.TempPathFactory, puppet: Puppet
+) -> AsyncIterator[Service]:
+    environment = {"VERBATIM_CHUNK_WINDOW_MS": "5"}
+    async with served(conninfo, tmp_path_factory.mktemp("data"), puppet, environment) as service:
+        yield service
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_logged_as_an_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    yield
+    assert complaints(caplog) == []
+
+
+def like(example: str, frame: Frame) -> None:
+    """The frame has the structure of the example, and beyond that keeps to the schema."""
+    required = {key: value for key, value in json.loads(example).items() if value not in (None, [])}
+    assert frame["type"] == required["type"]
+    for key, value in required.items():
+        assert type(frame[key]) is type(value)
+        if isinstance(value, dict):
+            assert set(value) <= set(frame[key])
+    for key, value in frame.items():
+        assert type(value) is SCHEMA[key]
+        assert value not in (None, [])
+    assert {"done", "complete"} <= set(frame)
+
+
+def chunks(frames: list[Frame]) -> list[str]:
+    return [frame["chunk"] for frame in frames if frame["type"] == "chunk"]
+
+
+def cursor(frame: Frame) -> str:
+    return frame["metadata"]["cursor"]
+
+
+async def in_reply(socket: Socket, words: int) -> list[Frame]:
+    """The next frames, up to so many words of a reply."""
+    return [await socket.receive() for _ in range(words)]
+
+
+# --- the specification's own frames
+
+
+async def test_the_example_of_a_message_is_answered_by_frames_like_the_examples(service: Service) -> None:
+    visitor = await service.start_session()
+    message = json.loads(CHAT_MESSAGE) | {
+        "message": "name=John email=john@example.com A novated lease ?What are the benefits?",
+        "session_id": str(visitor.session_id),
+        "visitor_id": str(visitor.visitor_id),
+    }
+
+    async with visitor.socket() as socket:
+        await socket.send(json.dumps(message))
+        *frames, complete = await socket.receive_until("complete")
+    async with visitor.socket() as socket:
+        connected = socket.greeting
+
+    for chunk in frames:
+        like(CHUNK, chunk)
+    like(COMPLETE, complete)
+    like(CONNECTED, connected)
+    assert connected["conversation_data"] == {"name": "John", "email": "john@example.com"}
+    assert {frame["message_id"] for frame in frames} == {complete["message_id"]}
+    assert (complete["done"], complete["complete"]) == (True, False)
+
+
+async def test_a_chunk_is_a_word_with_its_space_and_the_message_is_all_of_them(service: Service) -> None:
+    visitor = await service.start_session()
+
+    async with visitor.socket() as socket:
+        await socket.send(visitor.message("A novated lease is a way to pay."))
+        frames = await socket.receive_until("complete")
+
+    assert chunks(frames) == ["A ", "novated ", "lease ", "is ", "a ", "way ", "to ", "pay. "]
+    assert frames[-1]["message"] == "A novated lease is a way to pay. "
+    assert [frame["done"] for frame in frames] == [False] * 8 + [True]
+
+
+async def test_null_fields_and_empty_arrays_are_left_out(service: Service) -> None:
+    visitor = await service.start_session()
+
+    async with visitor.socket() as socket:
+        await socket.send(visitor.message("Hello"))
+        complete = (await socket.receive_until("complete"))[-1]
+
+    assert set(complete) == {
+        "type",
+        "done",
+        "complete",
+        "session_id",
+        "message_id",
+        "response_id",
+        "message",
+        "conversation_data",
+        "metadata",
+    }
+
+
+async def test_the_end_of_a_session_is_told_by_the_example(service: Service) -> None:
+    visitor = await service.start_session()
+
+    async with visitor.socket() as socket, service.http() as http:
+        await http.delete(visitor.path + "/", headers=visitor.headers)
+        frame = await socket.receive()
+
+    like(SESSION_END, frame)
+    assert frame["complete"] is True
+    assert frame["metadata"]["reason"] == "deleted"
+
+
+async def test_errors_are_told_by_the_example(service: Service) -> None:
+    visitor = await service.start_session()
+
+    async with visitor.socket(join=False) as socket:
+        await socket.send(visitor.message("Hello", session_id=str(uuid4())))
+        frame = await socket.receive()
+
+    like(ERROR, frame)
+    assert frame["error"] == "Session not found"
+    assert frame["metadata"] == {"error_type": "processing_error", "code": "session_not_found"}
+
+
+async def test_a_reply_may_end_the_session(service: Service) -> None:
+    visitor = await service.start_session()
+
+    async with visitor.socket() as socket:
+        await socket.send(visitor.message("Good bye"))
+        complete = (await socket.receive_until("complete"))[-1]
+        await socket.send(visitor.message("Wait!"))
+        refused = await socket.receive()
+
+    assert (complete["complete"], complete["message"]) == (True, "Good bye")
+    assert refused["error"] == "Session is not active"
+
+
+# --- joining
+
+
+async def test_a_socket_without_a_session_joins_one_with_its_first_message_there(service: Service) -> None:
+    visitor = await service.start_session()
+
+    async with visitor.socket(join=False) as socket:
+        greeting = socket.greeting
+        await socket.send(visitor.message("Hello there"))
+        frames = await socket.receive_until("complete")
+
+    assert greeting == {
+        "type": "connected",
+        "done": False,
+        "complete": False,
+        "metadata": {"status": "connected"},
+    }
+    assert text_of(frames) == "Hello there "
+
+
+async def test_the_address_works_with_and_without_its_slash(service: Service) -> None:
+    async with connect(service.ws_url.rstrip("/")) as connection:
+        assert json.loads(await connection.recv())["type"] == "connected"
+
+
+async def test_joining_by_frame_is_joining_by_url(service: Service) -> None:
+    visitor = await service.start_session()
+    async with visitor.socket() as socket:
+        await socket.send(visitor.message("email=ann@example.com A novated lease"))
+        first = (await socket.receive_until("complete"))[0]
+    ids = {"session_id": str(visitor.session_id), "visitor_id": str(visitor.visitor_id)}
+
+    async with visitor.socket(after=cursor(first)) as by_url, visitor.socket(join=False) as by_frame:
+        from_url = [by_url.greeting, *await by_url.receive_until("complete")]
+        await by_frame.send({"type": "join", "after": cursor(first), **ids})
+        from_frame = await by_frame.receive_until("complete")
+
+    assert from_frame == from_url
+    assert from_frame[0]["conversation_data"] == {"email": "ann@example.com"}
+    assert chunks(from_frame) == ["novated ", "lease "]
+
+
+@pytest.fixture
+async def finished(service: Service, puppet: Puppet) -> tuple[Visitor, list[Frame]]:
+    """A visitor's reply of some words in several batches, and all its frames."""
+    visitor = await service.start_session()
+    one, two = f"one-{visitor.session_id}", f"two-{visitor.session_id}"
+    async with visitor.socket() as socket:
+        await socket.send(visitor.message(f"A |{one} novated lease is |{two} something "))
+        frames = await in_reply(socket, 1)
+        puppet.go_on(one)
+        frames += await in_reply(socket, 3)
+        puppet.go_on(two)
+        frames += await socket.receive_until("complete")
+    assert len({cursor(frame).split(".")[0] for frame in frames}) >= 4, "it is in several events"
+    return visitor, frames
+
+
+async def test_every_cursor_of_a_reply_gives_exactly_the_rest(finished: tuple[Visitor, list[Frame]]) -> None:
+    visitor, frames = finished
+
+    for position, frame in enumerate(frames):
+        async with visitor.socket(after=cursor(frame)) as socket:
+            assert cursor(socket.greeting) == cursor(frame)
+            rest = [await socket.receive() for _ in frames[position + 1 :]]
+            # Whatever came beside the rest would come before the answer to this.
+            await socket.send(visitor.message("!"))
+            end = await socket.receive()
+        assert rest == frames[position + 1 :]
+        assert end["metadata"]["code"] == "reply_failed"
+        assert end["message_id"] != frame["message_id"]
+
+
+async def test_every_place_within_a_word_gives_exactly_the_rest(
+    finished: tuple[Visitor, list[Frame]],
+) -> None:
+    visitor, frames = finished
+    text, end = text_of(frames), 0
+
+    async with visitor.socket(join=False) as socket:
+        for number, frame in enumerate(frames[:-1]):
+            version, start, end = cursor(frame).split(".")[0], end, end + len(frame["chunk"])
+            for place in range(start + 1, end):
+                await socket.send(
+                    {
+                        "type": "join",
+                        "session_id": str(visitor.session_id),
+                        "visitor_id": str(visitor.visitor_id),
+                        "after": f"{version}.{place}",
+                    }
+                )
+                connected, half, *rest = await socket.receive_until("complete")
+                assert connected["type"] == "connected"
+                assert half == frame | {"chunk": text[place:end]}
+                assert rest == frames[number + 1 :]
+
+
+async def test_without_a_cursor_only_the_reply_in_progress_comes_from_its_start(
+    service: Service, puppet: Puppet
+) -> None:
+    visitor = await service.start_session()
+    async with visitor.socket() as first:
+        await first.send(visitor.message("What was said before."))
+        await first.receive_until("complete")
+        await first.send(visitor.message("A novated |newcomer lease"))
+        await in_reply(first, 2)
+
+        async with visitor.socket() as second:
+            before = await in_reply(second, 2)
+            puppet.go_on("newcomer")
+            after = await second.receive_until("complete")
+        async with visitor.socket() as third:
+            await third.send(visitor.message("Fence"))
+            alone = await third.receive_until("complete")
+
+    assert chunks(before) == ["A ", "novated "]
+    assert chunks(after) == ["lease "]
+    assert after[-1]["message"] == "A novated lease "
+    assert chunks(alone) == ["Fence "], "what is finished is not replayed"
+
+
+async def test_a_tab_that_comes_back_in_mid_reply_misses_nothing_and_gets_nothing_twice(
+    service: Service, puppet: Puppet
+) -> None:
+    visitor = await service.start_session()
+    async with visitor.socket() as socket:
+        await socket.send(visitor.message("A novated |left lease |back is a way"))
+        (*_, seen) = await in_reply(socket, 2)
+    puppet.go_on("left")
+
+    async with visitor.socket(after=cursor(seen)) as socket:
+        meanwhile = await in_reply(socket, 1)
+        puppet.go_on("back")
+        rest = await socket.receive_until("complete")
+
+    assert chunks(meanwhile + rest) == ["lease ", "is ", "a ", "way "]
+
+
+async def test_joining_again_moves_the_follower_and_doesnt_double_it(
+    service: Service, puppet: Puppet
+) -> None:
+    visitor = await service.start_session()
+    join = {"type": "join", "session_id": str(visitor.session_id), "visitor_id": str(visitor.visitor_id)}
+    async with visitor.socket() as socket:
+        await socket.send(visitor.message("A novated |again lease"))
+        await in_reply(socket, 2)
+        for _ in range(5):
+            await socket.send(join)
+        for _ in range(5):
+            await socket.receive_until("connected")
+        puppet.go_on("again")
+        rest = await socket.receive_until("complete")
+
+    assert chunks(rest) == ["A ", "novated ", "lease "], "from the last greeting on, once"
+
+
+async def test_an_expired_or_ended_session_can_still_be_joined_and_says_so(service: Service) -> None:
+    visitor = await service.start_session()
+    async with service.http() as http:
+        await http.delete(visitor.path + "/", headers=visitor.headers)
+
+    async with visitor.socket(after="1.0") as socket:
+        assert socket.greeting["complete"] is True
+        assert (await socket.receive())["type"] == "session_end"
+
+
+# --- several tabs, several sessions
+
+
+async def test_all_tabs_see_the_same_words_in_the_very_same_bytes_at_the_same_time(
+    service: Service, puppet: Puppet
+) -> None:
+    visitor = await service.start_session()
+
+    async def watch(socket: Socket, frames: int) -> list[bytes]:
+        async with asyncio.timeout(20):
+            return [await socket.connection.recv(decode=False) for _ in range(frames)]
+
+    async with (
+        visitor.socket() as sender,
+        visitor.socket() as second,
+        visitor.socket() as third,
+        visitor.socket(join=False) as late,
+    ):
+        tabs = [sender, second, third]
+        await sender.send(visitor.message("A novated |tabs lease"))
+        shown = [await watch(tab, 2) for tab in tabs]
+        await late.send(
+            {"type": "join", "session_id": str(visitor.session_id), "visitor_id": str(visitor.visitor_id)}
+        )
+        await late.receive()
+        shown.append(await watch(late, 2))
+        assert shown.count(shown[0]) == 4, "everybody has seen the first words, and the reply goes on"
+        puppet.go_on("tabs")
+        ends = [await watch(tab, 2) for tab in [*tabs, late]]
+
+    assert ends.count(ends[0]) == 4
+    assert [json.loads(frame)["chunk"] for frame in shown[0]] == ["A ", "novated "]
+
+
+async def test_one_socket_follows_several_sessions_up_to_a_limit(service: Service, puppet: Puppet) -> None:
+    visitors = [await service.start_session() for _ in range(3)]
+
+    async with visitors[0].socket() as socket:
+        for number, visitor in enumerate(visitors):
+            await socket.send(visitor.message(f"A |several number {number}"))
+        puppet.go_on("several")
+        frames: list[Frame] = []
+        while sum(frame["type"] == "complete" for frame in frames) < 3:
+            frames.append(await socket.receive())
+
+        for number, visitor in enumerate(visitors):
+            own = [frame for frame in frames if frame["session_id"] == str(visitor.session_id)]
+            assert text_of(own) == own[-1]["message"] == f"A number {number} "
+
+        for _ in range(MAX_JOINED - 3):
+            another = await service.start_session()
+            await socket.send(another.message("!"))
+            assert (await socket.receive())["metadata"]["code"] == "reply_failed"
+        one_more = await service.start_session()
+        await socket.send(one_more.message("Hello"))
+        refused = await socket.receive()
+        assert refused["metadata"]["code"] == "invalid_request"
+        assert str(MAX_JOINED) in refused["error"]
+        assert (await one_more.transcript())["entries"] == [], "what is refused is not recorded"
+
+        await socket.send(visitors[0].message("Hello"))
+        assert text_of(await socket.receive_until("complete")) == "Hello ", "the others are still followed"
+
+
+# --- ping, stop, delete, failure
+
+
+@pytest.mark.parametrize("ping", ["ping", '{"type":"ping"}', '{"type": "ping", "n": 1}'])
+async def test_a_ping_is_answered_by_a_pong(service: Service, ping: str) -> None:
+    async with connect(service.ws_url) as connection:
+        await connection.recv()
+        await connection.send(ping)
+
+        assert json.loads(await connection.recv()) == {"type": "pong", "done": False, "complete": False}
+
+
+async def test_a_reply_is_stopped_from_another_tab(service: Service, puppet: Puppet) -> None:
+    visitor = await service.start_session()
+
+    async with visitor.socket() as sender, visitor.socket(join=False) as another:
+        await sender.send(visitor.message("A novated |never lease"))
+        shown = await in_reply(sender, 2)
+        await another.send(
+            {"type": "stop", "session_id": str(visitor.session_id), "visitor_id": str(visitor.visitor_id)}
+        )
+        stopped = await sender.receive()
+        await until(lambda: puppet.speaking == 0, "the assistant to fall silent")
+        await sender.send(visitor.message("Go on"))
+        onward = await sender.receive_until("complete")
+
+    assert stopped["type"] == "complete"
+    assert (stopped["done"], stopped["complete"]) == (True, False)
+    assert stopped["message"] == text_of(shown) == "A novated "
+    assert stopped["metadata"]["finish_reason"] == "stopped"
+    assert text_of(onward) == "Go on "
+
+
+async def test_a_stop_where_nothing_is_said_changes_nothing(service: Service) -> None:
+    visitor = await service.start_session()
+
+    async with visitor.socket() as socket:
+        await socket.send(
+            {"type": "stop", "session_id": str(visitor.session_id), "visitor_id": str(visitor.visitor_id)}
+        )
+        await socket.send("ping")
+        assert (await socket.receive())["type"] == "pong"
+    assert (await visitor.transcript())["cursor"] == "1.0"
+
+
+async def test_a_session_deleted_in_mid_reply_ends_for_all_tabs(service: Service, puppet: Puppet) -> None:
+    visitor = await service.start_session()
+
+    async with visitor.socket() as first, visitor.socket() as second, service.http() as http:
+        await first.send(visitor.message("A novated |nevermore lease"))
+        await first.send(visitor.message("And then?"))
+        await in_reply(first, 2)
+        await in_reply(second, 2)
+        assert (await http.delete(visitor.path + "/", headers=visitor.headers)).status_code == 204
+        for tab in (first, second):
+            stopped, ended = await tab.receive(), await tab.receive()
+            assert (stopped["type"], stopped["metadata"]["finish_reason"]) == ("complete", "stopped")
+            assert (ended["type"], ended["metadata"]["reason"]) == ("session_end", "deleted")
+        await until(lambda: puppet.speaking == 0, "the assistant to fall silent")
+        await first.send(visitor.message("Hello?"))
+        refused = await first.receive()
+
+    assert refused["error"] == "Session is not active"
+    assert await visitor.spoken() == ["A novated "]
+
+
+@pytest.mark.parametrize("failure", ["!", "!!"])
+async def test_a_reply_that_fails_keeps_what_was_said_and_says_so(service: Service, failure: str) -> None:
+    visitor = await service.start_session()
+
+    async with visitor.socket() as socket:
+        await socket.send(visitor.message(f"A novated {failure} lease"))
+        *shown, failed = await socket.receive_until("error")
+        await socket.send(visitor.message("Once more"))
+        again = await socket.receive_until("complete")
+
+    assert text_of(shown) == "A novated "
+    assert failed["error"] == "The reply could not be completed. Please try again."
+    assert failed["message_id"] == shown[0]["message_id"]
+    assert (failed["done"], failed["complete"]) == (True, False)
+    assert failed["metadata"]["error_type"] == "processing_error"
+    assert failed["metadata"]["code"] == "reply_failed"
+    assert text_of(again) == "Once more "
+    outcomes = [entry.get("outcome") for entry in (await visitor.transcript())["entries"]]
+    assert outcomes == [None, "failed", None, "completed"]
+
+
+async def test_messages_sent_during_a_reply_are_answered_after_it_in_order(
+    service: Service, puppet: Puppet
+) -> None:
+    visitor = await service.start_session()
+
+    async with visitor.socket() as socket:
+        await socket.send(visitor.message("First |queue done"))
+        await in_reply(socket, 1)
+        for text in ("Second", "Third"):
+            await socket.send(visitor.message(text))
+        await until(lambda: waiting_in(visitor, 3), "all messages to be recorded")
+        puppet.go_on("queue")
+        replies = [await socket.receive_until("complete") for _ in range(3)]
+
+    assert [text_of(reply) for reply in replies] == ["done ", "Second ", "Third "]
+    assert len({reply[-1]["message_id"] for reply in replies}) == 3
+
+
+async def waiting_in(visitor: Visitor, messages: int) -> bool:
+    entries = (await visitor.transcript())["entries"]
+    return sum(entry["who"] == "visitor" for entry in entries) == messages
+
+
+async def test_a_message_sent_twice_under_one_name_is_said_once(service: Service) -> None:
+    visitor = await service.start_session()
+
+    async with visitor.socket() as socket:
+        for _ in range(2):
+            await socket.send(visitor.message("Hello", client_message_id="m-1"))
+        reply = await socket.receive_until("complete")
+        await socket.send(visitor.message("Another", client_message_id="m-1"))
+        conflict = await socket.receive()
+
+    assert text_of(reply) == "Hello "
+    assert conflict["metadata"]["code"] == "conflict"
+    assert await waiting_in(visitor, 1)
+
+
+async def test_a_tab_that_retries_gets_the_reply_that_it_missed(service: Service) -> None:
+    visitor = await service.start_session()
+    message = visitor.message("A novated lease", client_message_id="m-1")
+    async with visitor.socket() as socket:
+        await socket.send(message)
+        missed = await socket.receive_until("complete")
+
+    async with visitor.socket(join=False) as socket:
+        await socket.send(message)
+        assert await socket.receive_until("complete") == missed
+
+
+# --- other servers, slow readers, and those who leave
+
+
+async def test_on_a_server_that_knows_nothing_of_our_frames_they_are_the_same(
+    new_conninfo: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.server.FramesProtocol", WSProtocol)
+    async with served(new_conninfo, data_dir, Puppet(), {"VERBATIM_CHUNK_WINDOW_MS": "5"}) as plain:
+        visitor = await plain.start_session()
+        async with visitor.socket() as socket:
+            await socket.send(visitor.message("name=Zoë Ein Wörtchen 🚗 ?Mehr? ..."))
+            frames = await socket.receive_until("complete")
+            await socket.send("ping")
+            assert (await socket.receive())["type"] == "pong"
+        async with visitor.socket(after=cursor(frames[0])) as socket:
+            assert await socket.receive_until("complete") == frames[1:]
+        async with visitor.socket(after="99.0") as socket:
+            assert socket.greeting["metadata"]["code"] == "invalid_request"
+            with pytest.raises(ConnectionClosed) as closed:
+                await socket.receive()
+
+    assert text_of(frames) == "Ein Wörtchen 🚗 "
+    assert frames[-1]["needs_info"] is True
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4400
+
+
+HANDSHAKE = (
+    "GET /ws/chat/?session_id={}&visitor_id={} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
+    "Upgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+def connections() -> list[FramesProtocol]:
+    """The service's ends of the sockets that are open."""
+    return [each for each in gc.get_objects() if type(each) is FramesProtocol and not each.disconnected]
+
+
+def blocked() -> list[FramesProtocol]:
+    """Of the sockets that are open, those whose peers don't read."""
+    return [each for each in connections() if not each.writable.is_set()]
+
+
+def hold_little(connection: FramesProtocol) -> None:
+    """Make the system's own buffer small, so that a peer who doesn't read is soon noticed."""
+    with sockets.socket(fileno=os.dup(connection.transport.get_extra_info("socket").fileno())) as end:
+        end.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, 4096)
+
+
+async def test_a_reader_that_stops_slows_nobody_holds_little_and_loses_nothing(service: Service) -> None:
+    visitor = await service.start_session()
+    words = 12_000
+    with sockets.socket() as slow:
+        slow.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
+        slow.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(slow, ("127.0.0.1", service.port))
+        slow.send(HANDSHAKE.format(visitor.session_id, visitor.visitor_id).encode())
+        async with visitor.socket() as fast:
+            await until(lambda: followers() == 2, "both to follow")
+            for connection in connections():
+                hold_little(connection)
+            await fast.send(visitor.message(f"word*{words}"))
+            frames = await fast.receive_until("complete")
+            await until(lambda: len(blocked()) == 1, "the slow reader to hold its follower up")
+            (held,) = blocked()
+            assert held.transport.get_write_buffer_size() < 1_000_000
+
+        assert len(frames) == words + 1
+        # It reads on: all of it is there, in order, and as the other got it.
+        wire = await read_until(slow, b'"complete","done":true')
+    position = 0
+    for frame in frames:
+        payload = text_frame(json.dumps(frame, separators=(",", ":"), ensure_ascii=False).encode())
+        position = wire.find(payload, position)
+        assert position >= 0
+        position += len(payload)
+
+
+async def read_until(reader: sockets.socket, end: bytes) -> bytes:
+    """What a raw socket receives, up to and including the frame that holds these bytes."""
+    wire = bytearray()
+    async with asyncio.timeout(20):
+        while end not in wire[-100_000:]:
+            wire += await asyncio.get_running_loop().sock_recv(reader, 65_536)
+        while not wire.endswith(b"}}"):
+            wire += await asyncio.get_running_loop().sock_recv(reader, 65_536)
+    return bytes(wire)
+
+
+async def test_pings_without_end_from_one_who_doesnt_read_pile_up_nothing(service: Service) -> None:
+    visitor = await service.start_session()
+    ping = b"\x89\xfd\0\0\0\0" + b"x" * 125
+    with sockets.socket() as hostile:
+        hostile.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
+        hostile.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(hostile, ("127.0.0.1", service.port))
+        hostile.send(HANDSHAKE.format(visitor.session_id, visitor.visitor_id).encode())
+        await read_until(hostile, b'"connected"')
+        async with asyncio.timeout(20):
+            for _ in range(100):
+                await loop.sock_sendall(hostile, ping * 1000)
+        await until(lambda: len(blocked()) == 1, "the pongs to pile up")
+
+        assert blocked()[0].transport.get_write_buffer_size() < 1_000_000
+
+
+async def test_one_who_reads_no_more_is_hung_up_on_in_the_end(
+    new_conninfo: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FramesProtocol, "start_keepalive", quick_keepalive)
+    async with served(new_conninfo, data_dir, Puppet(), {"VERBATIM_CHUNK_WINDOW_MS": "5"}) as service:
+        visitor = await service.start_session()
+        with sockets.socket() as stuck:
+            stuck.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
+            stuck.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(stuck, ("127.0.0.1", service.port))
+            stuck.send(HANDSHAKE.format(visitor.session_id, visitor.visitor_id).encode())
+            async with visitor.socket() as socket:
+                await socket.send(visitor.message("word*6000"))
+                await socket.receive_until("complete")
+            await until(lambda: followers() == 0, "the stuck reader's follower to be gone")
+            assert blocked() == []
+
+
+def quick_keepalive(protocol: FramesProtocol) -> None:
+    protocol.ping_interval = protocol.ping_timeout = 0.5
+    protocol.schedule_ping()
+
+
+async def test_whoever_leaves_leaves_nothing_behind(service: Service, puppet: Puppet) -> None:
+    await until(lambda: followers() == 0, "earlier sockets to be gone")
+    visitor = await service.start_session()
+
+    async with visitor.socket() as first, visitor.socket() as second:
+        await first.send(visitor.message("A |leaving lease"))
+        await in_reply(second, 1)
+        assert followers() == 2
+        first.connection.transport.abort()
+        await until(lambda: followers() == 1, "the one who was cut off to be gone")
+        puppet.go_on("leaving")
+        assert text_of(await second.receive_until("complete")) == "lease "
+    await until(lambda: followers() == 0, "the other to be gone")
+
+
+async def test_words_of_any_script_arrive_as_they_were_said(service: Service) -> None:
+    visitor = await service.start_session()
+    text = 'Käse 🚗👩‍👩‍👧 漢字かな ไทย العربية \u0000 \\ " </script> é e\u0301'
+
+    async with visitor.socket() as socket:
+        await socket.send(visitor.message(text))
+        frames = await socket.receive_until("complete")
+
+    assert text_of(frames) == frames[-1]["message"] == text + " "
+    assert all(re.fullmatch(r"\S*\s?", chunk) for chunk in chunks(frames))

@@ -1,0 +1,333 @@
+"""Frames: which ones an event becomes, what they look like as JSON, and what can be read as one."""
+
+import json
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.frames import (
+    ChatMessage,
+    Connected,
+    ConnectedInfo,
+    Cursor,
+    Join,
+    Ping,
+    Pong,
+    Stop,
+    decode,
+    encode,
+    error_frame,
+    frames_of,
+    session_of,
+)
+from domain.errors import InvalidRequest, MessageRequired, SessionNotFound
+from domain.events import (
+    DetailsCollected,
+    ReplyCompleted,
+    ReplyFailed,
+    ReplyStopped,
+    SessionEnded,
+    SuggestionsOffered,
+)
+from domain.ports import Recorded
+from tests.support.history import ASKED, MESSAGE, RESPONSE, SESSION, VISITOR, history, words
+
+COMPLETED = ReplyCompleted(RESPONSE, "hash")
+
+
+def as_json(recorded: Recorded, after: Cursor | None = None) -> list[dict[str, Any]]:
+    return [json.loads(encode(frame)) for frame in frames_of(recorded, after)]
+
+
+# --- what an event becomes
+
+
+def test_each_word_becomes_a_chunk_with_its_own_cursor() -> None:
+    recorded = history(*ASKED, words("A ", "novated "), words("lease"))
+
+    assert as_json(recorded[3]) + as_json(recorded[4]) == [
+        {
+            "type": "chunk",
+            "done": False,
+            "complete": False,
+            "session_id": str(SESSION),
+            "message_id": str(MESSAGE),
+            "chunk": chunk,
+            "metadata": {"cursor": cursor},
+        }
+        for chunk, cursor in [("A ", "4.2"), ("novated ", "4.10"), ("lease", "5.15")]
+    ]
+
+
+def test_a_completed_reply_says_all_that_is_known_then() -> None:
+    recorded = history(
+        *ASKED,
+        words("A ", "lease."),
+        DetailsCollected(MESSAGE, {"email": "ann@example.com"}),
+        SuggestionsOffered(("What are the benefits?",)),
+        ReplyCompleted(RESPONSE, "hash", "length", needs_info=True),
+    )
+
+    assert as_json(recorded[-1]) == [
+        {
+            "type": "complete",
+            "done": True,
+            "complete": False,
+            "session_id": str(SESSION),
+            "message_id": str(MESSAGE),
+            "response_id": str(RESPONSE),
+            "message": "A lease.",
+            "conversation_data": {"email": "ann@example.com"},
+            "needs_info": True,
+            "suggestions": ["What are the benefits?"],
+            "metadata": {"cursor": "7.0", "finish_reason": "length"},
+        }
+    ]
+
+
+def test_null_fields_and_empty_arrays_are_left_out_and_done_and_complete_never() -> None:
+    recorded = history(*ASKED, COMPLETED)
+
+    assert as_json(recorded[-1]) == [
+        {
+            "type": "complete",
+            "done": True,
+            "complete": False,
+            "session_id": str(SESSION),
+            "message_id": str(MESSAGE),
+            "response_id": str(RESPONSE),
+            "conversation_data": {},
+            "metadata": {"cursor": "4.0", "finish_reason": "stop"},
+        }
+    ]
+
+
+def test_needs_info_that_is_false_is_not_null_and_stays() -> None:
+    recorded = history(*ASKED, ReplyCompleted(RESPONSE, "hash", needs_info=False))
+
+    assert as_json(recorded[-1])[0]["needs_info"] is False
+
+
+def test_a_stopped_reply_is_complete_with_what_was_said() -> None:
+    recorded = history(*ASKED, words("A "), ReplyStopped(RESPONSE, "visitor"))
+
+    (frame,) = as_json(recorded[-1])
+
+    assert (frame["type"], frame["done"], frame["complete"]) == ("complete", True, False)
+    assert frame["message"] == "A "
+    assert frame["metadata"] == {"cursor": "5.0", "finish_reason": "stopped"}
+
+
+@pytest.mark.parametrize(("again", "code"), [(False, "reply_failed"), (True, "reply_interrupted")])
+def test_a_failed_reply_is_an_error_of_its_message(again: bool, code: str) -> None:
+    recorded = history(*ASKED, words("A "), ReplyFailed(RESPONSE, "timeout", again))
+
+    (frame,) = as_json(recorded[-1])
+
+    assert (frame["type"], frame["done"], frame["complete"]) == ("error", True, False)
+    assert (frame["message_id"], frame["response_id"]) == (str(MESSAGE), str(RESPONSE))
+    assert frame["metadata"] == {"error_type": "processing_error", "code": code, "cursor": "5.0"}
+    assert "timeout" not in frame["error"], "an upstream's reasons are not for visitors"
+
+
+def test_a_session_that_ends_by_its_reply_is_told_by_that_reply_alone() -> None:
+    recorded = history(*ASKED, ReplyCompleted(RESPONSE, "hash", ends_session=True), SessionEnded("completed"))
+
+    assert [(frame["type"], frame["complete"]) for frame in as_json(recorded[-2])] == [("complete", True)]
+    assert as_json(recorded[-1]) == []
+
+
+@pytest.mark.parametrize("reason", ["idle_timeout", "expired", "deleted"])
+def test_any_other_ending_is_told_by_a_frame_of_its_own(reason: Any) -> None:
+    recorded = history(SessionEnded(reason, RESPONSE, "Until next time!"))
+
+    assert as_json(recorded[-1]) == [
+        {
+            "type": "session_end",
+            "done": False,
+            "complete": True,
+            "session_id": str(SESSION),
+            "response_id": str(RESPONSE),
+            "message": "Until next time!",
+            "conversation_data": {},
+            "metadata": {"type": "session_end", "reason": reason, "cursor": "2.0"},
+        }
+    ]
+
+
+def test_what_only_the_service_needs_to_know_becomes_no_frame() -> None:
+    recorded = history(*ASKED, DetailsCollected(MESSAGE, {"a": "b"}), SuggestionsOffered(("x",)))
+
+    assert [as_json(each) for each in recorded] == [[]] * 5
+
+
+def test_an_error_frame_names_its_session_where_there_is_one() -> None:
+    plain = json.loads(encode(error_frame(SessionNotFound(), "processing_error", SESSION)))
+    unknown = json.loads(encode(error_frame(InvalidRequest("why"), "validation_error")))
+
+    assert plain == {
+        "type": "error",
+        "done": False,
+        "complete": False,
+        "session_id": str(SESSION),
+        "error": "Session not found",
+        "metadata": {"error_type": "processing_error", "code": "session_not_found"},
+    }
+    assert "session_id" not in unknown
+
+
+def test_a_socket_that_has_joined_nothing_is_greeted_without_a_session() -> None:
+    assert json.loads(encode(Connected(done=False, complete=False, metadata=ConnectedInfo("connected")))) == {
+        "type": "connected",
+        "done": False,
+        "complete": False,
+        "metadata": {"status": "connected"},
+    }
+    assert json.loads(encode(Pong(done=False, complete=False))) == {
+        "type": "pong",
+        "done": False,
+        "complete": False,
+    }
+
+
+# --- cursors
+
+
+@given(st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=12), st.data())
+def test_whatever_offset_a_cursor_has_the_rest_follows_and_nothing_else(
+    parts: list[str], data: st.DataObject
+) -> None:
+    cut = data.draw(st.integers(0, len(parts)))
+    recorded = history(*ASKED, words(*parts[:cut]), words(*parts[cut:]))
+    text = "".join(parts)
+    before = sum(map(len, parts[:cut]))
+    version = data.draw(st.sampled_from([4, 5]))
+    least, most = (0, before) if version == 4 else (before, len(text))
+    offset = data.draw(st.integers(least, most))
+    after = Cursor(version, offset)
+
+    frames = [frame for each in recorded[after.events_after :] for frame in as_json(each, after)]
+
+    # An offset of 0 means all of that version: it names the event, not a place in its words.
+    expected = text[offset:] if offset else text[before if version == 4 else len(text) :]
+    assert "".join(frame["chunk"] for frame in frames) == expected
+    assert all(frame["chunk"] for frame in frames)
+
+
+@given(st.integers(0, 10**15 - 1), st.integers(0, 10**9 - 1))
+def test_a_cursor_reads_as_it_was_written(version: int, offset: int) -> None:
+    cursor = Cursor(version, offset)
+
+    assert Cursor.parse(str(cursor)) == cursor
+    assert Cursor.parse(str(version)) == Cursor(version)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", ".", "1.", ".5", "-1", "1.-1", "1.2.3", "x", " 1", "1\n", "1e3", "١", "9" * 16, "1." + "9" * 10],
+)
+def test_what_is_no_cursor_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="after must be a cursor as frames carry it, such as"):
+        Cursor.parse(text)
+
+
+def test_a_cursor_before_everything_starts_at_the_first_event() -> None:
+    assert Cursor(0).events_after == 0
+    assert Cursor(0, 5).events_after == 0
+
+
+def test_a_cursor_ahead_of_its_session_is_refused() -> None:
+    session = history(*ASKED)[-1].session
+
+    assert Cursor(3, 7).within(session) == Cursor(3, 7)
+    with pytest.raises(InvalidRequest, match=r"after is ahead of the session, which is at 3\.0"):
+        Cursor(4).within(session)
+
+
+def test_a_newcomer_begins_with_the_reply_in_progress() -> None:
+    recorded = history(*ASKED, words("A "), COMPLETED)
+
+    assert [Cursor.present(each.session) for each in recorded] == [
+        Cursor(1),
+        Cursor(2),
+        Cursor(3),
+        Cursor(3),
+        Cursor(5),
+    ]
+
+
+# --- what is received
+
+IDS = {"session_id": str(SESSION), "visitor_id": str(VISITOR)}
+
+
+def test_every_kind_of_frame_is_read() -> None:
+    text = "What is a novated lease?"
+
+    assert decode(json.dumps({"type": "chat_message", "message": text, **IDS})) == ChatMessage(
+        SESSION, VISITOR, text
+    )
+    assert decode(
+        json.dumps({"type": "chat_message", "message": text, "client_message_id": "m-1", **IDS})
+    ) == ChatMessage(SESSION, VISITOR, text, "m-1")
+    assert decode(json.dumps({"type": "join", "after": "4.2", **IDS})) == Join(SESSION, VISITOR, "4.2")
+    assert decode(json.dumps({"type": "stop", **IDS})) == Stop(SESSION, VISITOR)
+    assert decode('{"type": "ping"}') == decode("ping") == Ping()
+
+
+def test_fields_that_nobody_knows_are_passed_over() -> None:
+    assert decode(json.dumps({"type": "stop", "ws_url": "ws://x/", **IDS})) == Stop(SESSION, VISITOR)
+
+
+@pytest.mark.parametrize("message", ["", " ", "\n\t ", None, msgspec.UNSET])
+def test_a_message_that_is_missing_or_blank_is_required(message: Any) -> None:
+    frame = {"type": "chat_message", **IDS} | ({} if message is msgspec.UNSET else {"message": message})
+
+    with pytest.raises(MessageRequired, match=r"^message is required$"):
+        decode(json.dumps(frame))
+
+
+@pytest.mark.parametrize(
+    ("frame", "why"),
+    [
+        ("", "a frame must be one JSON object"),
+        ("{", "a frame must be one JSON object"),
+        ("PING", "a frame must be one JSON object"),
+        ('{"type": "ping"} {}', "a frame must be one JSON object"),
+        ('{"type": "ping", "n": NaN}', "a frame must be one JSON object"),
+        ('{"type": "\\ud800"}', "a frame must be one JSON object"),
+        ('{"type": "ping", "a": ' + "[" * 100_000, "a frame must be one JSON object"),
+        ("[]", "Expected `object`, got `array`"),
+        ("null", "Expected `object`, got `null`"),
+        ("{}", "Object missing required field `type`"),
+        ('{"type": 1}', "type: Expected `str`"),
+        ('{"type": "nonsense"}', "type: Invalid value 'nonsense'"),
+        ('{"type": "stop"}', "Object missing required field `session_id`"),
+        ('{"type": "stop", "session_id": "x"}', "session_id: Invalid UUID"),
+    ],
+)
+def test_what_is_no_frame_is_refused_with_what_would_be_right(frame: str, why: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        decode(frame)
+
+    assert str(refused.value) == why
+
+
+def test_what_is_wrong_with_a_frame_doesnt_hide_whose_it_is() -> None:
+    assert session_of(json.dumps({"type": "nonsense", **IDS})) == SESSION
+    assert session_of('{"session_id": "x"}') is None
+    assert session_of("{") is None
+    assert session_of("[]") is None
+    assert session_of("") is None
+
+
+@given(st.text() | st.recursive(st.none() | st.text(), st.lists).map(json.dumps))
+def test_any_text_at_all_is_a_frame_or_refused(text: str) -> None:
+    with suppress(InvalidRequest):
+        assert decode(text)
+    assert session_of(text) is None or isinstance(session_of(text), UUID)

@@ -1,0 +1,157 @@
+"""Settings: what an environment gives, and one line for each value that isn't accepted."""
+
+import base64
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infrastructure.settings import KEY_BYTES, SettingsError, keep_master_key, read_settings
+
+KEY = base64.b64encode(bytes(range(KEY_BYTES))).decode()
+
+NUMBERS = {
+    "VERBATIM_PORT": ("port", 0, 65_535),
+    "VERBATIM_WORDS_PER_SECOND": ("words_per_second", 0, 1000),
+    "VERBATIM_SESSION_TTL_SECONDS": ("session_ttl_seconds", 1, 31_536_000),
+    "VERBATIM_CHUNK_WINDOW_MS": ("chunk_window_ms", 0, 10_000),
+    "VERBATIM_MAX_MESSAGE_CHARS": ("max_message_chars", 1, 100_000),
+}
+
+
+def test_an_empty_environment_gives_a_service_that_works() -> None:
+    settings = read_settings({})
+
+    assert settings.database_url is None
+    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+    assert settings.data_dir == Path("data")
+    assert settings.assistant == "guide"
+    assert settings.persona is None
+    assert settings.master_key is None
+    assert settings.session_ttl_seconds == 24 * 60 * 60
+    assert settings.chunk_window_ms == 100
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "OPENAI_BASE_URL"])
+def test_a_model_that_is_set_answers_unless_another_is_asked_for(name: str) -> None:
+    assert read_settings({name: "x"}).assistant == "openai"
+    assert read_settings({name: "x", "VERBATIM_ASSISTANT": "guide"}).assistant == "guide"
+
+
+@pytest.mark.parametrize("name", [*NUMBERS, "DATABASE_URL", "VERBATIM_ASSISTANT", "VERBATIM_MASTER_KEY"])
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_a_variable_that_is_blank_counts_as_not_set(name: str, blank: str) -> None:
+    assert read_settings({name: blank}) == read_settings({})
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_are_accepted_from_the_least_to_the_most(name: str) -> None:
+    field, least, most = NUMBERS[name]
+
+    assert getattr(read_settings({name: str(least)}), field) == least
+    assert getattr(read_settings({name: f" {most} "}), field) == most
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_any_other_number_is_refused_with_name_value_and_what_is_accepted(name: str) -> None:
+    _, least, most = NUMBERS[name]
+
+    for value in [str(least - 1), str(most + 1), "x", "1.5", "1e3", "--"]:
+        with pytest.raises(SettingsError) as refused:
+            read_settings({name: value})
+        assert str(refused.value) == (
+            f"{name}={value!r} is not accepted: give a whole number from {least} to {most}"
+        )
+
+
+def test_a_choice_that_there_isnt_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_settings({"VERBATIM_ASSISTANT": "hal"})
+
+    assert str(refused.value) == "VERBATIM_ASSISTANT='hal' is not accepted: give one of guide, openai"
+
+
+def test_a_file_must_exist(tmp_path: Path) -> None:
+    path = tmp_path / "persona.toml"
+    with pytest.raises(SettingsError, match="is not accepted: give the path of a file that exists"):
+        read_settings({"VERBATIM_PERSONA": str(path)})
+
+    path.touch()
+
+    assert read_settings({"VERBATIM_PERSONA": str(path)}).persona == path
+
+
+@pytest.mark.parametrize("url", ["postgresql://app@db/chat", "host=/run/postgresql dbname=chat"])
+def test_a_database_is_given_as_an_address_or_in_keywords(url: str) -> None:
+    assert read_settings({"DATABASE_URL": url}).database_url == url
+
+
+@pytest.mark.parametrize(
+    "url", ["chat", "mysql://app:secret@db/chat", "postgresql://app:secret@db:port/x?y=1"]
+)
+def test_an_address_that_cant_be_one_is_refused_and_never_repeated(url: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_settings({"DATABASE_URL": url})
+
+    assert str(refused.value).startswith("DATABASE_URL='...' is not accepted: give an address such as")
+    assert "secret" not in str(refused.value)
+
+
+@given(st.dictionaries(st.sampled_from([*NUMBERS, "DATABASE_URL", "VERBATIM_ASSISTANT"]), st.text()))
+def test_any_environment_at_all_is_read_or_refused_in_one_line(environment: dict[str, str]) -> None:
+    refusal = ""
+    try:
+        read_settings(environment)
+    except SettingsError as refused:
+        refusal = str(refused)
+
+    assert len(refusal.splitlines()) <= 1
+
+
+# --- the master key
+
+
+def test_a_master_key_is_32_bytes_in_base64() -> None:
+    assert read_settings({"VERBATIM_MASTER_KEY": KEY}).master_key == bytes(range(KEY_BYTES))
+
+
+@pytest.mark.parametrize(
+    "value", [KEY[:-4], KEY + KEY, "not base64!", "ä", base64.b64encode(b"short").decode()]
+)
+def test_a_secret_that_isnt_accepted_is_not_repeated(value: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_settings({"VERBATIM_MASTER_KEY": value})
+
+    assert str(refused.value) == ("VERBATIM_MASTER_KEY='...' is not accepted: give 32 random bytes in base64")
+
+
+def test_a_master_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "not" / "there"
+
+    key = keep_master_key(folder)
+
+    assert len(key) == KEY_BYTES
+    assert keep_master_key(folder) == key
+    assert stat.S_IMODE((folder / "master.key").stat().st_mode) == 0o600
+    assert [path.name for path in folder.iterdir()] == ["master.key"], "no draft is left behind"
+    assert keep_master_key(tmp_path / "another") != key
+
+
+def test_processes_that_start_together_agree_on_one_key(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(lambda _: keep_master_key(tmp_path), range(8)))
+
+    assert len(keys) == 1
+
+
+def test_a_file_that_holds_no_key_is_refused_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "master.key"
+    path.write_text("half a k")
+
+    with pytest.raises(SettingsError, match=r"master\.key='...' is not accepted"):
+        keep_master_key(tmp_path)
+
+    assert path.read_text() == "half a k"

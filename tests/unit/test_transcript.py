@@ -1,0 +1,293 @@
+"""The transcript that a history makes, and its renderings: whatever was said, shown as it was typed."""
+
+import re
+from datetime import timedelta
+from html.parser import HTMLParser
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from domain.events import (
+    DetailsCollected,
+    ReplyCompleted,
+    ReplyFailed,
+    ReplyStarted,
+    ReplyStopped,
+    SessionEnded,
+    SuggestionsOffered,
+    VisitorMessagePosted,
+)
+from projections.renderings import RENDERINGS, as_html, as_markdown, as_text
+from projections.transcript import AssistantSaid, Ended, Transcript, VisitorSaid, transcript
+from tests.support.history import ASKED, MESSAGE, RESPONSE, SESSION, START, history, words
+
+COMPLETED = ReplyCompleted(RESPONSE, "hash")
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</p></article><h1>Service",
+    "<!-- ",
+    "&lt;b&gt; &#60;i&#62;",
+    "# A heading",
+    "A heading\n===",
+    "A heading\n---",
+    "* a\n* list\n1. of\n2) items\n+ and more",
+    "> a quotation",
+    "    code",
+    "\tcode",
+    "`code` and ```fences```",
+    "[a link](javascript:alert(1)) ![an image](http://x/y.png)",
+    "<http://x/> http://x/ a@x.org",
+    "[a]: http://x/ 'reference'",
+    "| a | table |\n|---|---|\n| 1 | 2 |",
+    "**bold** _slanted_ ~~gone~~ a\\*b",
+    "ends with a backslash\\\nand goes on",
+    "\n\n[2026-01-02 03:04:06 UTC] Assistant: I promise you a car",
+    "one\rtwo\x0bthree\x0cfour\x1cfive\x85six\u2028seven\u2029eight",
+    "\x1b[2J\x1b]0;title\x07\x9b31m\x00",
+    "\u202eright to left\ufeff\u200b",
+    "🚗 ä é 漢字",
+    "",
+    " ",
+]
+
+
+def said(text: str) -> Transcript:
+    """A transcript in which a visitor has said this."""
+    return transcript(history(VisitorMessagePosted(MESSAGE, text)))
+
+
+# --- what a history makes
+
+
+def test_a_conversation_is_told_in_the_order_in_which_it_happened() -> None:
+    told = transcript(
+        history(
+            *ASKED,
+            words("A ", "novated "),
+            words("lease"),
+            DetailsCollected(MESSAGE, {"email": "ann@example.com"}),
+            SuggestionsOffered(("What are the benefits?",)),
+            COMPLETED,
+            SessionEnded("deleted", None, "Bye"),
+        )
+    )
+
+    assert told == Transcript(
+        session_id=SESSION,
+        started_at=START,
+        ended="deleted",
+        conversation_data={"email": "ann@example.com"},
+        entries=[
+            VisitorSaid(START + timedelta(seconds=1), MESSAGE, "What is a novated lease?"),
+            AssistantSaid(
+                START + timedelta(seconds=2),
+                RESPONSE,
+                MESSAGE,
+                "A novated lease",
+                "completed",
+                first_word_ms=100,
+                total_ms=5000,
+                suggestions=("What are the benefits?",),
+            ),
+            Ended(START + timedelta(seconds=8), "deleted", "Bye"),
+        ],
+        cursor="9.0",
+    )
+
+
+@pytest.mark.parametrize(
+    ("end", "outcome"),
+    [
+        (COMPLETED, "completed"),
+        (ReplyStopped(RESPONSE, "visitor"), "stopped"),
+        (ReplyFailed(RESPONSE, "timeout"), "failed"),
+    ],
+)
+def test_a_reply_keeps_what_was_said_however_it_ended(end: ReplyCompleted, outcome: str) -> None:
+    *_, reply = transcript(history(*ASKED, words("A "), end)).entries
+
+    assert isinstance(reply, AssistantSaid)
+    assert (reply.text, reply.outcome, reply.total_ms) == ("A ", outcome, 2000)
+
+
+def test_a_reply_that_is_still_spoken_is_told_as_far_as_it_goes() -> None:
+    *_, reply = transcript(history(*ASKED, words("A "))).entries
+
+    assert isinstance(reply, AssistantSaid)
+    assert (reply.text, reply.outcome, reply.total_ms) == ("A ", "streaming", None)
+
+
+def test_a_message_posted_during_a_reply_doesnt_take_its_words() -> None:
+    told = transcript(
+        history(*ASKED, words("A "), VisitorMessagePosted(RESPONSE, "Wait!"), words("lease"), COMPLETED)
+    )
+
+    assert [entry.text for entry in told.entries] == ["What is a novated lease?", "A lease", "Wait!"]
+
+
+def test_a_message_that_is_answered_twice_keeps_both_replies() -> None:
+    told = transcript(
+        history(
+            *ASKED,
+            words("A nov"),
+            ReplyFailed(RESPONSE, "interrupted", again=True),
+            ReplyStarted(SESSION, MESSAGE, "guide"),
+            words("A novated lease"),
+            ReplyCompleted(SESSION, "hash"),
+        )
+    )
+
+    assert [(e.text, e.outcome) for e in told.entries if isinstance(e, AssistantSaid)] == [
+        ("A nov", "failed"),
+        ("A novated lease", "completed"),
+    ]
+
+
+def test_a_session_in_which_nothing_was_said_has_a_transcript() -> None:
+    told = transcript(history())
+
+    assert (told.entries, told.ended, told.cursor) == ([], None, "1.0")
+    assert all(render(told) for _, render in RENDERINGS.values())
+
+
+def test_as_json_each_entry_says_whose_it_is() -> None:
+    told = msgspec.to_builtins(transcript(history(*ASKED, words("A "), COMPLETED, SessionEnded("completed"))))
+
+    assert [entry["who"] for entry in told["entries"]] == ["visitor", "assistant", "service"]
+
+
+# --- how it is shown
+
+
+def test_every_rendering_shows_who_said_what_and_how_it_ended() -> None:
+    told = transcript(
+        history(*ASKED, words("A lease"), ReplyStopped(RESPONSE, "visitor"), SessionEnded("expired"))
+    )
+
+    for _, render in RENDERINGS.values():
+        shown = render(told)
+        for part in ["What is a novated lease?", "A lease", "Assistant (stopped)", "The session expired"]:
+            assert part in shown
+        assert "2026-01-02 03:04:06 UTC" in shown
+
+
+class Page(HTMLParser):
+    """The elements of a page, and the texts of its paragraphs."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[str] = []
+        self.paragraphs: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append(tag)
+        if tag == "p":
+            self.paragraphs.append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.elements[-1:] == ["p"]:
+            self.paragraphs[-1] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        self.elements.append(f"/{tag}")
+
+
+@given(st.text())
+@example(HOSTILE[0])
+def test_a_page_has_the_same_elements_whatever_is_said(text: str) -> None:
+    plain, page = Page(as_html(said("Hello"))), Page(as_html(said(text)))
+
+    assert page.elements == plain.elements
+    # Parsers of HTML read every end of a line as \n, and nothing else differs.
+    assert page.paragraphs == [text]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_is_text_on_the_page(text: str) -> None:
+    page = Page(as_html(said(text)))
+
+    assert page.elements == Page(as_html(said("Hello"))).elements
+    assert page.paragraphs == [text]
+
+
+def test_a_page_needs_nothing_from_elsewhere() -> None:
+    shown = as_html(said("Hello"))
+
+    assert shown.startswith("<!doctype html>")
+    assert not re.search(r"(?i)https?://|src=|<script|<link|@import|url\(", shown)
+
+
+MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+
+
+def quotation_of(tokens: list[Token]) -> list[str]:
+    """The lines of the one quotation in a Markdown document, which must hold nothing but text."""
+    kinds = [token.type for token in tokens]
+    start, end = kinds.index("blockquote_open"), kinds.index("blockquote_close")
+    assert kinds.count("blockquote_open") == 1
+    assert kinds[end + 1 :] == []
+    lines: list[str] = []
+    for token in tokens[start + 1 : end]:
+        assert token.type in ("paragraph_open", "inline", "paragraph_close"), token
+        if token.type == "inline":
+            lines.append("")
+        for child in token.children or []:
+            assert child.type in ("text", "text_special", "hardbreak"), child
+            if child.type == "hardbreak":
+                lines.append("")
+            else:
+                lines[-1] += child.content
+    return lines
+
+
+def visible_lines(text: str) -> list[str]:
+    """What is to be seen of a text, line by line: blank lines and spaces at the end leave no trace."""
+    lines = (re.sub(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]", "\ufffd", line) for line in text.splitlines())
+    return [
+        re.sub(r"^\s+", lambda run: "\xa0" * len(run[0]), line.rstrip()) for line in lines if line.strip()
+    ]
+
+
+@given(st.text(st.characters(categories=["L", "P", "S", "N", "Zs"], include_characters="\n")))
+@example(HOSTILE[5])
+def test_in_markdown_what_was_said_is_nothing_but_text(text: str) -> None:
+    lines = quotation_of(MARKDOWN.parse(as_markdown(said("." + text))))
+
+    assert [line.rstrip() for line in lines if line.strip()] == visible_lines("." + text)
+
+
+@pytest.mark.parametrize("text", [text for text in HOSTILE if text.strip()])
+def test_hostile_text_is_text_in_markdown(text: str) -> None:
+    lines = quotation_of(MARKDOWN.parse(as_markdown(said(text))))
+
+    shown = [re.sub(r"\\x[0-9a-f]{2}", "\ufffd", line.rstrip()) for line in lines if line.strip()]
+    assert shown == visible_lines(text)
+
+
+@given(st.text())
+@example(HOSTILE[19])
+@example(HOSTILE[20])
+def test_in_plain_text_no_message_can_pass_for_an_entry(text: str) -> None:
+    shown = as_text(said(text))
+
+    at_the_margin = [line for line in shown.split("\n") if line and not line.startswith("    ")]
+    assert len(at_the_margin) == 2, "the heading and the one entry"
+    assert at_the_margin[1].startswith("[2026-01-02 03:04:06 UTC] Visitor: ")
+
+
+@pytest.mark.parametrize("kind", ["text", "markdown"])
+def test_no_control_character_reaches_a_terminal(kind: str) -> None:
+    _, render = RENDERINGS[kind]
+    controls = [chr(code) for code in (*range(9), *range(11, 32), *range(127, 160))]
+
+    shown = render(said("|".join(controls)))
+
+    assert not set(shown) & set(controls)
