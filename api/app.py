@@ -23,9 +23,6 @@ from domain.assistant import Assistant
 from domain.conversations import Conversations, Rules
 from domain.errors import ChatError
 from domain.ports import EventStore, Keyring
-from infrastructure.assistants.guide import GuideAssistant
-from infrastructure.assistants.openai import OpenAIAssistant
-from infrastructure.assistants.ranking import Ranking
 from infrastructure.clock import SystemClock
 from infrastructure.event_store import SessionStore
 from infrastructure.keyring import PostgresKeyTable, WrappedKeyring
@@ -53,8 +50,8 @@ def build(settings: Settings, conninfo: str, assistant: Assistant | None = None)
         async with opened(database, log):
             yield
             await conversations.close()
-            if isinstance(speaker, OpenAIAssistant):
-                await speaker.close()
+            if close := getattr(speaker, "close", None):
+                await close()
 
     return Litestar(
         route_handlers=[page, static_files, Sessions, chat_socket, asyncapi_document, live, ready],
@@ -110,8 +107,14 @@ def build_keyring(settings: Settings, database: Database) -> Keyring:
 def build_assistant(settings: Settings) -> Assistant:
     """The assistant that the settings ask for."""
     persona, knowledge = load_persona(settings.persona or ALEX)
+    # Imported where they are wanted: what they build on takes longer to load than all the rest.
     if settings.assistant == "guide":
+        from infrastructure.assistants.guide import GuideAssistant
+
         return GuideAssistant(persona, knowledge, words_per_second=settings.words_per_second)
+    from infrastructure.assistants.openai import OpenAIAssistant
+    from infrastructure.assistants.ranking import Ranking
+
     return OpenAIAssistant(
         base_url=settings.openai_base_url,
         api_key=settings.openai_api_key,

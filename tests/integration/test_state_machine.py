@@ -221,10 +221,11 @@ class Sessions(RuleBasedStateMachine):
         acting.cancel()
         await asyncio.gather(acting, return_exceptions=True)
         tracked.unanswered += [events for events in appended if events]
-        # What is under way is done before the next of this session: the log takes them in order.
-        await _decide(self.processes[command.process], tracked.session_id, lambda session: [])
+        # The log takes commands in order: once this one is recorded, the one before is settled.
+        process = self.processes[command.process]
+        await process.append(uuid4(), 0, [SessionStarted(uuid4(), AT)], AT)
         if command.kind == "post" and command.name:
-            latest = await self.processes[command.process].refresh(tracked.session_id)
+            latest = await process.refresh(tracked.session_id)
             if latest and command.name in latest.posted:
                 tracked.names.setdefault(command.name, latest.posted[command.name].text)
 

@@ -1,0 +1,222 @@
+"""The command line: what it teaches, prints and refuses, and the exit codes that scripts can use."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+import uvloop
+from click.testing import CliRunner, Result
+
+from api.app import open_store
+from api.cli import main
+from domain.events import SessionStarted, VisitorMessagePosted
+from infrastructure.clock import SystemClock
+from infrastructure.settings import read_settings
+
+Run = Callable[..., Result]
+
+UNREACHABLE = "postgresql://nobody@127.0.0.1:1/nothing"
+
+
+@pytest.fixture
+def environment(conninfo: str, data_dir: Path) -> dict[str, str]:
+    return {"DATABASE_URL": conninfo, "VERBATIM_DATA_DIR": str(data_dir), "COLUMNS": "200"}
+
+
+@pytest.fixture
+def run(environment: Mapping[str, str]) -> Run:
+    """The command in this process, with settings of its own."""
+
+    def run(*arguments: str, **settings: str) -> Result:
+        return CliRunner().invoke(main, arguments, env={**environment, **settings})
+
+    return run
+
+
+@pytest.fixture
+def session_id(environment: Mapping[str, str]) -> UUID:
+    """A session in which a visitor has said hello."""
+
+    async def chat() -> UUID:
+        session_id, visitor_id, now = uuid4(), uuid4(), SystemClock().now()
+        async with open_store(read_settings(environment), environment["DATABASE_URL"]) as store:
+            await store.append(session_id, 0, [SessionStarted(visitor_id, now)], now)
+            await store.append(session_id, 1, [VisitorMessagePosted(uuid4(), "Hello <b>there</b>")], now)
+        return session_id
+
+    return uvloop.run(chat())
+
+
+# --- help
+
+
+def test_help_teaches_by_example(run: Run) -> None:
+    for arguments in [("--help",), ("-h",), ("serve", "--help"), ("transcript", "--help")]:
+        shown = run(*arguments)
+        assert shown.exit_code == 0
+        assert "Examples" in shown.output
+        assert "verbatim serve" in shown.output or "verbatim transcript" in shown.output
+
+
+def test_help_names_every_command(run: Run) -> None:
+    shown = run("--help").output
+
+    for command in main.commands:
+        assert command in shown
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nonsense",),
+        ("serve", "--port", "99999"),
+        ("transcript",),
+        ("transcript", "me"),
+        ("serve", "--nonsense"),
+    ],
+)
+def test_a_wrong_command_line_is_told_with_the_way_to_help(run: Run, arguments: tuple[str, ...]) -> None:
+    refused = run(*arguments)
+
+    assert refused.exit_code == 2
+    assert "help" in refused.output
+
+
+# --- settings
+
+
+async def test_a_bad_setting_stops_the_start_with_one_line(environment: Mapping[str, str]) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "api.cli", "serve"),
+        env={**os.environ, **environment, "VERBATIM_PORT": "http"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, errors = await asyncio.wait_for(process.communicate(), 30)
+
+    assert process.returncode == 2
+    assert output == b""
+    assert errors.decode() == "VERBATIM_PORT='http' is not accepted: give a whole number from 0 to 65535\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "accepted"),
+    [
+        ("VERBATIM_PORT", "65536", "give a whole number from 0 to 65535"),
+        ("VERBATIM_ASSISTANT", "hal", "give one of guide, openai"),
+        ("VERBATIM_PERSONA", "/nowhere/persona.toml", "give the path of a file that exists"),
+        ("VERBATIM_SESSION_TTL_SECONDS", "0", "give a whole number from 1 to 31536000"),
+    ],
+)
+def test_any_bad_setting_is_named_with_its_value_and_what_is_accepted(
+    run: Run, name: str, value: str, accepted: str
+) -> None:
+    for command in (("serve",), ("transcript", str(uuid4()))):
+        refused = run(*command, **{name: value})
+        assert refused.exit_code == 2
+        assert refused.stderr == f"{name}={value!r} is not accepted: {accepted}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("VERBATIM_MASTER_KEY", "half a key"), ("DATABASE_URL", "mysql://app:half-a-key@db/chat")],
+)
+def test_a_bad_secret_is_not_repeated(run: Run, name: str, value: str) -> None:
+    refused = run("serve", **{name: value})
+
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith(f"{name}='...' is not accepted: give ")
+    assert "half" not in refused.output
+
+
+def test_a_persona_that_cant_be_read_is_told_in_one_line(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "persona.toml"
+    path.write_text("name = ")
+
+    refused = run("serve", VERBATIM_PERSONA=str(path))
+
+    assert refused.exit_code == 2
+    assert str(path) in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
+# --- what else can be in the way
+
+
+def test_a_data_folder_that_cant_be_made_is_told_in_one_line(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    refused = run("serve", VERBATIM_DATA_DIR=str(tmp_path / "file" / "data"))
+
+    assert refused.exit_code == 2
+    assert "Not a directory" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [("serve", "--port", "0"), ("transcript", str(UUID(int=1)))])
+def test_a_database_that_cant_be_reached_is_told_in_one_line(run: Run, command: tuple[str, ...]) -> None:
+    refused = run(*command, DATABASE_URL=UNREACHABLE)
+
+    assert refused.exit_code == 69
+    assert refused.stderr.startswith("The database can't be used: ")
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_an_address_that_is_taken_stops_the_start(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused = run("serve", "--port", port)
+
+    assert refused.exit_code == 69
+    assert "address already in use" in caplog.text
+
+
+# --- transcripts
+
+
+async def test_a_transcript_is_printed(environment: Mapping[str, str], session_id: UUID) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "api.cli", "transcript", str(session_id)),
+        env={**os.environ, **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, errors = await asyncio.wait_for(process.communicate(), 30)
+
+    assert (process.returncode, errors) == (0, b"")
+    heading, entry = output.decode().strip().split("\n\n")
+    assert heading.startswith(f"Session {session_id}, started ")
+    assert entry.endswith(" UTC] Visitor: Hello <b>there</b>")
+
+
+def test_a_transcript_is_printed_in_every_format(run: Run, session_id: UUID) -> None:
+    shown = {
+        name: run("transcript", str(session_id), "--format", name).stdout
+        for name in ("text", "markdown", "html", "json")
+    }
+
+    assert "Hello <b>there</b>" in shown["text"]
+    assert r"> Hello \<b\>there\</b\>" in shown["markdown"]
+    assert "Hello &lt;b&gt;there&lt;/b&gt;" in shown["html"]
+    assert msgspec.json.decode(shown["json"])["entries"][0]["text"] == "Hello <b>there</b>"
+
+
+def test_a_session_that_isnt_in_the_log_is_told_by_the_exit_code(run: Run) -> None:
+    refused = run("transcript", str(UUID(int=1)))
+
+    assert refused.exit_code == 1
+    assert refused.stdout == ""
+    assert refused.stderr == f"Session {UUID(int=1)} is not in the log.\n"
+
+
+def test_a_log_that_cant_be_read_with_this_key_is_told_by_the_exit_code(run: Run, session_id: UUID) -> None:
+    refused = run("transcript", str(session_id), VERBATIM_MASTER_KEY="A" * 43 + "=")
+
+    assert refused.exit_code == 65
+    assert "MASTER_KEY isn't the one this database was written with" in refused.stderr

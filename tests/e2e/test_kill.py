@@ -1,0 +1,175 @@
+"""The service in a process of its own, killed in mid-reply: no shown word and no accepted message is lost."""
+
+import asyncio
+import random
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from msgspec import Struct, field
+from websockets.exceptions import ConnectionClosed
+
+from tests.support.service import Frame, Service, ServiceProcess, Visitor, text_of
+
+QUESTION = "What is a novated lease?"
+VISITORS = 4
+"""How many are in the middle of a reply when the service is killed."""
+
+
+class Shown(Struct):
+    """What one visitor had seen of a reply when the service was killed."""
+
+    visitor: Visitor
+    frames: list[Frame] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return text_of(self.frames)
+
+    @property
+    def cursor(self) -> str:
+        return self.frames[-1]["metadata"]["cursor"]
+
+    def question(self) -> Frame:
+        return self.visitor.message(QUESTION, client_message_id="m-1")
+
+
+async def watch(shown: Shown, words: int, seen: asyncio.Event) -> None:
+    """Ask, and watch the reply until the service is gone; say so once that many words are there."""
+    async with shown.visitor.socket() as socket:
+        await socket.send(shown.question())
+        with suppress(ConnectionClosed):
+            while True:
+                shown.frames.append(await socket.receive())
+                if len(shown.frames) >= words:
+                    seen.set()
+
+
+async def killed_in_mid_reply(process: ServiceProcess, service: Service) -> list[Shown]:
+    """What several visitors had seen when the service was killed, with one of them at a random word."""
+    everybody = [Shown(await service.start_session()) for _ in range(VISITORS)]
+    seen = asyncio.Event()
+    watching = [asyncio.create_task(watch(shown, random.randint(1, 30), seen)) for shown in everybody]
+    await seen.wait()
+    await process.kill()
+    await asyncio.gather(*watching)
+    return everybody
+
+
+async def check_comes_back(shown: Shown, service: Service) -> str:
+    """A visitor who comes back finds all that they saw, and their question answered anew. The new answer."""
+    visitor = shown.visitor
+    visitor.service = service
+    async with visitor.socket(after=shown.cursor if shown.frames else "1.0") as socket:
+        # Sent again, as by a client that doesn't know what became of it.
+        await socket.send(shown.question())
+        frames = await socket.receive_until("complete")
+    transcript = await visitor.transcript()
+    asked = [entry for entry in transcript["entries"] if entry["who"] == "visitor"]
+    replies = [entry for entry in transcript["entries"] if entry["who"] == "assistant"]
+    answer = frames[-1]["message"]
+
+    assert [entry["text"] for entry in asked] == [QUESTION], "neither lost nor doubled"
+    assert {entry["message_id"] for entry in replies} == {asked[0]["message_id"]}
+    assert [entry["outcome"] for entry in replies][-1] == "completed"
+    assert replies[-1]["text"] == answer
+    interruptions = [frame for frame in frames if frame["type"] == "error"]
+    if len(replies) == 1:
+        assert interruptions == []
+        assert shown.text + text_of(frames) == answer
+    else:
+        interrupted, _ = replies
+        assert interrupted["outcome"] == "failed"
+        assert interrupted["text"].startswith(shown.text), "what was shown is on the record"
+        assert answer.startswith(interrupted["text"])
+        assert [frame["metadata"]["code"] for frame in interruptions] == ["reply_interrupted"]
+        before = frames.index(interruptions[0])
+        assert shown.text + text_of(frames[:before]) == interrupted["text"], "it goes on where it was cut off"
+        assert text_of(frames[before:]) == answer
+    return answer
+
+
+def settings(conninfo: str, data_dir: Path) -> dict[str, str]:
+    return {
+        "DATABASE_URL": conninfo,
+        "VERBATIM_DATA_DIR": str(data_dir),
+        "VERBATIM_WORDS_PER_SECOND": "100",
+        "VERBATIM_CHUNK_WINDOW_MS": "20",
+    }
+
+
+@pytest.mark.dosed
+async def test_no_shown_word_and_no_accepted_message_is_lost_however_often_it_is_killed(
+    new_conninfo: str, data_dir: Path, tmp_path: Path, full_dose: bool
+) -> None:
+    process = ServiceProcess(settings(new_conninfo, data_dir), tmp_path / "log")
+    answers: set[str] = set()
+    interrupted: list[Shown] = []
+
+    for _ in range(100 if full_dose else 3):
+        service = await process.start()
+        answers |= set(await asyncio.gather(*(check_comes_back(shown, service) for shown in interrupted)))
+        interrupted = await killed_in_mid_reply(process, service)
+        assert any(shown.text for shown in interrupted)
+    service = await process.start()
+    answers |= set(await asyncio.gather(*(check_comes_back(shown, service) for shown in interrupted)))
+
+    assert len(answers) == 1, "everybody was told the same, whole"
+    assert await process.stop() == 0
+    for trace in ("ERROR", "Traceback", QUESTION):
+        assert trace not in process.output
+
+
+async def test_a_service_that_is_told_to_stop_goes_cleanly_and_its_replies_go_on_later(
+    new_conninfo: str, data_dir: Path, tmp_path: Path
+) -> None:
+    process = ServiceProcess(settings(new_conninfo, data_dir), tmp_path / "log")
+    service = await process.start()
+    shown = Shown(await service.start_session())
+
+    async with shown.visitor.socket() as socket:
+        await socket.send(shown.question())
+        shown.frames.append(await socket.receive())
+        stopping = asyncio.create_task(process.stop())
+        with suppress(ConnectionClosed):
+            while True:
+                shown.frames.append(await socket.receive())
+        assert await stopping == 0
+    assert socket.connection.close_code == 1012, "it restarts: come back"
+
+    await check_comes_back(shown, await process.start())
+    assert await process.stop() == 0
+    for trace in ("ERROR", "Traceback", QUESTION, str(shown.visitor.visitor_id)):
+        assert trace not in process.output
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that others can enter: the embedded server runs as a user of its own where this is root."""
+    folder = Path(tempfile.mkdtemp(prefix="verbatim-e2e-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+async def test_without_a_database_it_brings_its_own_which_survives_a_kill(open_folder: Path) -> None:
+    process = ServiceProcess(settings("", open_folder / "data"), open_folder / "log")
+    service = await process.start()
+    shown = Shown(await service.start_session())
+    seen = asyncio.Event()
+    watching = asyncio.create_task(watch(shown, 3, seen))
+    await seen.wait()
+    await process.kill()
+    await watching
+
+    service = await process.start()
+    await check_comes_back(shown, service)
+    assert (open_folder / "data/postgres/postmaster.pid").exists()
+    assert await process.stop() == 0
+
+    assert not (open_folder / "data/postgres/postmaster.pid").exists(), "its PostgreSQL is stopped with it"
+    assert "Traceback" not in process.output
+    assert (open_folder / "data/master.key").stat().st_mode & 0o777 == 0o600
