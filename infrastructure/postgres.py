@@ -40,6 +40,9 @@ class Database:
             min_size=1,
             max_size=max_connections,
             timeout=patience,
+            # Then the pool gives up, and the next who asks makes it try again at once: by itself it would
+            # wait longer and longer between attempts, and so be late to notice that the server is back.
+            reconnect_timeout=patience,
             open=False,
         )
 

@@ -371,6 +371,14 @@ async def own_server() -> AsyncIterator[OwnServer]:
     await server.stop()
 
 
+async def can_be_read(store: SessionStore) -> bool:
+    try:
+        await store.check()
+    except Unavailable:
+        return False
+    return True
+
+
 @pytest.mark.dosed
 async def test_a_server_that_is_restarted_under_load_is_used_again_and_nothing_is_lost(
     own_server: OwnServer, full_dose: bool
@@ -413,7 +421,7 @@ async def test_a_server_that_is_restarted_under_load_is_used_again_and_nothing_i
     async with asyncio.timeout(100):
         await asyncio.gather(restart(), *map(converse, sessions))
 
-    await store.check()
+    await until(lambda: can_be_read(store), "the log to be readable again")
     another = await stores.open()
     for session_id, messages in acknowledged.items():
         events = [one.event for one in await another.read(session_id)]
