@@ -17,6 +17,7 @@ from domain.errors import Conflict, Unavailable
 from domain.events import SessionStarted, VisitorMessagePosted
 from domain.session import ChatSession
 from infrastructure import group_commit
+from infrastructure.event_store import SessionStore
 from infrastructure.group_commit import GroupCommit
 from infrastructure.recorder import Recorder, datastore
 from tests.support.chain import fault_in
