@@ -39,9 +39,6 @@ from domain.ports import Recorded
 MAX_JOINED = 16
 """Sessions that one socket may follow."""
 
-EVENTS_IN_ONE_WRITE = 16
-"""At most: a reader that is far behind gets the log in pieces, as fast as it takes them."""
-
 
 @websocket("/ws/chat", opt={"exclude_from_auth": True})
 async def chat_socket(
@@ -165,8 +162,9 @@ class _Visitor:
         try:
             async with aclosing(history):
                 async for news in history:
-                    for start in range(0, len(news), EVENTS_IN_ONE_WRITE):
-                        if wire := self._cache.wire(news[start : start + EVENTS_IN_ONE_WRITE], after):
+                    # One by one: a reader that is far behind gets the log as fast as it takes it.
+                    for recorded in news:
+                        if wire := self._cache.wire(recorded, after):
                             await self._write(wire)
         except (WebSocketDisconnect, ClientDisconnected):
             pass

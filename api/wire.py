@@ -1,12 +1,12 @@
 """Frames as the bytes that travel, made once for all who follow a session.
 
 A server's WebSocket frames are not masked, so the very same bytes serve every socket; and all frames of
-an event, or of several, can go out in one write. ASGI has no message for that: the server tells of its
-own in `scope["extensions"]`, and where it doesn't (another server, a test client), each frame is sent
-as the specification of ASGI has it.
+an event can go out in one write. ASGI has no message for that: the server tells of its own in
+`scope["extensions"]`, and where it doesn't (another server, a test client), each frame is sent as the
+specification of ASGI has it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from weakref import WeakKeyDictionary
 
 from uvicorn.protocols.utils import ClientDisconnected
@@ -47,11 +47,8 @@ class FrameCache:
     def __init__(self) -> None:
         self._wire: WeakKeyDictionary[Recorded, bytes] = WeakKeyDictionary()
 
-    def wire(self, news: Sequence[Recorded], after: Cursor) -> bytes:
-        """All frames of these events that lie after the cursor, ready to be written to a socket."""
-        return b"".join(self._wire_of(recorded, after) for recorded in news)
-
-    def _wire_of(self, recorded: Recorded, after: Cursor) -> bytes:
+    def wire(self, recorded: Recorded, after: Cursor) -> bytes:
+        """All frames of an event that lie after the cursor, ready to be written to a socket."""
         if after.offset and recorded.version == after.version:
             return _joined(frames_of(recorded, after))
         wire = self._wire.get(recorded)

@@ -28,7 +28,6 @@ _RUNS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u200b"
 _LEADS = "\u0e40-\u0e44\u0ec0-\u0ec4\u1039\u17d2\u200d"
 """What belongs to the letter after it."""
 
-_SPACE = rf"\s{{0,{LONGEST - 1}}}+"
 _MARKED = rf"(?:[{_MARKS}]|(?<=[{_LEADS}])\S){{0,{LONGEST - 1}}}+(?:\s|(?=\S))"
 """Only the next character tells whether a mark still belongs to the one before."""
 
@@ -37,7 +36,7 @@ _MARKED = rf"(?:[{_MARKS}]|(?<=[{_LEADS}])\S){{0,{LONGEST - 1}}}+(?:\s|(?=\S))"
 _WORD = re.compile(
     rf"""
       \s{{{LONGEST}}}
-    | {_SPACE}(?:
+    | \s*+(?:
           [{_IDEOGRAPHS}]{_MARKED}                                # one ideograph with its marks
         | [{_RUNS}]{{6,12}}?(?<![{_LEADS}])(?=[^{_MARKS}\s])      # a short run
         | [^\s{_IDEOGRAPHS}{_RUNS}]{{1,{LONGEST - 1}}}+(?=[{_RUNS}])(?=[^{_MARKS}])  # a word before one

@@ -27,8 +27,10 @@ from domain.ports import Recorded
 from domain.session import ChatSession, fold
 from infrastructure import event_store
 from infrastructure.event_store import SessionStore
+from infrastructure.keyring import WrappedKeyring
+from infrastructure.logs import Log
 from tests.support.chain import fault_in
-from tests.support.stores import Stores
+from tests.support.stores import MASTER_KEY, Stores
 from tests.support.waiting import until
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
@@ -425,6 +427,47 @@ async def test_a_follower_is_told_of_a_session_that_is_known_no_more(
         await new_session(store)
         await store.append(session.session_id, version, [said()], AT)
 
+    assert versions(await following) == [1, 2, 3, 4]
+
+
+class LateLog:
+    """A log whose next answer comes late: it was true once, and others have gone on since."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self.append = log.append
+        self.check = log.check
+        self.late: asyncio.Event | None = None
+
+    async def read(self, session_id: UUID, after: int) -> Sequence[StoredEvent]:
+        late, self.late = self.late, None
+        rows = await self._log.read(session_id, after)
+        if late:
+            await late.wait()
+        return rows
+
+
+async def test_what_is_learned_late_takes_back_nothing_that_is_known_since(
+    stores: Stores, store: SessionStore
+) -> None:
+    session = await new_session(store)
+    log = LateLog(await stores.open_log())
+    other = SessionStore(log, WrappedKeyring(MASTER_KEY, stores.keys))
+    following = asyncio.create_task(follow(other, session.session_id, 0, 4))
+    await other.load(session.session_id)
+    await store.append(session.session_id, 1, [said()], AT)
+
+    log.late = answer = asyncio.Event()
+    refreshing = asyncio.create_task(other.refresh(session.session_id))
+    await until(lambda: log.late is None, "the log to be asked")
+    await other.refresh(session.session_id)
+    latest = await other.append(session.session_id, 2, [said()], AT)
+    answer.set()
+    await refreshing
+
+    assert await other.load(session.session_id) == latest
+    assert versions(await follow(other, session.session_id, 2, 3)) == [3]
+    await other.append(session.session_id, 3, [said()], AT)
     assert versions(await following) == [1, 2, 3, 4]
 
 

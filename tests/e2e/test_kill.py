@@ -96,7 +96,7 @@ def settings(conninfo: str, data_dir: Path) -> dict[str, str]:
     return {
         "DATABASE_URL": conninfo,
         "VERBATIM_DATA_DIR": str(data_dir),
-        "VERBATIM_WORDS_PER_SECOND": "100",
+        "VERBATIM_WORDS_PER_SECOND": "250",
         "VERBATIM_CHUNK_WINDOW_MS": "20",
     }
 

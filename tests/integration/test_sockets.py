@@ -633,6 +633,27 @@ async def test_a_tab_that_retries_gets_the_reply_that_it_missed(service: Service
         assert await socket.receive_until("complete") == missed
 
 
+@pytest.mark.parametrize("fault", ["api.sockets.decode", "api.wire.FrameCache.wire"])
+async def test_a_fault_of_ours_closes_the_socket_and_the_log_gets_its_place_alone(
+    service: Service, fault: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    visitor = await service.start_session()
+    monkeypatch.setattr(fault, lambda *_: 1 / 0)
+
+    async with visitor.socket() as socket:
+        await socket.send(visitor.message("A secret"))
+        assert (await socket.receive())["metadata"]["code"] == "internal_error"
+        with pytest.raises(ConnectionClosed):
+            await socket.receive()
+
+    assert socket.connection.close_code == 1011
+    (complaint,) = complaints(caplog)
+    assert complaint.startswith("socket: ZeroDivisionError at ")
+    assert "Traceback" not in caplog.text
+    assert "secret" not in caplog.text
+    caplog.clear()
+
+
 # --- other servers, slow readers, and those who leave
 
 
@@ -676,10 +697,10 @@ def blocked() -> list[FramesProtocol]:
     return [each for each in connections() if not each.writable.is_set()]
 
 
-def hold_little(connection: FramesProtocol) -> None:
-    """Make the system's own buffer small, so that a peer who doesn't read is soon noticed."""
+def hold(connection: FramesProtocol, size: int) -> None:
+    """Give the system's own buffer a size: where it is small, a peer who doesn't read is soon noticed."""
     with sockets.socket(fileno=os.dup(connection.transport.get_extra_info("socket").fileno())) as end:
-        end.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, 4096)
+        end.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, size)
 
 
 async def test_a_reader_that_stops_slows_nobody_holds_little_and_loses_nothing(service: Service) -> None:
@@ -693,16 +714,18 @@ async def test_a_reader_that_stops_slows_nobody_holds_little_and_loses_nothing(s
         async with visitor.socket() as fast:
             await until(lambda: followers() == 2, "both to follow")
             for connection in connections():
-                hold_little(connection)
+                hold(connection, 4096)
             await fast.send(visitor.message(f"word*{words}"))
             frames = await fast.receive_until("complete")
             await until(lambda: len(blocked()) == 1, "the slow reader to hold its follower up")
             (held,) = blocked()
-            assert held.transport.get_write_buffer_size() < 1_000_000
 
         assert len(frames) == words + 1
         # It reads on: all of it is there, in order, and as the other got it.
-        wire = await read_until(slow, b'"complete","done":true')
+        hold(held, 200_000)
+        slow.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 200_000)
+        wire, most = await read_until(slow, b'"complete","done":true', held)
+        assert most < 1_000_000, "never more is held for it"
     position = 0
     for frame in frames:
         payload = text_frame(json.dumps(frame, separators=(",", ":"), ensure_ascii=False).encode())
@@ -711,15 +734,18 @@ async def test_a_reader_that_stops_slows_nobody_holds_little_and_loses_nothing(s
         position += len(payload)
 
 
-async def read_until(reader: sockets.socket, end: bytes) -> bytes:
-    """What a raw socket receives, up to and including the frame that holds these bytes."""
-    wire = bytearray()
+async def read_until(
+    reader: sockets.socket, end: bytes, writer: FramesProtocol | None = None
+) -> tuple[bytes, int]:
+    """What a raw socket receives, up to and including the frame that holds these bytes; and the most that
+    the service has held for it meanwhile."""
+    wire, most = bytearray(), 0
     async with asyncio.timeout(20):
-        while end not in wire[-100_000:]:
+        while wire.find(end, -500_000) < 0 or not wire.endswith(b"}}"):
+            if writer is not None:
+                most = max(most, writer.transport.get_write_buffer_size())
             wire += await asyncio.get_running_loop().sock_recv(reader, 65_536)
-        while not wire.endswith(b"}}"):
-            wire += await asyncio.get_running_loop().sock_recv(reader, 65_536)
-    return bytes(wire)
+    return bytes(wire), most
 
 
 async def test_pings_without_end_from_one_who_doesnt_read_pile_up_nothing(service: Service) -> None:
@@ -752,6 +778,9 @@ async def test_one_who_reads_no_more_is_hung_up_on_in_the_end(
             await asyncio.get_running_loop().sock_connect(stuck, ("127.0.0.1", service.port))
             stuck.send(HANDSHAKE.format(visitor.session_id, visitor.visitor_id).encode())
             async with visitor.socket() as socket:
+                await until(lambda: followers() == 2, "both to follow")
+                for connection in connections():
+                    hold(connection, 4096)
                 await socket.send(visitor.message("word*6000"))
                 await socket.receive_until("complete")
             await until(lambda: followers() == 0, "the stuck reader's follower to be gone")

@@ -70,10 +70,13 @@ class Stores:
         )
         return [StoredEvent(session_id, *row) for row in rows]
 
+    @property
+    def keys(self) -> KeyTable:
+        return self._opened[0][1] if self.conninfo else self._memory_keys
+
     async def cipher(self, visitor_id: UUID) -> AESGCM:
         """The visitor's key, which must be there."""
-        keys = self._opened[0][1] if self.conninfo else self._memory_keys
-        key = await WrappedKeyring(MASTER_KEY, keys).find(visitor_id)
+        key = await WrappedKeyring(MASTER_KEY, self.keys).find(visitor_id)
         assert key is not None
         return AESGCM(key)
 

@@ -238,6 +238,28 @@ async def test_messages_that_come_during_a_reply_are_answered_after_it_one_by_on
     assert [turn.text for turn in assistant.prompts[2].turns] == ["one", "two", "Well then.", "Well then."]
 
 
+async def test_a_message_that_comes_between_two_replies_is_answered_once(world: World) -> None:
+    pause = asyncio.Event()
+    assistant = Scripted("One ", pause)
+    conversations = world.process(assistant)
+    session = await conversations.start(VISITOR, {})
+    await conversations.post(session.session_id, VISITOR, "first")
+    await told(conversations, session.session_id, ReplyChunksRecorded)
+
+    world.log.hangs = True
+    pause.set()
+    await until(lambda: bool(world.log.held), "the end of the reply to be on its way")
+    posting = asyncio.create_task(conversations.post(session.session_id, VISITOR, "second"))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    world.log.come_back()
+    await posting
+
+    events = await told(conversations, session.session_id, ReplyCompleted, 2)
+    assert of_kind(events, ReplyFailed) == []
+    assert [prompt.text for prompt in assistant.prompts] == ["first", "second"]
+
+
 async def test_sessions_do_not_wait_for_one_another(world: World) -> None:
     pause = asyncio.Event()
     conversations = world.process(Scripted(pause, "At last."))

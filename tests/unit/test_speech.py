@@ -162,6 +162,24 @@ async def test_words_that_come_while_others_are_being_recorded_are_recorded_next
     await time_by_hand.pass_by()
 
 
+async def test_the_end_waits_for_no_window_even_if_it_comes_while_words_are_being_recorded(
+    time_by_hand: TimeByHand,
+) -> None:
+    desk = Desk(time_by_hand)
+    desk.open.clear()
+    pause = asyncio.Event()
+    speaking = desk.speak(Scripted("One ", pause, "two ", "three"))
+    await time_by_hand.pass_by()
+
+    pause.set()
+    await time_by_hand.pass_by()
+    desk.open.set()
+    await time_by_hand.pass_by()
+
+    assert speaking.done()
+    assert desk.batches[1:] == [Batch(0.0, ["two ", "three"], [0, 0])]
+
+
 async def test_a_reply_without_words_records_none(time_by_hand: TimeByHand) -> None:
     desk = Desk(time_by_hand)
 
