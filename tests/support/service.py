@@ -1,6 +1,7 @@
 """The service, served for real: on a socket in this process, or in a process of its own."""
 
 import asyncio
+import atexit
 import gc
 import logging
 import os
@@ -187,6 +188,8 @@ class ServiceProcess:
         self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **environment}
         self._log = log
         self.process: subprocess.Popen[bytes] | None = None
+        # A test that fails leaves it running.
+        atexit.register(lambda: self.process and self.process.kill())
 
     async def start(self) -> Service:
         """Start it, and wait until it says that it is ready."""
