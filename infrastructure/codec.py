@@ -66,6 +66,22 @@ class _Visitor(msgspec.Struct):
     visitor_id: UUID
 
 
+class _Nonces:
+    """Random nonces, fetched from the system many at a time: the call costs more than the encryption."""
+
+    def __init__(self) -> None:
+        self._unused: list[bytes] = []
+
+    def take(self) -> bytes:
+        if not self._unused:
+            random = os.urandom(256 * NONCE_BYTES)
+            self._unused = [random[at : at + NONCE_BYTES] for at in range(0, len(random), NONCE_BYTES)]
+        return self._unused.pop()
+
+    def forget(self) -> None:
+        self._unused.clear()
+
+
 class _Format:
     """How events of one topic are written."""
 
@@ -90,6 +106,9 @@ _pack = msgspec.msgpack.Encoder().encode
 _decode_envelope = msgspec.json.Decoder(Envelope).decode
 _decode_fields = msgspec.json.Decoder(Fields).decode
 _unpack = msgspec.msgpack.Decoder(list[Any]).decode
+_nonces = _Nonces()
+# A forked process must not use the nonces that its parent will use: with one key, that would undo the cipher.
+os.register_at_fork(after_in_child=_nonces.forget)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -108,7 +127,7 @@ def encode(
     written = _FORMATS[topic]
     sealed = ""
     if written.personal:
-        nonce = os.urandom(NONCE_BYTES)
+        nonce = _nonces.take()
         secret = _pack([getattr(event, field) for field in written.personal])
         sealed = _text_of(nonce + cipher.encrypt(nonce, secret, _place(session_id, version, topic)))
     clear = {field: value for field, default in written.clear if (value := getattr(event, field)) != default}

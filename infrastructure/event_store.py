@@ -29,11 +29,11 @@ TAIL_EVENTS = 256
 
 
 class Known(Struct, frozen=True):
-    """A session as this process knows it, the hash of its latest event, and its visitor's key."""
+    """A session as this process knows it, the hash of its latest event, and its visitor's cipher."""
 
     session: ChatSession
     head: bytes
-    key: bytes
+    cipher: AESGCM
 
 
 class SessionStore:
@@ -65,8 +65,7 @@ class SessionStore:
         self, session_id: UUID, after: int, events: Sequence[Event], at: datetime
     ) -> ChatSession:
         known = await self._at_version(session_id, after)
-        key = known.key if known else await self._keyring.create(_start(events[0]).visitor_id)
-        cipher = AESGCM(key)
+        cipher = known.cipher if known else await self._new_cipher(_start(events[0]).visitor_id)
         rows: list[StoredEvent] = []
         news: list[Recorded] = []
         session, head = (known.session, known.head) if known else (None, b"")
@@ -78,7 +77,7 @@ class SessionStore:
             rows.append(row)
             news.append(Recorded(event, session, at))
         assert session is not None, "append needs an event"
-        then = Known(session, head, key)
+        then = Known(session, head, cipher)
         try:
             await self._log.append(rows, lambda: self._learn(then, news))
         except Conflict:
@@ -141,14 +140,18 @@ class SessionStore:
             history.append(recorded)
         return known, history
 
+    async def _new_cipher(self, visitor_id: UUID) -> AESGCM:
+        return AESGCM(await self._keyring.create(visitor_id))
+
     async def _first(self, session_id: UUID, row: StoredEvent) -> tuple[Known, Recorded]:
         visitor_id = codec.visitor_of(row)
         key = await self._keyring.find(visitor_id)
         if key is None:
             raise CorruptLog(f"session {session_id}: its visitor's key is missing")
-        event, at = codec.decode(row, AESGCM(key))
+        cipher = AESGCM(key)
+        event, at = codec.decode(row, cipher)
         session = begin(session_id, _start(event), at)
-        return Known(session, codec.digest(row), key), Recorded(event, session, at)
+        return Known(session, codec.digest(row), cipher), Recorded(event, session, at)
 
     def _learn(self, known: Known, news: Sequence[Recorded]) -> None:
         session_id, session = known.session.session_id, known.session
@@ -168,9 +171,9 @@ def _next(known: Known, row: StoredEvent) -> tuple[Known, Recorded]:
         raise CorruptLog(f"session {row.originator_id}: version {version} is missing")
     if not codec.follows(row, known.head):
         raise CorruptLog(f"session {row.originator_id}: version {version} doesn't follow the one before it")
-    event, at = codec.decode(row, AESGCM(known.key))
+    event, at = codec.decode(row, known.cipher)
     session = evolve(known.session, event, at)
-    return Known(session, codec.digest(row), known.key), Recorded(event, session, at)
+    return Known(session, codec.digest(row), known.cipher), Recorded(event, session, at)
 
 
 def _start(event: Event) -> SessionStarted:

@@ -1,4 +1,7 @@
-"""The one writer of a process: first in, first out, all that is pending in one transaction."""
+"""The one writer of a process: first in, first out, all that is pending in one transaction.
+
+Under load there are two of them: the second is sent before the first is answered, and committed after it.
+"""
 
 import asyncio
 import logging
@@ -28,15 +31,19 @@ logger = logging.getLogger(__name__)
 MAX_BATCH = 1000
 """Commands in one transaction, at most."""
 
-HALVED_FROM = 16
-"""From so many pending commands on, a writer that was idle begins with half of them. Those who wait then
-take turns: while one half is being committed, the other half makes its next commands."""
+MANY = 16
+"""So many pending commands are sent right behind a commit that is under way, so that the server needn't wait
+for us between the two; fewer wait, and are then more. A writer that was idle begins with half of them: those
+who wait for commits then take turns, and make their next commands while the other half is being committed."""
+
+UNDER_WAY = 2
+"""Commits that the server is given at most before it has answered the first."""
 
 RECONNECT_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Pauses between attempts to reach the server; the last is repeated."""
 
 CLOSE_SECONDS = 3.0
-"""How long the commit under way may take once the writer is to stop."""
+"""How long the commits under way may take once the writer is to stop."""
 
 TRANSIENT = ("25006", "40", "53", "55P03", "57", "58", "XX")
 """SQLSTATEs, or their beginnings, that say something of the server and nothing of the command."""
@@ -57,12 +64,13 @@ class GroupCommit:
         self._append = Statement("append", recorder.append_statement, 5)
         self._settle = Statement("settle", recorder.settle_statement, 4)
         self._pending: deque[_Command] = deque()
-        self._wake = asyncio.Event()
         self._pipeline: Pipeline | None = None
         self._reachable = True
         self._closing = False
         self._loop: asyncio.AbstractEventLoop
-        self._writer: asyncio.Task[None] | None = None
+        self._commits: set[asyncio.Task[None]] = set()
+        self._is_looking_soon = False
+        self._reconnecting = asyncio.Lock()
 
     async def open(self) -> None:
         """Connect and begin to write. Raises Unavailable."""
@@ -71,17 +79,16 @@ class GroupCommit:
             self._pipeline = await self._connect()
         except psycopg.OperationalError:
             raise Unavailable from None
-        self._writer = asyncio.create_task(self._write_pending(), name="group commit")
 
     async def close(self) -> None:
-        """Finish the commit under way and stop; what is still pending fails as unavailable."""
+        """Finish the commits under way and stop; what is still pending fails as unavailable."""
         self._closing = True
         self._refuse_pending()
-        self._wake.set()
-        if self._writer is not None:
-            await asyncio.wait([self._writer], timeout=CLOSE_SECONDS)
-            self._writer.cancel()
-            await asyncio.gather(self._writer, return_exceptions=True)
+        if commits := set(self._commits):
+            _, late = await asyncio.wait(commits, timeout=CLOSE_SECONDS)
+            for commit in late:
+                commit.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         if self._pipeline is not None:
             await self._pipeline.close()
 
@@ -98,24 +105,43 @@ class GroupCommit:
             future.set_exception(Unavailable())
         else:
             self._pending.append(_Command(rows, committed, future))
-            self._wake.set()
+            self._look_soon()
         return future
 
-    async def _write_pending(self) -> None:
-        while not self._closing:
-            await self._wake.wait()
-            self._wake.clear()
-            most = len(self._pending) // 2 if len(self._pending) >= HALVED_FROM else MAX_BATCH
-            while batch := self._take_batch(most):
-                try:
-                    await self._commit(batch)
-                except Exception as error:
-                    # Whatever it is, the other sessions need their writer.
-                    logger.exception("a commit broke off", exc_info=error)
-                finally:
-                    for command in batch:
-                        command.fail(Unavailable())  # where it is still open
-                most = MAX_BATCH
+    def _look_soon(self) -> None:
+        # Not at once: all who are about to append should be in the same commit.
+        if not self._is_looking_soon:
+            self._is_looking_soon = True
+            self._loop.call_soon(self._commit_pending)
+
+    def _commit_pending(self) -> None:
+        self._is_looking_soon = False
+        while self._pending and self._has_room():
+            is_idle = not self._commits
+            count = len(self._pending)
+            batch = self._take_batch(count // 2 if is_idle and count >= MANY else MAX_BATCH)
+            commit = self._loop.create_task(self._see_through(batch), name="group commit")
+            self._commits.add(commit)
+
+    def _has_room(self) -> bool:
+        if not self._commits:
+            return True
+        return self._pipeline is not None and len(self._commits) < UNDER_WAY and len(self._pending) >= MANY
+
+    async def _see_through(self, batch: "list[_Command]") -> None:
+        try:
+            await self._commit(batch)
+        except Exception as error:
+            # Whatever it is, the other sessions need their writer.
+            logger.exception("a commit broke off", exc_info=error)
+        finally:
+            for command in batch:
+                if not command.future.done():
+                    command.fail(Unavailable())
+            commit = asyncio.current_task()
+            assert commit is not None
+            self._commits.discard(commit)
+            self._look_soon()
 
     def _take_batch(self, most: int) -> "list[_Command]":
         """What is pending, in order, but one command of a stream at most: only the outcome of that one
@@ -142,8 +168,8 @@ class GroupCommit:
                 break
             except ConnectionLost:
                 logger.warning("the connection to the log was lost: settling %d commands", len(batch))
-                await pipeline.close()
-                self._pipeline, unsure = None, True
+                await self._give_up(pipeline)
+                unsure = True
             except Refused as error:
                 if len(batch) > 1:
                     # If the server dislikes one command, the others must not suffer for it.
@@ -156,8 +182,7 @@ class GroupCommit:
                     return
                 # Whether the command stands already is still unknown: ask on, and maybe somebody else.
                 logger.warning("the log can't settle a command: SQLSTATE %s", error.sqlstate)
-                await pipeline.close()
-                self._pipeline = None
+                await self._give_up(pipeline)
                 await asyncio.sleep(RECONNECT_SECONDS[-1])
         for command in batch:
             if command.place in refused:
@@ -181,19 +206,25 @@ class GroupCommit:
     async def _connect(self) -> Pipeline:
         return await Pipeline.connect(self._conninfo, (self._lock, self._append, self._settle))
 
+    async def _give_up(self, pipeline: Pipeline) -> None:
+        # Another commit may have got a new one already.
+        if self._pipeline is pipeline:
+            self._pipeline = None
+        await pipeline.close()
+
     async def _reconnected(self) -> Pipeline:
-        attempt = 0
-        while True:
-            try:
-                self._pipeline = await self._connect()
-            except psycopg.OperationalError:
-                self._reachable = False
-                self._refuse_pending()
-                await asyncio.sleep(RECONNECT_SECONDS[min(attempt, len(RECONNECT_SECONDS) - 1)])
-                attempt += 1
-            else:
-                self._reachable = True
-                return self._pipeline
+        async with self._reconnecting:
+            attempt = 0
+            while self._pipeline is None:
+                try:
+                    self._pipeline = await self._connect()
+                except psycopg.OperationalError:
+                    self._reachable = False
+                    self._refuse_pending()
+                    await asyncio.sleep(RECONNECT_SECONDS[min(attempt, len(RECONNECT_SECONDS) - 1)])
+                    attempt += 1
+            self._reachable = True
+            return self._pipeline
 
     def _refuse_pending(self) -> None:
         while self._pending:
