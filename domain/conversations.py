@@ -9,7 +9,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from functools import partial, reduce
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 from weakref import WeakValueDictionary
@@ -137,11 +137,23 @@ class Conversations:
             if not posted or session_id in self._speakers:
                 return posted
             # Where nobody speaks, the answer begins with the message: one commit less before its first word.
-            asked = reduce(lambda before, event: decide.evolve(before, event, now), posted, session)
+            asked = decide.evolve_all(session, posted, now)
             return posted + decide.begin_reply(asked, response_id, self._assistant.name)
 
-        session = await self._decide(session_id, decision)
-        self._see_to(session, response_id)
+        def think(session: ChatSession) -> None:
+            # The assistant is asked while the message is being recorded. What it says waits for that, since
+            # recording takes turns; and where the reply is never begun, what it says finds it closed.
+            if session.open_reply and session.open_reply.response_id == response_id:
+                self._see_to(session, response_id)
+
+        begun = False
+        try:
+            session = await self._decide(session_id, decision, meanwhile=think)
+            begun = session.reply is not None and session.reply.response_id == response_id
+        finally:
+            if not begun:
+                self._hush(session_id, response_id)
+        self._see_to(session)
         if client_message_id is not None:
             posted = session.posted[client_message_id]
             return Accepted(posted.message_id, posted.version)
@@ -159,7 +171,10 @@ class Conversations:
 
         return await self._within_limit(decide_and_see_to())
 
-    async def _decide(self, session_id: UUID, decision: Decision) -> ChatSession:
+    async def _decide(
+        self, session_id: UUID, decision: Decision, meanwhile: Callable[[ChatSession], None] | None = None
+    ) -> ChatSession:
+        """The session after a decision. `meanwhile` is told of it as soon as it is sent to the log."""
         # Taking turns spares conflicts within this process; those with others are decided again.
         turn = self._turns.setdefault(session_id, asyncio.Lock())
         async with turn:
@@ -170,8 +185,11 @@ class Conversations:
                 events = decision(session)
                 if not events:
                     return session
+                now = self._clock.now()
+                if meanwhile is not None:
+                    meanwhile(decide.evolve_all(session, events, now))
                 try:
-                    return await self._store.append(session_id, session.version, events, self._clock.now())
+                    return await self._store.append(session_id, session.version, events, now)
                 except Conflict:
                     continue
 
@@ -206,21 +224,26 @@ class Conversations:
     def _see_to(self, session: ChatSession, begun: UUID | None = None) -> None:
         """Have what waits answered, and nobody speak on in a reply that is closed.
 
-        `begun` is a reply of this process that is on the record already, but that nobody speaks yet.
+        `begun` is a reply that this process begins, but that nobody speaks yet.
         """
         speaker = self._speakers.get(session.session_id)
         reply = session.open_reply
         if speaker is not None:
             speaker.look(session)
         elif reply or session.waiting:
-            speaker = self._speakers[session.session_id] = _Speaker()
             is_ours = reply is not None and reply.response_id == begun
-            speaker.task = asyncio.create_task(self._answer_all(session, speaker, begun=is_ours))
+            speaker = self._speakers[session.session_id] = _Speaker(begun if is_ours else None)
+            speaker.task = asyncio.create_task(self._answer_all(session, speaker))
 
-    async def _answer_all(self, session: ChatSession, speaker: "_Speaker", *, begun: bool) -> None:
+    def _hush(self, session_id: UUID, response_id: UUID) -> None:
+        speaker = self._speakers.get(session_id)
+        if speaker is not None and speaker.response_id == response_id:
+            speaker.hush()
+
+    async def _answer_all(self, session: ChatSession, speaker: "_Speaker") -> None:
         session_id = session.session_id
         try:
-            if begun:
+            if speaker.response_id and not speaker.hushed:
                 await self._speak(session, speaker)
             while speaker.called:
                 speaker.called = False
@@ -290,10 +313,10 @@ class _Speaker:
 
     task: asyncio.Task[None]
 
-    def __init__(self) -> None:
+    def __init__(self, response_id: UUID | None) -> None:
         self.called = True
         self.hushed = False
-        self.response_id: UUID | None = None
+        self.response_id = response_id
         self.speaking: asyncio.Task[None] | None = None
 
     def begins(self, response_id: UUID, speaking: asyncio.Task[None]) -> None:
@@ -303,8 +326,13 @@ class _Speaker:
         """Take note that a message may wait, and stop speaking if the reply has been closed."""
         self.called = True
         reply = session.reply
-        if self.speaking and reply and reply.response_id == self.response_id and reply.status != "open":
-            self.hushed = True
+        if reply and reply.response_id == self.response_id and reply.status != "open":
+            self.hush()
+
+    def hush(self) -> None:
+        """Stop speaking."""
+        self.hushed = True
+        if self.speaking:
             self.speaking.cancel()
 
 

@@ -164,6 +164,11 @@ def evolve(session: ChatSession, event: Event, at: datetime) -> ChatSession:
             raise AssertionError(f"{event.topic} can't follow the start of a session")
 
 
+def evolve_all(session: ChatSession, events: Sequence[Event], at: datetime) -> ChatSession:
+    """The session after more events, all recorded at `at`."""
+    return reduce(lambda before, event: evolve(before, event, at), events, session)
+
+
 def fold(session_id: UUID, history: Sequence[tuple[Event, datetime]]) -> ChatSession:
     """The session that a whole history, from its SessionStarted on, has made."""
     (first, at), *rest = history

@@ -63,7 +63,7 @@ class BrittleLog(MemoryLog):
         super().__init__()
         self.refuses = False
         self.hangs = False
-        self.held: list[Callable[[], None]] = []
+        self.held: list[tuple[asyncio.Future[None], Callable[[], asyncio.Future[None]]]] = []
 
     def append(self, rows: Sequence[StoredEvent], committed: Callable[[], None]) -> "asyncio.Future[None]":
         if not (self.refuses or self.hangs):
@@ -72,14 +72,20 @@ class BrittleLog(MemoryLog):
         if self.refuses:
             future.set_exception(Unavailable())
         else:
-            self.held.append(lambda: _settle_like(future, super(BrittleLog, self).append(rows, committed)))
+            self.held.append((future, lambda: super(BrittleLog, self).append(rows, committed)))
         return future
+
+    def turn_away(self) -> None:
+        """Refuse what hangs."""
+        held, self.held = self.held, []
+        for future, _ in held:
+            future.set_exception(Unavailable())
 
     def come_back(self) -> None:
         self.refuses = self.hangs = False
         held, self.held = self.held, []
-        for append in held:
-            append()
+        for future, append in held:
+            _settle_like(future, append())
 
 
 def _settle_like(future: "asyncio.Future[None]", outcome: "asyncio.Future[None]") -> None:
@@ -564,6 +570,69 @@ async def test_a_message_is_answered_although_its_sender_went_away_while_it_was_
 
     events = await told(conversations, session.session_id, ReplyCompleted)
     assert len(of_kind(events, ReplyStarted)) == 1
+
+
+async def test_an_assistant_thinks_while_its_message_is_being_recorded_but_says_nothing_before_it_is(
+    world: World,
+) -> None:
+    conversations = world.process(assistant := Scripted("Hello ", "there."))
+    session = await conversations.start(VISITOR, {})
+    world.log.hangs = True
+
+    posting = asyncio.create_task(conversations.post(session.session_id, VISITOR, "hello"))
+    await until(lambda: assistant.closed == 1, "all to be thought")
+
+    assert len(world.log.held) == 1  # the message and the begin of its reply; no word is on its way
+    assert kinds(await recorded(conversations, session.session_id)) == [SessionStarted]
+    world.log.come_back()
+    await posting
+    events = await told(conversations, session.session_id, ReplyCompleted)
+    assert kinds(events)[:3] == [SessionStarted, VisitorMessagePosted, ReplyStarted]
+    assert text_of(events) == "Hello there."
+    assert len(assistant.prompts) == 1
+
+
+async def test_an_assistant_that_thinks_of_a_message_that_is_refused_is_stopped(world: World) -> None:
+    never = asyncio.Event()
+    conversations = world.process(assistant := Scripted(never))
+    session = await conversations.start(VISITOR, {})
+    world.log.hangs = True
+    posting = asyncio.create_task(conversations.post(session.session_id, VISITOR, "hello"))
+    await until(lambda: len(assistant.prompts) == 1, "the assistant to be asked")
+
+    world.log.turn_away()
+
+    with pytest.raises(Unavailable):
+        await posting
+    await until(lambda: assistant.closed == 1, "the assistant to be stopped")
+    assert kinds(await recorded(conversations, session.session_id)) == [SessionStarted]
+
+
+async def test_an_assistant_that_thinks_of_a_session_that_has_ended_is_stopped(world: World) -> None:
+    never = asyncio.Event()
+    here, there = world.process(assistant := Scripted(never)), world.process()
+    session = await here.start(VISITOR, {})
+    await there.delete(session.session_id, VISITOR)
+
+    with pytest.raises(SessionNotActive):
+        await here.post(session.session_id, VISITOR, "hello")
+
+    await until(lambda: assistant.closed == len(assistant.prompts), "the assistant to be stopped")
+    assert kinds(await recorded(here, session.session_id)) == [SessionStarted, SessionEnded]
+
+
+async def test_an_assistant_that_thought_of_less_than_was_said_is_asked_again(world: World) -> None:
+    here, there = world.process(assistant := Scripted("Hello.")), world.process(Scripted("Hi."))
+    session = await here.start(VISITOR, {})
+    await there.post(session.session_id, VISITOR, "one")
+    await told(there, session.session_id, ReplyCompleted)
+
+    await here.post(session.session_id, VISITOR, "two")
+    events = await told(here, session.session_id, ReplyCompleted, 2)
+
+    assert [turn.text for turn in assistant.prompts[-1].turns] == ["one", "Hi."]
+    assert len(of_kind(events, ReplyStarted)) == 2
+    assert text_of(events) == "Hi.Hello."
 
 
 async def test_closing_breaks_off_all_replies_and_leaves_the_sessions_as_they_are_recorded(
