@@ -49,9 +49,10 @@ def main() -> None:
         verbatim transcript 550e8400-e29b-41d4-a716-446655440000
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # They report what the service reports itself, with less care for what it holds, or tell of their insides.
-    for name in ("psycopg.pool", "bm25s"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    # It reports what the service reports itself, with less care for what it holds.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+    # It tells of its insides, at a level that it sets by itself when it is imported.
+    logging.getLogger("bm25s").propagate = False
 
 
 @main.command()

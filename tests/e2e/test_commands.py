@@ -18,6 +18,7 @@ from api.cli import main
 from domain.events import SessionStarted, VisitorMessagePosted
 from infrastructure.clock import SystemClock
 from infrastructure.settings import read_settings
+from tests.support.service import ServiceProcess
 
 Run = Callable[..., Result]
 
@@ -175,6 +176,19 @@ def test_an_address_that_is_taken_stops_the_start(run: Run, caplog: pytest.LogCa
 
     assert refused.exit_code == 69
     assert "address already in use" in caplog.text
+
+
+async def test_a_start_says_where_to_go_and_nothing_else(
+    environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    process = ServiceProcess({**environment, "VERBATIM_ASSISTANT": "guide"}, tmp_path / "log")
+    service = await process.start()
+    await process.stop()
+
+    first, *where, last = process.output.splitlines()
+    assert first == f"Verbatim is ready. Chat at {service.url}/"
+    assert [line.split()[0] for line in where] == ["WebSocket", "API"]
+    assert last.endswith("Stop with Ctrl+C")
 
 
 # --- transcripts
