@@ -1,6 +1,5 @@
 """The composition root: settings -> adapters -> Litestar. Read it from top to bottom."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -21,14 +20,21 @@ from api.sockets import chat_socket
 from api.wire import FrameCache
 from domain.assistant import Assistant
 from domain.conversations import Conversations, Rules
+from domain.deadlines import DeadlineKeeper, IdleRules
 from domain.errors import ChatError
+from domain.knowledge import Knowledge
+from domain.persona import Persona, Texts
 from domain.ports import EventStore, Keyring
+from infrastructure.background import for_ever
 from infrastructure.clock import SystemClock
+from infrastructure.deadlines import PostgresDeadlines
+from infrastructure.doorbells import LocalDoorbell, PostgresDoorbell, RedisDoorbell, RemoteDoorbell
 from infrastructure.event_store import SessionStore
 from infrastructure.keyring import PostgresKeyTable, WrappedKeyring
 from infrastructure.logs import PostgresLog
 from infrastructure.personas import load_persona
 from infrastructure.postgres import Database
+from infrastructure.presence import Presence
 from infrastructure.settings import Settings, keep_master_key
 
 MAX_BODY_BYTES = 256 * 1024
@@ -38,20 +44,34 @@ ALEX = Path(__file__).parent.parent / "infrastructure" / "assistants" / "persona
 def build(settings: Settings, conninfo: str, assistant: Assistant | None = None) -> Litestar:
     """The application on the database at `conninfo`; the assistant is the settings', unless one is given."""
     clock = SystemClock()
-    closing = asyncio.Event()
+    presence = Presence(conninfo)
+    doorbell = build_doorbell(settings, conninfo, presence.name)
     database = Database(conninfo)
     log = PostgresLog(conninfo, database)
-    store = SessionStore(log, build_keyring(settings, database))
-    speaker = assistant or build_assistant(settings)
-    conversations = Conversations(store, speaker, clock, rules(settings))
+    store = SessionStore(log, build_keyring(settings, database), doorbell)
+    persona, knowledge = load_persona(settings.persona or ALEX)
+    speaker = assistant or build_assistant(settings, persona, knowledge)
+    rules = build_rules(settings, persona.texts)
+    conversations = Conversations(store, speaker, clock, rules, presence.name)
+    deadlines = DeadlineKeeper(PostgresDeadlines(database, rules.idle), conversations.attend, clock)
 
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncIterator[None]:
-        async with opened(database, log):
-            yield
-            await conversations.close()
+        async with opened(database, log), for_ever("presence", presence.run):
+            await presence.shown()
+            await store.open()
+            async with (
+                for_ever("doorbell", doorbell.run),
+                for_ever("the log's news", store.keep_up),
+                for_ever("deadlines", deadlines.run),
+            ):
+                yield
             if close := getattr(speaker, "close", None):
                 await close()
+
+    async def drain() -> None:
+        deadlines.stop()
+        await conversations.close(settings.grace_seconds)
 
     return Litestar(
         route_handlers=[page, static_files, Sessions, chat_socket, asyncapi_document, live, ready],
@@ -60,9 +80,8 @@ def build(settings: Settings, conninfo: str, assistant: Assistant | None = None)
             "conversations": _always(conversations),
             "clock": _always(clock),
             "frame_cache": _always(FrameCache()),
-            "closing": _always(closing),
         },
-        state=State({"closing": closing}),
+        state=State({"drain": drain}),
         request_class=JsonRequest,
         exception_handlers={
             ChatError: on_chat_error,
@@ -81,7 +100,7 @@ async def open_store(settings: Settings, conninfo: str) -> AsyncIterator[EventSt
     database = Database(conninfo)
     log = PostgresLog(conninfo, database)
     async with opened(database, log):
-        yield SessionStore(log, build_keyring(settings, database))
+        yield SessionStore(log, build_keyring(settings, database), LocalDoorbell())
 
 
 @asynccontextmanager
@@ -104,9 +123,15 @@ def build_keyring(settings: Settings, database: Database) -> Keyring:
     return WrappedKeyring(master_key, PostgresKeyTable(database))
 
 
-def build_assistant(settings: Settings) -> Assistant:
+def build_doorbell(settings: Settings, conninfo: str, name: str) -> RemoteDoorbell:
+    """Redis, if the settings name one; else the database."""
+    if settings.redis_url:
+        return RedisDoorbell(settings.redis_url, name)
+    return PostgresDoorbell(conninfo, name)
+
+
+def build_assistant(settings: Settings, persona: Persona, knowledge: Knowledge) -> Assistant:
     """The assistant that the settings ask for."""
-    persona, knowledge = load_persona(settings.persona or ALEX)
     # Imported where they are wanted: what they build on takes longer to load than all the rest.
     if settings.assistant == "guide":
         from infrastructure.assistants.guide import GuideAssistant
@@ -124,12 +149,19 @@ def build_assistant(settings: Settings) -> Assistant:
     )
 
 
-def rules(settings: Settings) -> Rules:
-    """The rules of conversations that the settings make."""
+def build_rules(settings: Settings, texts: Texts) -> Rules:
+    """The rules of conversations that the settings make; what visitors are told is the persona's."""
     return Rules(
         session_lifetime=timedelta(seconds=settings.session_ttl_seconds),
         chunk_window=settings.chunk_window_ms / 1000,
         max_message_chars=settings.max_message_chars,
+        messages_per_minute=settings.messages_per_minute,
+        idle=IdleRules(
+            warning_after=timedelta(seconds=settings.idle_warning_seconds),
+            end_after=timedelta(seconds=settings.idle_end_seconds),
+            warning_text=texts.idle_warning,
+            end_text=texts.session_end,
+        ),
     )
 
 

@@ -6,7 +6,7 @@ Every frame follows the one schema of the specification: fields that are null or
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -14,7 +14,17 @@ import msgspec
 from msgspec import Meta, Struct
 
 from domain.errors import ChatError, InvalidRequest, MessageRequired, ReplyBrokeOff
-from domain.events import ReplyChunksRecorded, ReplyCompleted, ReplyFailed, ReplyStopped, SessionEnded
+from domain.events import (
+    Event,
+    IdleWarningIssued,
+    Rating,
+    ReplyChunksRecorded,
+    ReplyCompleted,
+    ReplyFailed,
+    ReplyStopped,
+    SessionEnded,
+    VisitorMessagePosted,
+)
 from domain.ports import Recorded
 from domain.session import ChatSession, Reply
 
@@ -116,10 +126,25 @@ class Complete(ServerFrame, frozen=True, kw_only=True, tag="complete"):
     metadata: CompleteInfo
 
 
-class SessionEndInfo(Struct, frozen=True):
+class IdleWarningInfo(Struct, frozen=True):
+    type: Literal["idle_warning"]
+    timeout_seconds: int
+    cursor: str
+
+
+class IdleWarning(ServerFrame, frozen=True, kw_only=True, tag="idle_warning"):
+    """Nothing has been said for a while: the session will end soon."""
+
+    message: str
+    response_id: UUID
+    metadata: IdleWarningInfo
+
+
+class SessionEndInfo(Struct, frozen=True, omit_defaults=True):
     type: Literal["session_end"]
     reason: Literal["completed", "idle_timeout", "expired", "deleted"]
     cursor: str
+    timeout_seconds: int | None = None
 
 
 class SessionEnd(ServerFrame, frozen=True, kw_only=True, tag="session_end"):
@@ -150,52 +175,65 @@ class Pong(ServerFrame, frozen=True, kw_only=True, tag="pong"):
     """The answer to `ping`."""
 
 
-Sent = Connected | Chunk | Complete | SessionEnd | Error | Pong
+class MessageInfo(Struct, frozen=True, omit_defaults=True):
+    cursor: str
+    client_message_id: str | None = None
+
+
+class Message(ServerFrame, frozen=True, kw_only=True, tag="message"):
+    """A visitor's message, as recorded. Only with the subprotocol `verbatim.v1`."""
+
+    message_id: UUID
+    message: str
+    metadata: MessageInfo
+
+
+class AcceptedInfo(Struct, frozen=True):
+    cursor: str
+    client_message_id: str
+
+
+class Accepted(ServerFrame, frozen=True, kw_only=True, tag="accepted"):
+    """The message with this `client_message_id` is on the record, once, however often it is sent.
+
+    Only with the subprotocol `verbatim.v1`, and only for whoever sent it.
+    """
+
+    message_id: UUID
+    metadata: AcceptedInfo
+
+
+Sent = Connected | Chunk | Complete | IdleWarning | SessionEnd | Error | Pong | Message | Accepted
 
 _encoder = msgspec.json.Encoder()
 encode = _encoder.encode
 
 
-def frames_of(recorded: Recorded, after: Cursor | None = None) -> list[Sent]:
+def frames_of(recorded: Recorded, after: Cursor | None = None) -> Sequence[Sent]:
     """The frames that an event becomes; of its words, only what lies after the cursor."""
-    event, session = recorded.event, recorded.session
-    if isinstance(event, ReplyChunksRecorded):
-        return _chunks(recorded, event, after)
-    cursor = str(Cursor(recorded.version))
-    if isinstance(event, ReplyCompleted):
-        return [
-            _complete(
-                recorded, CompleteInfo(cursor, event.finish_reason), event.needs_info, event.ends_session
-            )
-        ]
-    if isinstance(event, ReplyStopped):
-        return [_complete(recorded, CompleteInfo(cursor, "stopped"))]
-    if isinstance(event, ReplyFailed):
-        code = "reply_interrupted" if event.again else "reply_failed"
-        return [
-            Error(
-                done=True,
-                complete=False,
-                session_id=session.session_id,
-                message_id=_reply(recorded).question.message_id,
-                response_id=event.response_id,
-                error=REPLY_INTERRUPTED if event.again else ReplyBrokeOff.text,
-                metadata=ErrorInfo("processing_error", code, cursor),
-            )
-        ]
-    if isinstance(event, SessionEnded) and event.reason != "completed":
-        return [
-            SessionEnd(
-                done=False,
-                complete=True,
-                session_id=session.session_id,
-                response_id=event.response_id,
-                message=event.text or None,
-                conversation_data=session.details,
-                metadata=SessionEndInfo("session_end", event.reason, cursor),
-            )
-        ]
-    return []
+    match recorded.event:
+        case ReplyChunksRecorded() as event:
+            return _chunks(recorded, event, after)
+        case VisitorMessagePosted() as event:
+            return [_message(recorded, event)]
+        case ReplyCompleted() as event:
+            info = CompleteInfo(_place(recorded), event.finish_reason)
+            return [_complete(recorded, info, event.needs_info, event.ends_session)]
+        case ReplyStopped():
+            return [_complete(recorded, CompleteInfo(_place(recorded), "stopped"))]
+        case ReplyFailed() as event:
+            return [_broken_off(recorded, event)]
+        case IdleWarningIssued() as event:
+            return [_idle_warning(recorded, event)]
+        case SessionEnded() as event if event.reason != "completed":
+            return [_session_end(recorded, event)]
+        case _:
+            return []
+
+
+def is_extra(event: Event) -> bool:
+    """Whether an event's frames are only for sockets that ask for the subprotocol `verbatim.v1`."""
+    return isinstance(event, VisitorMessagePosted)
 
 
 def error_frame(error: ChatError, error_type: ErrorType, session_id: UUID | None = None) -> Error:
@@ -251,6 +289,57 @@ def _complete(
     )
 
 
+def _message(recorded: Recorded, event: VisitorMessagePosted) -> Message:
+    return Message(
+        done=False,
+        complete=False,
+        session_id=recorded.session.session_id,
+        message_id=event.message_id,
+        message=event.text,
+        metadata=MessageInfo(_place(recorded), event.client_message_id),
+    )
+
+
+def _broken_off(recorded: Recorded, event: ReplyFailed) -> Error:
+    code = "reply_interrupted" if event.again else "reply_failed"
+    return Error(
+        done=True,
+        complete=False,
+        session_id=recorded.session.session_id,
+        message_id=_reply(recorded).question.message_id,
+        response_id=event.response_id,
+        error=REPLY_INTERRUPTED if event.again else ReplyBrokeOff.text,
+        metadata=ErrorInfo("processing_error", code, _place(recorded)),
+    )
+
+
+def _idle_warning(recorded: Recorded, event: IdleWarningIssued) -> IdleWarning:
+    return IdleWarning(
+        done=False,
+        complete=False,
+        session_id=recorded.session.session_id,
+        message=event.text,
+        response_id=event.response_id,
+        metadata=IdleWarningInfo("idle_warning", event.timeout_seconds, _place(recorded)),
+    )
+
+
+def _session_end(recorded: Recorded, event: SessionEnded) -> SessionEnd:
+    return SessionEnd(
+        done=False,
+        complete=True,
+        session_id=recorded.session.session_id,
+        response_id=event.response_id,
+        message=event.text or None,
+        conversation_data=recorded.session.details,
+        metadata=SessionEndInfo("session_end", event.reason, _place(recorded), event.timeout_seconds),
+    )
+
+
+def _place(recorded: Recorded) -> str:
+    return str(Cursor(recorded.version))
+
+
 def _reply(recorded: Recorded) -> Reply:
     assert recorded.session.reply is not None
     return recorded.session.reply
@@ -260,6 +349,7 @@ def _reply(recorded: Recorded) -> Reply:
 
 MessageText = Annotated[str, Meta(pattern=r"\S")]
 ClientMessageId = Annotated[str, Meta(min_length=1, max_length=128)]
+FeedbackComment = Annotated[str, Meta(max_length=2000)]
 
 
 class ChatMessage(Struct, frozen=True, tag="chat_message", tag_field="type"):
@@ -286,11 +376,21 @@ class Stop(Struct, frozen=True, tag="stop", tag_field="type"):
     visitor_id: UUID
 
 
+class Feedback(Struct, frozen=True, tag="feedback", tag_field="type"):
+    """Say what you think of a reply that has ended."""
+
+    session_id: UUID
+    visitor_id: UUID
+    response_id: UUID
+    rating: Rating
+    comment: FeedbackComment = ""
+
+
 class Ping(Struct, frozen=True, tag="ping", tag_field="type"):
     """Answered by `pong`; so is the bare text `ping`."""
 
 
-Received = ChatMessage | Join | Stop | Ping
+Received = ChatMessage | Join | Stop | Feedback | Ping
 
 
 class _Addressed(Struct):

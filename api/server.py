@@ -1,8 +1,9 @@
 """How the application is served: uvicorn with uvloop, httptools and our frames protocol."""
 
+import asyncio
 import gc
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,14 +54,14 @@ class HttpProtocol(HttpToolsProtocol):
 
 
 class Server(uvicorn.Server):
-    """A server that tells when it is ready and, by `on_closing`, when it begins to stop."""
+    """A server that tells when it is ready and, before it hangs up on anybody, waits for `drain`."""
 
     def __init__(
-        self, config: uvicorn.Config, on_ready: Callable[[int], None], on_closing: Callable[[], None]
+        self, config: uvicorn.Config, on_ready: Callable[[int], None], drain: Callable[[], Awaitable[None]]
     ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
-        self._on_closing = on_closing
+        self._drain = drain
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -72,7 +73,13 @@ class Server(uvicorn.Server):
             self._on_ready(self.servers[0].sockets[0].getsockname()[1])
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._on_closing()
+        # Nobody new comes in meanwhile: they find another process.
+        for server in self.servers:
+            server.close()
+        draining = asyncio.ensure_future(self._drain())
+        while not draining.done() and not self.force_exit:  # which a second Ctrl+C sets
+            await asyncio.wait([draining], timeout=0.1)
+        draining.cancel()
         await super().shutdown(sockets)
 
     @contextmanager
@@ -101,4 +108,4 @@ def make_server(app: Litestar, host: str, port: int, on_ready: Callable[[int], N
         lifespan="on",
         timeout_graceful_shutdown=10,
     )
-    return Server(config, on_ready, app.state.closing.set)
+    return Server(config, on_ready, app.state.drain)

@@ -26,9 +26,11 @@ from api.frames import (
     Error,
     MessageText,
     Sent,
+    SessionEnd,
     encode,
     error_frame,
     frames_of,
+    is_extra,
 )
 from api.wire import sse_event
 from domain.conversations import Conversations
@@ -152,7 +154,6 @@ class Sessions(Controller):
         self,
         request: Request[Any, Any, Any],
         conversations: NamedDependency[Conversations],
-        closing: NamedDependency[asyncio.Event],
         session_id: SessionId,
         visitor_id: VisitorId,
         data: JSONBody[NewMessage],
@@ -161,8 +162,8 @@ class Sessions(Controller):
         accepted = await conversations.post(session_id, visitor_id, data.message, data.client_message_id)
         frames = _until_answered(conversations.follow(session_id, accepted.version), accepted.message_id)
         if "text/event-stream" in request.headers.get("accept", ""):
-            return _event_stream(frames, closing)
-        return Response(await _whole_reply(frames, accepted.message_id, request, closing))
+            return _event_stream(frames)
+        return Response(await _whole_reply(frames, accepted.message_id, request))
 
     @get(
         "/{session_id:uuid}/stream/",
@@ -173,7 +174,6 @@ class Sessions(Controller):
     async def stream(
         self,
         conversations: NamedDependency[Conversations],
-        closing: NamedDependency[asyncio.Event],
         session_id: SessionId,
         visitor_id: VisitorId,
         last_event_id: LastEventId = None,
@@ -193,7 +193,7 @@ class Sessions(Controller):
             metadata=ConnectedInfo("connected", str(cursor)),
         )
         history = conversations.follow(session_id, cursor.events_after)
-        return _event_stream(_all_frames(connected, history, cursor), closing)
+        return _event_stream(_all_frames(connected, history, cursor))
 
     @post(
         "/{session_id:uuid}/stop/",
@@ -262,7 +262,7 @@ async def _until_answered(
     """The frames up to the end of the reply to one message, or of the session."""
     async with aclosing(history):
         async for news in history:
-            frames = [frame for recorded in news for frame in frames_of(recorded)]
+            frames = _frames(news)
             for count, frame in enumerate(frames, 1):
                 if _answers(frame, message_id):
                     yield frames[:count]
@@ -276,30 +276,35 @@ async def _whole_reply(
     batches: AsyncGenerator[Sequence[Sent], None],
     message_id: UUID,
     request: Request[Any, Any, Any],
-    closing: asyncio.Event,
 ) -> Complete:
     """The reply, if it ends while somebody waits for it. Raises ReplyTooSlow, and what `_reply` raises."""
     reply = asyncio.create_task(_reply(batches, message_id))
-    ends = [asyncio.create_task(_disconnected(request)), asyncio.create_task(closing.wait())]
+    gone = asyncio.create_task(_disconnected(request))
     try:
-        await asyncio.wait([reply, *ends], timeout=REPLY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([reply, gone], timeout=REPLY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if not reply.done():
             raise ReplyTooSlow
         return reply.result()
     finally:
-        for task in (reply, *ends):
-            task.cancel()
+        reply.cancel()
+        gone.cancel()
 
 
 async def _reply(batches: AsyncGenerator[Sequence[Sent], None], message_id: UUID) -> Complete:
-    """The end of the reply to a message. Raises ReplyBrokeOff, and SessionNotActive where there is none."""
+    """The end of the reply to a message.
+
+    Raises ReplyBrokeOff; SessionNotActive where the session ended first, ReplyTooSlow where this process did.
+    """
     async with aclosing(batches):
         async for frames in batches:
-            if frames and _answers(frames[-1], message_id):
-                if isinstance(frames[-1], Complete):
-                    return frames[-1]
+            last = frames[-1] if frames else None
+            if isinstance(last, SessionEnd):
+                raise SessionNotActive
+            if last and _answers(last, message_id):
+                if isinstance(last, Complete):
+                    return last
                 raise ReplyBrokeOff
-    raise SessionNotActive
+    raise ReplyTooSlow
 
 
 async def _disconnected(request: Request[Any, Any, Any]) -> None:
@@ -313,32 +318,31 @@ async def _all_frames(
     async with aclosing(history):
         yield [connected]
         async for news in history:
-            yield [frame for recorded in news for frame in frames_of(recorded, after)]
+            yield _frames(news, after)
 
 
-def _event_stream(batches: AsyncGenerator[Sequence[Sent], None], closing: asyncio.Event) -> Stream:
+def _frames(news: Sequence[Recorded], after: Cursor | None = None) -> Sequence[Sent]:
+    return [
+        frame for recorded in news if not is_extra(recorded.event) for frame in frames_of(recorded, after)
+    ]
+
+
+def _event_stream(batches: AsyncGenerator[Sequence[Sent], None]) -> Stream:
     return Stream(
-        _server_sent(batches, closing),
+        _server_sent(batches),
         status_code=200,
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def _server_sent(
-    batches: AsyncGenerator[Sequence[Sent], None], closing: asyncio.Event
-) -> AsyncGenerator[bytes, None]:
-    """Events until the batches end, or the service is about to: a client then comes back with its cursor."""
-    closed = asyncio.ensure_future(closing.wait())
+async def _server_sent(batches: AsyncGenerator[Sequence[Sent], None]) -> AsyncGenerator[bytes, None]:
+    """Events until the batches end: a client then comes back with its cursor, if there is to be more."""
     waiting: asyncio.Future[Sequence[Sent]] | None = None
     try:
         while True:
             waiting = waiting or asyncio.ensure_future(anext(batches))
-            done, _ = await asyncio.wait(
-                [waiting, closed], timeout=KEEP_ALIVE_SECONDS, return_when=asyncio.FIRST_COMPLETED
-            )
-            if closed in done:
-                return
+            done, _ = await asyncio.wait([waiting], timeout=KEEP_ALIVE_SECONDS)
             if not done:
                 yield b": keep-alive\n\n"
                 continue
@@ -352,7 +356,6 @@ async def _server_sent(
         frame = error_frame(failure, told(failure).error_type)
         yield sse_event(frame, encode(frame))
     finally:
-        closed.cancel()
         if waiting is None:
             await batches.aclose()
         else:

@@ -16,10 +16,13 @@ from uvicorn.protocols.utils import ClientDisconnected
 
 from api.errors import safe, told
 from api.frames import (
+    Accepted,
+    AcceptedInfo,
     ChatMessage,
     Connected,
     ConnectedInfo,
     Cursor,
+    Feedback,
     Join,
     Ping,
     Pong,
@@ -29,15 +32,22 @@ from api.frames import (
     decode,
     encode,
     error_frame,
+    is_extra,
     session_of,
 )
 from api.wire import EXTENSION, FrameCache, payloads, text_frame
 from domain.conversations import Conversations
-from domain.errors import ChatError, InvalidRequest
+from domain.errors import ChatError, InvalidRequest, Restarting
 from domain.ports import Recorded
 
 MAX_JOINED = 16
 """Sessions that one socket may follow."""
+
+SUBPROTOCOL = "verbatim.v1"
+"""For sockets that want `message` and `accepted` frames, too."""
+
+RESTART = 1012
+"""The close code that says: connect again, and you will find another process."""
 
 
 @websocket("/ws/chat", opt={"exclude_from_auth": True})
@@ -45,8 +55,9 @@ async def chat_socket(
     socket: WebSocket, conversations: NamedDependency[Conversations], frame_cache: NamedDependency[FrameCache]
 ) -> None:
     """A visitor's socket: see the specification, and `/api/docs/asyncapi.json`."""
-    await socket.accept()
-    visitor = _Visitor(socket, conversations, frame_cache)
+    has_more = SUBPROTOCOL in socket.scope["subprotocols"]
+    await socket.accept(SUBPROTOCOL if has_more else None)
+    visitor = _Visitor(socket, conversations, frame_cache, has_more=has_more)
     try:
         await visitor.serve()
     except (WebSocketDisconnect, ClientDisconnected):
@@ -60,10 +71,13 @@ async def chat_socket(
 class _Visitor:
     """One socket."""
 
-    __slots__ = ("_cache", "_conversations", "_followers", "_send_raw", "_socket")
+    __slots__ = ("_cache", "_conversations", "_followers", "_has_more", "_send_raw", "_socket")
 
-    def __init__(self, socket: WebSocket, conversations: Conversations, cache: FrameCache) -> None:
+    def __init__(
+        self, socket: WebSocket, conversations: Conversations, cache: FrameCache, *, has_more: bool
+    ) -> None:
         self._socket = socket
+        self._has_more = has_more
         self._conversations = conversations
         self._cache = cache
         self._followers: dict[UUID, asyncio.Task[None]] = {}
@@ -82,6 +96,9 @@ class _Visitor:
                 await self._handle(decode(text))
             except ChatError as error:
                 await self._send(error_frame(error, told(error).error_type, session_of(text or "")))
+                if isinstance(error, Restarting):
+                    await self._socket.close(RESTART, "restart")
+                    return
 
     async def dismiss(self, error: Exception) -> None:
         """Say why the socket can't go on, and close it."""
@@ -118,6 +135,10 @@ class _Visitor:
                 await self._join(frame)
             case Stop():
                 await self._conversations.stop(frame.session_id, frame.visitor_id)
+            case Feedback():
+                await self._conversations.rate(
+                    frame.session_id, frame.visitor_id, frame.response_id, frame.rating, frame.comment
+                )
             case Ping():
                 await self._send(Pong(done=False, complete=False))
 
@@ -126,6 +147,16 @@ class _Visitor:
         accepted = await self._conversations.post(
             frame.session_id, frame.visitor_id, frame.message, frame.client_message_id
         )
+        if self._has_more and frame.client_message_id:
+            await self._send(
+                Accepted(
+                    done=False,
+                    complete=False,
+                    session_id=frame.session_id,
+                    message_id=accepted.message_id,
+                    metadata=AcceptedInfo(str(Cursor(accepted.version)), frame.client_message_id),
+                )
+            )
         if frame.session_id not in self._followers:
             session = await self._conversations.enter(frame.session_id, frame.visitor_id)
             self._follow(frame.session_id, min(Cursor(accepted.version), Cursor.present(session)))
@@ -164,8 +195,11 @@ class _Visitor:
                 async for news in history:
                     # One by one: a reader that is far behind gets the log as fast as it takes it.
                     for recorded in news:
-                        if wire := self._cache.wire(recorded, after):
+                        is_wanted = self._has_more or not is_extra(recorded.event)
+                        if is_wanted and (wire := self._cache.wire(recorded, after)):
                             await self._write(wire)
+            # Nobody follows any more: this process is about to stop.
+            await self._socket.close(RESTART, "restart")
         except (WebSocketDisconnect, ClientDisconnected):
             pass
         except Exception as error:

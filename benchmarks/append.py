@@ -25,6 +25,7 @@ from psycopg.conninfo import conninfo_to_dict
 from benchmarks.harness import arguments, fresh_database, progress, tell
 from domain.events import ReplyChunksRecorded, ReplyStarted, SessionStarted, VisitorMessagePosted
 from domain.session import ChatSession
+from infrastructure.doorbells import LocalDoorbell
 from infrastructure.event_store import SessionStore
 from infrastructure.keyring import MemoryKeyTable, WrappedKeyring
 from infrastructure.logs import PostgresLog
@@ -72,7 +73,7 @@ async def main() -> None:
 
 
 async def ours(log: PostgresLog, sessions: int) -> Contender:
-    store = SessionStore(log, WrappedKeyring(b"k" * 32, MemoryKeyTable()))
+    store = SessionStore(log, WrappedKeyring(b"k" * 32, MemoryKeyTable()), LocalDoorbell())
 
     async def begin() -> ChatSession:
         now = datetime.now(UTC)

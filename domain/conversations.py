@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
@@ -18,8 +18,9 @@ from msgspec import Struct
 
 from domain import session as decide
 from domain.assistant import Assistant, AssistantFailed, Prompt
-from domain.errors import Conflict, ReplyClosed, SessionNotFound, Unavailable
-from domain.events import Event
+from domain.deadlines import IdleRules, next_deadline, on_due
+from domain.errors import Conflict, ReplyClosed, Restarting, SessionNotFound, Unavailable
+from domain.events import Event, Rating, ReplyChunksRecorded, SessionEnded
 from domain.ports import Clock, EventStore, Recorded
 from domain.session import ChatSession, Reply
 from domain.speech import Speech
@@ -27,16 +28,18 @@ from domain.speech import Speech
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Decision = Callable[[ChatSession], list[Event]]
+Decision = Callable[[ChatSession, datetime], list[Event]]
 
 
 class Rules(Struct, frozen=True):
-    """What an operator may set. `chunk_window` is in seconds."""
+    """What an operator may set. `chunk_window` and `accept_within` are in seconds."""
 
     session_lifetime: timedelta = timedelta(hours=24)
     chunk_window: float = 0.1
     max_message_chars: int = 4000
+    messages_per_minute: int = 30
     accept_within: float = 10.0
+    idle: IdleRules = IdleRules()
 
 
 class Accepted(Struct, frozen=True):
@@ -46,17 +49,26 @@ class Accepted(Struct, frozen=True):
     version: int
 
 
-class Conversations:
-    """All conversations, as far as this process takes part in them."""
+class _Speaker(Struct, frozen=True, eq=False):
+    session_id: UUID
+    task: asyncio.Task[None]
 
-    def __init__(self, store: EventStore, assistant: Assistant, clock: Clock, rules: Rules) -> None:
+
+class Conversations:
+    """All conversations, as far as this process takes part in them. `node` is the name of this process."""
+
+    def __init__(
+        self, store: EventStore, assistant: Assistant, clock: Clock, rules: Rules, node: str
+    ) -> None:
         self._store = store
         self._assistant = assistant
         self._clock = clock
         self._rules = rules
+        self._node = node
         self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
-        self._speakers: dict[UUID, _Speaker] = {}
+        self._speakers: dict[UUID, _Speaker] = {}  # by reply
         self._deeds: set[asyncio.Task[Any]] = set()
+        self._is_closing = False
 
     # --- what visitors do
 
@@ -76,7 +88,6 @@ class Conversations:
         if session is None:
             raise SessionNotFound
         decide.recognise(session, visitor_id)
-        self._see_to(session)
         return session
 
     async def post(
@@ -91,11 +102,28 @@ class Conversations:
 
     async def stop(self, session_id: UUID, visitor_id: UUID) -> ChatSession:
         """Stop the open reply, if there is one. Raises SessionNotFound, VisitorMismatch, Unavailable."""
-        return await self._decide_for(session_id, visitor_id, decide.stop_reply)
+        return await self._decide_for(session_id, visitor_id, lambda session, _: decide.stop_reply(session))
+
+    async def rate(
+        self, session_id: UUID, visitor_id: UUID, response_id: UUID, rating: Rating, comment: str = ""
+    ) -> ChatSession:
+        """Record what the visitor thinks of a reply.
+
+        Raises what `session.rate` raises, SessionNotFound, VisitorMismatch, Unavailable.
+        """
+        return await self._decide_for(
+            session_id,
+            visitor_id,
+            lambda session, now: decide.rate(
+                session, response_id, rating, comment, per_minute=self._rules.messages_per_minute, now=now
+            ),
+        )
 
     async def delete(self, session_id: UUID, visitor_id: UUID) -> ChatSession:
         """End the session. Raises SessionNotFound, VisitorMismatch, Unavailable."""
-        return await self._decide_for(session_id, visitor_id, decide.delete)
+        return await self._decide_for(
+            session_id, visitor_id, lambda session, _: decide.end(session, SessionEnded("deleted"))
+        )
 
     def follow(self, session_id: UUID, after: int) -> AsyncGenerator[Sequence[Recorded], None]:
         """All that happens in a session after a version: first what has, then what does."""
@@ -105,76 +133,93 @@ class Conversations:
         """All that has happened in a session. Raises Unavailable."""
         return await self._store.read(session_id)
 
+    # --- what time brings, and the death of a process
+
+    async def attend(self, session_id: UUID, dead: frozenset[str]) -> datetime | None:
+        """Do what is due in a session: stand in for a process that is dead, warn, end.
+
+        Says when to look at it again, None for never. Raises Unavailable, CorruptLog.
+        """
+
+        def decision(session: ChatSession, now: datetime) -> list[Event]:
+            if self._is_abandoned(session.open_reply, dead):
+                return decide.give_up_interrupted(session)
+            return on_due(session, now, self._rules.idle, self._clock.new_id())
+
+        if await self._store.refresh(session_id) is None:
+            return None
+        session = await self._decide(session_id, decision)
+        return next_deadline(session, self._clock.now(), self._rules.idle)
+
+    def _is_abandoned(self, reply: Reply | None, dead: frozenset[str]) -> bool:
+        if reply is None:
+            return False
+        is_ours = reply.node == self._node
+        return reply.response_id not in self._speakers if is_ours else reply.node in dead
+
+    # --- the process
+
     async def check(self) -> None:
         """Return if messages could be recorded now, as far as that can be told. Raises Unavailable."""
+        if self._is_closing:
+            raise Restarting
         await self._store.check()
 
-    async def close(self) -> None:
-        """Break off all replies of this process. Their sessions stay as they are recorded."""
+    async def close(self, grace: float = 0.0) -> None:
+        """Take no more messages; let what is being spoken be said, for `grace` seconds at most, and break off
+        the rest, for another process to stand in. Whoever follows is given all there is, and no more.
+        """
+        self._is_closing = True
+        self._hang_up()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                while self._speakers:
+                    await asyncio.wait([speaker.task for speaker in self._speakers.values()])
         tasks = [*self._deeds, *(speaker.task for speaker in self._speakers.values())]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        self._store.hang_up(but={speaker.session_id for speaker in self._speakers.values()})
 
     # --- deciding
 
     async def _post(
         self, session_id: UUID, visitor_id: UUID, text: str, client_message_id: str | None
     ) -> Accepted:
-        message_id, response_id = self._clock.new_id(), self._clock.new_id()
+        message_id = self._clock.new_id()
 
-        def decision(session: ChatSession) -> list[Event]:
+        def decision(session: ChatSession, now: datetime) -> list[Event]:
+            if self._is_closing:
+                raise Restarting
             decide.recognise(session, visitor_id)
-            now = self._clock.now()
-            posted = decide.post(
+            return decide.post(
                 session,
                 text=text,
                 max_chars=self._rules.max_message_chars,
+                per_minute=self._rules.messages_per_minute,
                 message_id=message_id,
                 client_message_id=client_message_id,
                 now=now,
             )
-            if not posted or session_id in self._speakers:
-                return posted
-            # Where nobody speaks, the answer begins with the message: one commit less before its first word.
-            asked = decide.evolve_all(session, posted, now)
-            return posted + decide.begin_reply(asked, response_id, self._assistant.name)
 
-        def think(session: ChatSession) -> None:
-            # The assistant is asked while the message is being recorded. What it says waits for that, since
-            # recording takes turns; and where the reply is never begun, what it says finds it closed.
-            if session.open_reply and session.open_reply.response_id == response_id:
-                self._see_to(session, response_id)
-
-        begun = False
-        try:
-            session = await self._decide(session_id, decision, meanwhile=think)
-            begun = session.reply is not None and session.reply.response_id == response_id
-        finally:
-            if not begun:
-                self._hush(session_id, response_id)
-        self._see_to(session)
+        session = await self._decide(session_id, decision)
         if client_message_id is not None:
             posted = session.posted[client_message_id]
             return Accepted(posted.message_id, posted.version)
         return Accepted(message_id, session.version_of(message_id))
 
     async def _decide_for(self, session_id: UUID, visitor_id: UUID, decision: Decision) -> ChatSession:
-        def decision_for_visitor(session: ChatSession) -> list[Event]:
+        def decision_for_visitor(session: ChatSession, now: datetime) -> list[Event]:
             decide.recognise(session, visitor_id)
-            return decision(session)
+            return decision(session, now)
 
-        async def decide_and_see_to() -> ChatSession:
-            session = await self._decide(session_id, decision_for_visitor)
-            self._see_to(session)
-            return session
+        return await self._within_limit(self._decide(session_id, decision_for_visitor))
 
-        return await self._within_limit(decide_and_see_to())
-
-    async def _decide(
-        self, session_id: UUID, decision: Decision, meanwhile: Callable[[ChatSession], None] | None = None
-    ) -> ChatSession:
-        """The session after a decision. `meanwhile` is told of it as soon as it is sent to the log."""
+    async def _decide(self, session_id: UUID, decision: Decision) -> ChatSession:
+        """The session after a decision."""
         # Taking turns spares conflicts within this process; those with others are decided again.
         turn = self._turns.setdefault(session_id, asyncio.Lock())
         async with turn:
@@ -182,16 +227,28 @@ class Conversations:
                 session = await self._store.load(session_id)
                 if session is None:
                     raise SessionNotFound
-                events = decision(session)
+                now = self._clock.now()
+                events = decision(session, now)
                 if not events:
                     return session
-                now = self._clock.now()
-                if meanwhile is not None:
-                    meanwhile(decide.evolve_all(session, events, now))
-                try:
-                    return await self._store.append(session_id, session.version, events, now)
-                except Conflict:
-                    continue
+                with suppress(Conflict):
+                    return await self._append(session, events, now)
+
+    async def _append(self, session: ChatSession, events: list[Event], now: datetime) -> ChatSession:
+        if isinstance(events[-1], ReplyChunksRecorded):
+            # By far the commonest, and nothing waits for them.
+            return await self._store.append(session.session_id, session.version, events, now)
+        # What waits is answered next, from the same moment on: a message never waits but for an open reply.
+        then = decide.evolve_all(session, events, now)
+        begun = decide.begin_reply(then, self._clock.new_id(), self._assistant.name, self._node)
+        # The assistant is asked while this is being recorded. What it says waits: recording takes turns.
+        speaker = self._speak(decide.evolve_all(then, begun, now)) if begun else None
+        try:
+            return await self._store.append(session.session_id, session.version, [*events, *begun], now)
+        except BaseException:
+            if speaker:
+                speaker.cancel()
+            raise
 
     async def _insist(self, session_id: UUID, decision: Decision) -> ChatSession:
         """Decide, however long the log is out of reach: for words that have been thought already."""
@@ -221,73 +278,40 @@ class Conversations:
 
     # --- answering
 
-    def _see_to(self, session: ChatSession, begun: UUID | None = None) -> None:
-        """Have what waits answered, and nobody speak on in a reply that is closed.
-
-        `begun` is a reply that this process begins, but that nobody speaks yet.
-        """
-        speaker = self._speakers.get(session.session_id)
-        reply = session.open_reply
-        if speaker is not None:
-            speaker.look(session)
-        elif reply or session.waiting:
-            is_ours = reply is not None and reply.response_id == begun
-            speaker = self._speakers[session.session_id] = _Speaker(begun if is_ours else None)
-            speaker.task = asyncio.create_task(self._answer_all(session, speaker))
-
-    def _hush(self, session_id: UUID, response_id: UUID) -> None:
-        speaker = self._speakers.get(session_id)
-        if speaker is not None and speaker.response_id == response_id:
-            speaker.hush()
-
-    async def _answer_all(self, session: ChatSession, speaker: "_Speaker") -> None:
-        session_id = session.session_id
-        try:
-            if speaker.response_id and not speaker.hushed:
-                await self._speak(session, speaker)
-            while speaker.called:
-                speaker.called = False
-                while asked := await self._begin_reply(session_id):
-                    await self._speak(asked, speaker)
-        except Exception as error:
-            logger.error("session %s: answering broke off: %s", session_id, type(error).__qualname__)
-            logger.debug("session %s", session_id, exc_info=error)
-        finally:
-            del self._speakers[session_id]
-
-    async def _begin_reply(self, session_id: UUID) -> ChatSession | None:
-        """The session with a reply that has just begun, or None where no message waits."""
-        response_id = self._clock.new_id()
-
-        def decision(session: ChatSession) -> list[Event]:
-            # Nobody in this process speaks here, so an open reply is one whose process is gone.
-            return decide.give_up_interrupted(session) or decide.begin_reply(
-                session, response_id, self._assistant.name
-            )
-
-        while True:
-            session = await self._insist(session_id, decision)
-            reply = session.open_reply
-            if reply and reply.response_id == response_id:
-                return session
-            if not session.waiting:
-                return None
-
-    async def _speak(self, session: ChatSession, speaker: "_Speaker") -> None:
+    def _speak(self, session: ChatSession) -> asyncio.Task[None]:
+        """Have the open reply spoken."""
         reply = session.open_reply
         assert reply is not None
+        task = asyncio.create_task(self._answer(session, reply))
+        self._speakers[reply.response_id] = _Speaker(session.session_id, task)
+        task.add_done_callback(lambda _: self._has_spoken(reply.response_id))
+        return task
+
+    def _has_spoken(self, response_id: UUID) -> None:
+        del self._speakers[response_id]
+        if self._is_closing:
+            self._hang_up()
+
+    async def _answer(self, session: ChatSession, reply: Reply) -> None:
+        try:
+            await self._speak_to_the_end(session, reply)
+        except Exception as error:
+            logger.error("session %s: answering broke off: %s", session.session_id, type(error).__qualname__)
+            logger.debug("session %s", session.session_id, exc_info=error)
+
+    async def _speak_to_the_end(self, session: ChatSession, reply: Reply) -> None:
         session_id, response_id = session.session_id, reply.response_id
 
         async def record(words: Sequence[str], delays: Sequence[int]) -> None:
             await self._insist(
-                session_id, lambda session: decide.record_words(session, response_id, words, delays)
+                session_id, lambda session, _: decide.record_words(session, response_id, words, delays)
             )
 
         speech = Speech(reply.started_at, self._clock, self._rules.chunk_window, record)
-        speaking = asyncio.create_task(speech.speak(self._assistant, _prompt(session, reply)))
-        speaker.begins(response_id, speaking)
         try:
-            await speaking
+            await self._until_closed(
+                session_id, reply, speech.speak(self._assistant, _prompt(session, reply))
+            )
             end = partial(decide.complete_reply, response_id=response_id, findings=speech.findings)
         except AssistantFailed as failure:
             logger.warning("session %s: reply failed: %s", session_id, failure.reason)
@@ -296,44 +320,38 @@ class Conversations:
             )
         except ReplyClosed:
             return
-        except asyncio.CancelledError:
-            if speaker.hushed and not speaker.task.cancelling():
-                return
-            speaking.cancel()
-            await asyncio.gather(speaking, return_exceptions=True)
-            raise
         with suppress(ReplyClosed):
-            await self._insist(session_id, end)
+            await self._insist(session_id, lambda session, _: end(session))
+
+    async def _until_closed(
+        self, session_id: UUID, reply: Reply, speaking: Coroutine[Any, Any, None]
+    ) -> None:
+        """Speak until somebody closes the reply, wherever that is. Raises ReplyClosed."""
+        task = asyncio.create_task(speaking)
+        is_closed = False
+
+        def look(session: ChatSession) -> None:
+            nonlocal is_closed
+            if _is_over(session, reply):
+                is_closed = True
+                task.cancel()
+
+        with self._store.watch(session_id, look):
+            try:
+                await task
+            except asyncio.CancelledError:
+                if is_closed:
+                    raise ReplyClosed from None
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                raise
 
 
-class _Speaker:
-    """Whoever answers the messages of one session in this process, one after another."""
-
-    __slots__ = ("called", "hushed", "response_id", "speaking", "task")
-
-    task: asyncio.Task[None]
-
-    def __init__(self, response_id: UUID | None) -> None:
-        self.called = True
-        self.hushed = False
-        self.response_id = response_id
-        self.speaking: asyncio.Task[None] | None = None
-
-    def begins(self, response_id: UUID, speaking: asyncio.Task[None]) -> None:
-        self.hushed, self.response_id, self.speaking = False, response_id, speaking
-
-    def look(self, session: ChatSession) -> None:
-        """Take note that a message may wait, and stop speaking if the reply has been closed."""
-        self.called = True
-        reply = session.reply
-        if reply and reply.response_id == self.response_id and reply.status != "open":
-            self.hush()
-
-    def hush(self) -> None:
-        """Stop speaking."""
-        self.hushed = True
-        if self.speaking:
-            self.speaking.cancel()
+def _is_over(session: ChatSession, reply: Reply) -> bool:
+    """Whether a session, once it has come as far as this reply, says that it is open no more."""
+    latest = session.open_reply
+    is_open = latest is not None and latest.response_id == reply.response_id
+    return session.version >= reply.started_version and not is_open
 
 
 def _prompt(session: ChatSession, reply: Reply) -> Prompt:

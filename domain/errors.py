@@ -10,10 +10,12 @@
     │   ├── SessionExpired          "Session has expired"
     │   └── VisitorMismatch         "Visitor ID does not match"
     ├── MessageConflict           the same client_message_id with another text
-    ├── TooManyWaiting            more messages wait for their answers than a session may hold
+    ├── ReplyNotFound             the session has no such reply, or it is still being spoken
+    ├── RateLimited               more of something than is allowed
     ├── ReplyBrokeOff             the message is on the record, its reply has failed
     ├── ReplyTooSlow              ... its reply is still being spoken
     └── Unavailable               the log can't be reached
+        └── Restarting              this process is about to stop
 
     Conflict                      another writer was first: load again and decide again
     ReplyClosed                   the reply was ended by somebody else: stop speaking
@@ -79,9 +81,14 @@ class MessageConflict(ChatError):
     text = "client_message_id was already used for another message"
 
 
-class TooManyWaiting(ChatError):
+class ReplyNotFound(ChatError):
+    code = "reply_not_found"
+    text = "Reply not found"
+
+
+class RateLimited(ChatError):
     code = "rate_limited"
-    text = "Too many messages are waiting for an answer: send the next one after a reply"
+    text = "Too many requests: try again in a moment"
 
 
 class ReplyBrokeOff(ChatError):
@@ -97,6 +104,10 @@ class ReplyTooSlow(ChatError):
 class Unavailable(ChatError):
     code = "unavailable"
     text = "The service can't record messages right now: try again in a moment"
+
+
+class Restarting(Unavailable):
+    text = "The service is restarting: connect again and send the message again"
 
 
 class Conflict(Exception):

@@ -20,6 +20,7 @@ import msgspec
 FinishReason = Literal["stop", "length"]
 StoppedBy = Literal["visitor", "session_end"]
 Ending = Literal["completed", "idle_timeout", "expired", "deleted"]
+Rating = Literal["up", "down"]
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -52,13 +53,15 @@ class VisitorMessagePosted(Event, frozen=True, gc=False):
 
 
 class ReplyStarted(Event, frozen=True, gc=False):
-    """An assistant began to answer a message. The delays of its words count from this event's time."""
+    """An assistant began to answer a message. The delays of its words count from this event's time.
+    `node` is the process that speaks: if it dies, another one knows by that name whom to stand in for."""
 
     topic: ClassVar[str] = "reply_started.v1"
 
     response_id: UUID
     message_id: UUID
     assistant: str
+    node: str = ""
 
 
 class ReplyChunksRecorded(Event, frozen=True, gc=False):
@@ -133,14 +136,37 @@ class ReplyFailed(Event, frozen=True, gc=False):
     again: bool = False
 
 
+class IdleWarningIssued(Event, frozen=True, gc=False):
+    """Nothing had been said for `timeout_seconds`. `text` is what the visitor is told, as `response_id`."""
+
+    topic: ClassVar[str] = "idle_warning_issued.v1"
+
+    response_id: UUID
+    text: str
+    timeout_seconds: int
+
+
 class SessionEnded(Event, frozen=True, gc=False):
-    """Nothing more will be said in this session. `text` is what the visitor is told, as `response_id`."""
+    """Nothing more will be said in this session. `text` is what the visitor is told, as `response_id`;
+    `timeout_seconds` is how long nothing had been said, where that is the reason."""
 
     topic: ClassVar[str] = "session_ended.v1"
 
     reason: Ending
     response_id: UUID | None = None
     text: str = ""
+    timeout_seconds: int | None = None
+
+
+class FeedbackGiven(Event, frozen=True, gc=False):
+    """The visitor rated a reply. The latest rating of a reply is the one that counts."""
+
+    topic: ClassVar[str] = "feedback_given.v1"
+    personal: ClassVar[tuple[str, ...]] = ("comment",)
+
+    response_id: UUID
+    rating: Rating
+    comment: str = ""
 
 
 EVENTS: tuple[type[Event], ...] = (
@@ -153,5 +179,7 @@ EVENTS: tuple[type[Event], ...] = (
     ReplyCompleted,
     ReplyStopped,
     ReplyFailed,
+    IdleWarningIssued,
     SessionEnded,
+    FeedbackGiven,
 )

@@ -1,6 +1,7 @@
 """What the domain asks of the outside, one promise a sentence."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 from uuid import UUID
@@ -57,7 +58,57 @@ class EventStore(Protocol):
         ...
 
     def follow(self, session_id: UUID, after: int) -> AsyncGenerator[Sequence[Recorded], None]:
-        """What is recorded after a version, then what is being recorded, without end, gap or repetition."""
+        """What is recorded after a version, then what is being recorded, without gap or repetition: without
+        end, unless the process is about to stop (`hang_up`)."""
+        ...
+
+    def watch(self, session_id: UUID, told: Callable[[ChatSession], None]) -> AbstractContextManager[None]:
+        """Meanwhile, `told` is called with each later state of a session as soon as it is known here."""
+        ...
+
+    def hang_up(self, but: Collection[UUID] = ()) -> None:
+        """From now on, end whatever follows a session, but for these, once it has been given all there is."""
+        ...
+
+
+class Doorbell(Protocol):
+    """Tells processes that there is something new in the log, and nothing more: they look for themselves.
+
+    A ring may be lost, late, or come twice.
+    """
+
+    def ring(self) -> None:
+        """Have the other processes look. Returns at once and never fails."""
+        ...
+
+    async def wait(self, seconds: float) -> None:
+        """Return when another process has rung since the last wait, or else after `seconds`."""
+        ...
+
+
+class DeadlineTable(Protocol):
+    """When which session must be looked at, and by whom its reply is being spoken; kept up from events."""
+
+    async def keep_up(self) -> bool:
+        """Take in what has been recorded since; whether there may be more. Raises Unavailable."""
+        ...
+
+    async def missing_speakers(self) -> frozenset[str]:
+        """The processes that speak in a session, and don't live now. Raises Unavailable."""
+        ...
+
+    async def claim(self, now: datetime, until: datetime, dead: frozenset[str], most: int) -> Sequence[UUID]:
+        """Sessions that are due, or in which a dead process speaks: no one else is given them before `until`.
+
+        Raises Unavailable.
+        """
+        ...
+
+    async def settle(self, until: datetime, due: Mapping[UUID, datetime | None]) -> None:
+        """Say when sessions claimed `until` then are due again, where no event has said so: None for never.
+
+        Raises Unavailable.
+        """
         ...
 
 

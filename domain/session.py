@@ -21,17 +21,21 @@ from domain.errors import (
     MessageConflict,
     MessageRequired,
     MessageTooLong,
+    RateLimited,
     ReplyClosed,
+    ReplyNotFound,
     SessionExpired,
     SessionNotActive,
-    TooManyWaiting,
     VisitorMismatch,
 )
 from domain.events import (
     DetailsCollected,
     Ending,
     Event,
+    FeedbackGiven,
     FinishReason,
+    IdleWarningIssued,
+    Rating,
     ReplyChunksRecorded,
     ReplyCompleted,
     ReplyFailed,
@@ -46,6 +50,8 @@ from domain.events import (
 
 MAX_WAITING = 16
 """How many messages of one session may wait for their answers."""
+
+MINUTE = timedelta(minutes=1)
 
 REMEMBERED_TURNS = 40
 """How many of the latest turns a session keeps for its assistant; the log keeps them all."""
@@ -78,11 +84,20 @@ class Posted(Struct, frozen=True, gc=False):
     version: int
 
 
+class Feedback(Struct, frozen=True, gc=False):
+    """What the visitor thinks of a reply."""
+
+    rating: Rating
+    comment: str = ""
+
+
 class Reply(Struct, frozen=True, gc=False):
-    """The latest reply. `started_version` is that of its first event, `version` of its latest."""
+    """The latest reply, spoken by the process `node`. `started_version` is that of its first event, `version`
+    of its latest."""
 
     response_id: UUID
     question: Question
+    node: str
     started_at: datetime
     started_version: int
     version: int
@@ -92,13 +107,22 @@ class Reply(Struct, frozen=True, gc=False):
 
 
 class ChatSession(Struct, frozen=True, gc=False):
-    """A conversation as its events have made it. `version` is that of the latest event;
-    `needs_info` is what the latest completed reply said of itself."""
+    """A conversation as its events have made it. `version` is that of the latest event; `needs_info` is what
+    the latest completed reply said of itself; `feedback` holds each reply that has ended, with what the
+    visitor thinks of it, None for nothing yet.
+
+    `quiet_since` is when the visitor last said something, or a reply ended; `warned_at` is when the visitor
+    was warned that this was long ago. `active_at` are the times at which the visitor posted or rated
+    something, those of the latest minute.
+    """
 
     session_id: UUID
     visitor_id: UUID
     started_at: datetime
     expires_at: datetime
+    quiet_since: datetime
+    warned_at: datetime | None = None
+    active_at: tuple[datetime, ...] = ()
     version: int = 1
     ended: Ending | None = None
     details: Mapping[str, str] = {}
@@ -107,6 +131,7 @@ class ChatSession(Struct, frozen=True, gc=False):
     reply: Reply | None = None
     turns: tuple[Turn, ...] = ()
     posted: Mapping[str, Posted] = {}
+    feedback: Mapping[UUID, Feedback | None] = {}
 
     @property
     def open_reply(self) -> Reply | None:
@@ -128,10 +153,11 @@ def begin(session_id: UUID, started: SessionStarted, at: datetime) -> ChatSessio
         visitor_id=started.visitor_id,
         started_at=at,
         expires_at=started.expires_at,
+        quiet_since=at,
     )
 
 
-def evolve(session: ChatSession, event: Event, at: datetime) -> ChatSession:
+def evolve(session: ChatSession, event: Event, at: datetime) -> ChatSession:  # noqa: C901 - a case for each event
     """The session after one more event, recorded at `at`."""
     version = session.version + 1
     match event:
@@ -140,11 +166,11 @@ def evolve(session: ChatSession, event: Event, at: datetime) -> ChatSession:
             reply = replace(reply, text=reply.text + "".join(parts), version=version)
             return replace(session, version=version, reply=reply)
         case VisitorMessagePosted():
-            return _with_message(replace(session, version=version), event)
-        case ReplyStarted(response_id=response_id, message_id=message_id):
+            return _with_message(replace(session, version=version), event, at)
+        case ReplyStarted(response_id=response_id, message_id=message_id, node=node):
             question = _waiting(session, message_id)
             waiting = tuple(q for q in session.waiting if q is not question)
-            reply = Reply(response_id, question, at, version, version)
+            reply = Reply(response_id, question, node, at, version, version)
             return replace(session, version=version, reply=reply, waiting=waiting)
         case DetailsCollected(values=values):
             return replace(session, version=version, details={**session.details, **values})
@@ -152,14 +178,19 @@ def evolve(session: ChatSession, event: Event, at: datetime) -> ChatSession:
             reply = replace(_open(session), suggestions=suggestions, version=version)
             return replace(session, version=version, reply=reply)
         case ReplyCompleted(needs_info=needs_info):
-            return replace(_closed(session, version, "completed"), needs_info=needs_info)
+            return replace(_closed(session, version, at, "completed"), needs_info=needs_info)
         case ReplyStopped():
-            return _closed(session, version, "stopped")
+            return _closed(session, version, at, "stopped")
         case ReplyFailed(again=again):
-            closed = _closed(session, version, "failed")
+            closed = _closed(session, version, at, "failed")
             return _asked_again(closed) if again else closed
+        case IdleWarningIssued():
+            return replace(session, version=version, warned_at=at)
         case SessionEnded(reason=reason):
             return replace(session, version=version, ended=reason, waiting=())
+        case FeedbackGiven(response_id=response_id, rating=rating, comment=comment):
+            feedback = {**session.feedback, response_id: Feedback(rating, comment)}
+            return replace(session, version=version, feedback=feedback, active_at=_active_at(session, at))
         case _:
             raise AssertionError(f"{event.topic} can't follow the start of a session")
 
@@ -205,7 +236,7 @@ def _asked_again(session: ChatSession) -> ChatSession:
     return replace(session, waiting=(question, *session.waiting))
 
 
-def _with_message(session: ChatSession, event: VisitorMessagePosted) -> ChatSession:
+def _with_message(session: ChatSession, event: VisitorMessagePosted, at: datetime) -> ChatSession:
     posted = session.posted
     if event.client_message_id is not None:
         posted = {**posted, event.client_message_id: Posted(event.message_id, event.text, session.version)}
@@ -215,13 +246,21 @@ def _with_message(session: ChatSession, event: VisitorMessagePosted) -> ChatSess
         waiting=(*session.waiting, question),
         turns=_with_turn(session, Turn("visitor", event.text, session.version)),
         posted=posted,
+        quiet_since=at,
+        warned_at=None,
+        active_at=_active_at(session, at),
     )
 
 
-def _closed(session: ChatSession, version: int, status: ReplyStatus) -> ChatSession:
+def _active_at(session: ChatSession, at: datetime) -> tuple[datetime, ...]:
+    return (*(time for time in session.active_at if time > at - MINUTE), at)
+
+
+def _closed(session: ChatSession, version: int, at: datetime, status: ReplyStatus) -> ChatSession:
     reply = replace(_open(session), status=status, version=version)
     turns = _with_turn(session, Turn("assistant", reply.text, version)) if reply.text else session.turns
-    return replace(session, version=version, reply=reply, turns=turns)
+    feedback = {**session.feedback, reply.response_id: session.feedback.get(reply.response_id)}
+    return replace(session, version=version, reply=reply, turns=turns, feedback=feedback, quiet_since=at)
 
 
 def _with_turn(session: ChatSession, turn: Turn) -> tuple[Turn, ...]:
@@ -256,13 +295,14 @@ def post(
     *,
     text: str,
     max_chars: int,
+    per_minute: int,
     message_id: UUID,
     client_message_id: str | None,
     now: datetime,
 ) -> list[Event]:
     """Take a visitor's message; nothing, where the same `client_message_id` brought the same text before.
 
-    Raises MessageRequired, MessageTooLong, MessageConflict, TooManyWaiting, SessionExpired, SessionNotActive.
+    Raises MessageRequired, MessageTooLong, MessageConflict, RateLimited, SessionExpired, SessionNotActive.
     """
     if not text.strip():
         raise MessageRequired
@@ -274,15 +314,33 @@ def post(
         return []
     require_active(session, now)
     if len(session.waiting) >= MAX_WAITING:
-        raise TooManyWaiting
+        raise RateLimited(
+            f"Too many messages: {MAX_WAITING} wait for their answers, send the next one after a reply"
+        )
+    _require_calm(session, per_minute, now)
     return [VisitorMessagePosted(message_id, text, client_message_id)]
 
 
-def begin_reply(session: ChatSession, response_id: UUID, assistant: str) -> list[Event]:
-    """Answer the message that has waited longest; nothing while a reply is open or none waits."""
+def rate(
+    session: ChatSession, response_id: UUID, rating: Rating, comment: str, *, per_minute: int, now: datetime
+) -> list[Event]:
+    """Take what the visitor thinks of a reply that has ended; nothing, where that is known already.
+
+    Raises ReplyNotFound, RateLimited.
+    """
+    if response_id not in session.feedback:
+        raise ReplyNotFound
+    if session.feedback[response_id] == Feedback(rating, comment):
+        return []
+    _require_calm(session, per_minute, now)
+    return [FeedbackGiven(response_id, rating, comment)]
+
+
+def begin_reply(session: ChatSession, response_id: UUID, assistant: str, node: str) -> list[Event]:
+    """Have the message that has waited longest answered; nothing while a reply is open or none waits."""
     if session.ended or session.open_reply or not session.waiting:
         return []
-    return [ReplyStarted(response_id, session.waiting[0].message_id, assistant)]
+    return [ReplyStarted(response_id, session.waiting[0].message_id, assistant, node)]
 
 
 def record_words(
@@ -336,7 +394,7 @@ def fail_reply(session: ChatSession, response_id: UUID, reason: str, findings: F
 
 
 def give_up_interrupted(session: ChatSession) -> list[Event]:
-    """Close a reply whose speaker is gone, and have its message answered anew, once."""
+    """Close the open reply because its process is gone, and have its message answered anew, once."""
     reply = session.open_reply
     return [ReplyFailed(reply.response_id, "interrupted", again=reply.question.attempt == 1)] if reply else []
 
@@ -347,13 +405,18 @@ def stop_reply(session: ChatSession) -> list[Event]:
     return [ReplyStopped(reply.response_id, "visitor")] if reply else []
 
 
-def delete(session: ChatSession) -> list[Event]:
-    """End the session because its visitor asks for it; nothing if it has ended."""
+def end(session: ChatSession, ending: SessionEnded) -> list[Event]:
+    """End the session, and first the reply that is open; nothing if it has ended."""
     if session.ended:
         return []
     reply = session.open_reply
     stopped: list[Event] = [ReplyStopped(reply.response_id, "session_end")] if reply else []
-    return [*stopped, SessionEnded("deleted")]
+    return [*stopped, ending]
+
+
+def _require_calm(session: ChatSession, per_minute: int, now: datetime) -> None:
+    if sum(time > now - MINUTE for time in session.active_at) >= per_minute:
+        raise RateLimited(f"Too many messages: {per_minute} a minute are accepted, try again in a moment")
 
 
 def _require_open(session: ChatSession, response_id: UUID) -> Reply:

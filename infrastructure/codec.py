@@ -18,7 +18,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_origin, get_type_hints
 from uuid import UUID
 
 import msgspec
@@ -85,7 +85,7 @@ class _Nonces:
 class _Format:
     """How events of one topic are written."""
 
-    __slots__ = ("clear", "event_type", "personal")
+    __slots__ = ("clear", "empty", "event_type", "personal")
 
     def __init__(self, event_type: type[Event]) -> None:
         names, defaults = event_type.__struct_fields__, event_type.__struct_defaults__
@@ -97,9 +97,13 @@ class _Format:
             for index, name in enumerate(names)
             if name not in event_type.personal
         )
+        types = get_type_hints(event_type)
+        self.empty = {name: _EMPTY[get_origin(types[name]) or types[name]] for name in event_type.personal}
 
 
 _NO_DEFAULT = object()
+_EMPTY: dict[Any, Any] = {str: "", tuple: (), dict: {}}
+"""A personal field of this type, where nobody can read it."""
 _FORMATS = {event_type.topic: _Format(event_type) for event_type in EVENTS}
 _encode = msgspec.json.Encoder().encode
 _pack = msgspec.msgpack.Encoder().encode
@@ -141,11 +145,14 @@ def encode(
     return StoredEvent(session_id, version, topic, _encode(envelope))
 
 
-def decode(stored: StoredEvent, cipher: AESGCM) -> tuple[Event, datetime]:
-    """The event, and when it was recorded. Raises CorruptLog."""
+def decode(stored: StoredEvent, cipher: AESGCM | None) -> tuple[Event, datetime]:
+    """The event, and when it was recorded. Without a cipher, its personal fields are empty.
+
+    Raises CorruptLog.
+    """
     try:
         envelope = _decode_envelope(stored.state)
-        personal = _unseal(stored, envelope.sealed, cipher) if envelope.sealed else []
+        personal = _unseal(stored, envelope.sealed, cipher) if cipher else None
         event = _event(stored.topic, _decode_fields(envelope.data), personal)
         at = _EPOCH + envelope.at * _MILLISECOND
     except (msgspec.MsgspecError, ValueError, OverflowError, InvalidTag, KeyError) as error:
@@ -190,15 +197,18 @@ def _place(session_id: UUID, version: int, topic: str) -> bytes:
 
 def _unseal(stored: StoredEvent, sealed: str, cipher: AESGCM) -> list[Any]:
     assert isinstance(stored.originator_id, UUID)
+    if not sealed:
+        return []
     raw = b64decode(sealed + "=" * (-len(sealed) % 4), validate=True)
     place = _place(stored.originator_id, stored.originator_version, stored.topic)
     return _unpack(cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], place))
 
 
-def _event(topic: str, clear: Fields, personal: list[Any]) -> Event:
+def _event(topic: str, clear: Fields, personal: list[Any] | None) -> Event:
     names = (_FORMATS.get(topic) or UPCASTERS[topic]).personal
-    fields = clear | dict(zip(names, personal, strict=True))
+    fields = clear | (dict(zip(names, personal, strict=True)) if personal is not None else {})
     while topic not in _FORMATS:
         upcaster = UPCASTERS[topic]
         topic, fields = upcaster.topic, upcaster.change(fields)
-    return msgspec.convert(fields, _FORMATS[topic].event_type)
+    written = _FORMATS[topic]
+    return msgspec.convert(fields if personal is not None else written.empty | fields, written.event_type)

@@ -2,13 +2,15 @@
 
 A cached session is immutable and comes with its head: the hash that the next event must name. It may be
 behind other processes; an append on it then conflicts, and the next load reads on from where it stands.
-What this process commits goes straight to the session's tail, so that nothing is read back.
+What this process commits goes straight to the session's tail, so that nothing is read back. What others
+commit is read, once for all who follow the session here, when a doorbell rings or a second has passed.
 """
 
 import asyncio
+import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from uuid import UUID
 
@@ -16,16 +18,21 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from eventsourcing.persistence import StoredEvent
 from msgspec import Struct
 
-from domain.errors import Conflict, CorruptLog
+from domain.errors import Conflict, CorruptLog, Unavailable
 from domain.events import Event, SessionStarted
-from domain.ports import Keyring, Recorded
+from domain.ports import Doorbell, Keyring, Recorded
 from domain.session import ChatSession, begin, cause_of, evolve
 from infrastructure import codec
 from infrastructure.logs import Log
 
+logger = logging.getLogger(__name__)
+
 CACHED_SESSIONS = 20_000
 TAIL_EVENTS = 256
 """Events that a tail remembers at most. A follower that is further behind reads the log."""
+
+POLL_SECONDS = 1.0
+"""How long it takes to notice what other processes have committed, if no doorbell tells of it."""
 
 
 class Known(Struct, frozen=True):
@@ -39,11 +46,14 @@ class Known(Struct, frozen=True):
 class SessionStore:
     """See `domain.ports.EventStore`."""
 
-    def __init__(self, log: Log, keyring: Keyring) -> None:
+    def __init__(self, log: Log, keyring: Keyring, doorbell: Doorbell) -> None:
         self._log = log
         self._keyring = keyring
+        self._doorbell = doorbell
         self._known: OrderedDict[UUID, Known] = OrderedDict()
         self._tails: dict[UUID, _Tail] = {}
+        self._seen = 0  # the position up to which we know which sessions have moved on
+        self._hung_up: Callable[[UUID], bool] = lambda _: False
 
     async def load(self, session_id: UUID) -> ChatSession | None:
         known = self._known.get(session_id)
@@ -79,7 +89,7 @@ class SessionStore:
         assert session is not None, "append needs an event"
         then = Known(session, head, cipher)
         try:
-            await self._log.append(rows, lambda: self._learn(then, news))
+            await self._log.append(rows, lambda: self._committed(then, news))
         except Conflict:
             # Whoever was first may be another process: what we know is behind, and the next load reads on.
             await self.refresh(session_id)
@@ -94,27 +104,101 @@ class SessionStore:
         await self._log.check()
 
     async def follow(self, session_id: UUID, after: int) -> AsyncGenerator[Sequence[Recorded], None]:
-        tail = self._tails.setdefault(session_id, _Tail())
-        tail.followers += 1
+        with self._tail(session_id) as tail:
+            tail.followers += 1
+            try:
+                while True:
+                    news = tail.since(after)
+                    if news is None:
+                        news = (
+                            () if self._is_latest(session_id, after) else await self.read(session_id, after)
+                        )
+                    if news:
+                        after = news[-1].version
+                        yield news
+                    elif self._hung_up(session_id):
+                        return
+                    else:
+                        await tail.changed(after)
+            finally:
+                tail.followers -= 1
+
+    @contextmanager
+    def watch(self, session_id: UUID, told: Callable[[ChatSession], None]) -> Iterator[None]:
+        with self._tail(session_id) as tail:
+            tail.watchers.append(told)
+            try:
+                yield
+            finally:
+                tail.watchers.remove(told)
+
+    def hang_up(self, but: Collection[UUID] = ()) -> None:
+        self._hung_up = lambda session_id: session_id not in but
+        for session_id, tail in self._tails.items():
+            if session_id not in but:
+                tail.wake()
+
+    # --- what other processes do
+
+    async def open(self) -> None:
+        """Begin to look from here on. Raises Unavailable."""
+        self._seen = await self._log.latest()
+
+    async def keep_up(self) -> None:
+        """For ever, learn what other processes record in sessions that are known here."""
+        reachable = True
+        while True:
+            await self._doorbell.wait(POLL_SECONDS)
+            try:
+                await self.look()
+                reachable = True
+            except Unavailable:
+                if reachable:
+                    logger.warning("the log can't be read: what other processes record is seen later")
+                reachable = False
+
+    async def look(self) -> None:
+        """Learn what has been recorded since the last look. Raises Unavailable."""
+        while places := await self._log.since(self._seen):
+            behind = {session_id for _, session_id, version in places if self._is_behind(session_id, version)}
+            followed = behind & self._tails.keys()
+            for session_id in behind - followed:
+                del self._known[session_id]  # whoever wants to know it next, reads it
+            await asyncio.gather(*map(self._catch_up, followed))
+            self._seen = places[-1].position
+
+    async def _catch_up(self, session_id: UUID) -> None:
         try:
-            while True:
-                news = tail.since(after)
-                if news is None:
-                    # What this process knows last, it would have handed to the tail.
-                    known = self._known.get(session_id)
-                    is_latest = known is not None and known.session.version <= after
-                    news = () if is_latest else await self.read(session_id, after)
-                if news:
-                    after = news[-1].version
-                    yield news
-                else:
-                    await tail.grown_past(after)
-        finally:
-            tail.followers -= 1
-            if not tail.followers:
-                del self._tails[session_id]
+            await self.refresh(session_id)
+        except CorruptLog as error:
+            logger.error("%s", error)  # and those who follow get no more: what can't be read isn't shown
+
+    def _is_behind(self, session_id: UUID, version: int) -> bool:
+        known = self._known.get(session_id)
+        return session_id in self._tails if known is None else known.session.version < version
 
     # --- what is known
+
+    def _is_latest(self, session_id: UUID, after: int) -> bool:
+        """Whether nothing has been recorded after this version, as far as we have looked: what comes later
+        will be handed to the session's tail, which must be there already."""
+        known = self._known.get(session_id)
+        return known is not None and known.session.version <= after
+
+    @contextmanager
+    def _tail(self, session_id: UUID) -> "Iterator[_Tail]":
+        tail = self._tails.setdefault(session_id, _Tail())
+        tail.users += 1
+        try:
+            yield tail
+        finally:
+            tail.users -= 1
+            if not tail.users:
+                del self._tails[session_id]
+
+    def _committed(self, known: Known, news: Sequence[Recorded]) -> None:
+        self._learn(known, news)
+        self._doorbell.ring()
 
     async def _at_version(self, session_id: UUID, after: int) -> Known | None:
         if after == 0:
@@ -182,12 +266,14 @@ def _start(event: Event) -> SessionStarted:
 
 
 class _Tail:
-    """The latest events of a session that somebody follows here."""
+    """The latest events of a session that somebody follows or watches here."""
 
-    __slots__ = ("_events", "_version", "_waiting", "followers")
+    __slots__ = ("_events", "_version", "_waiting", "followers", "users", "watchers")
 
     def __init__(self) -> None:
+        self.users = 0
         self.followers = 0
+        self.watchers: list[Callable[[ChatSession], None]] = []
         self._events: list[Recorded] = []
         self._version = 0
         self._waiting: list[asyncio.Future[None]] = []
@@ -202,18 +288,25 @@ class _Tail:
         news = [recorded for recorded in news if recorded.version > self._version]
         if not news:
             return
-        if news[0].version != self._version + 1:
+        if news[0].version != self._version + 1 or not self.followers:
             self._events.clear()
-        self._events += news
-        del self._events[:-TAIL_EVENTS]
+        if self.followers:
+            self._events += news
+            del self._events[:-TAIL_EVENTS]
         self._version = news[-1].version
+        self.wake()
+        for told in tuple(self.watchers):
+            told(news[-1].session)
+
+    def wake(self) -> None:
+        """Have all look who wait for more."""
         waiting, self._waiting = self._waiting, []
         for future in waiting:
             if not future.done():
                 future.set_result(None)
 
-    async def grown_past(self, after: int) -> None:
-        """Return once there is something after a version."""
+    async def changed(self, after: int) -> None:
+        """Return once there may be something after a version."""
         if self._version > after:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

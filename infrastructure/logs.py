@@ -2,16 +2,27 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.popo import POPOApplicationRecorder
 
 from domain.errors import Conflict
+from infrastructure.deadlines import CREATE_DEADLINES
 from infrastructure.group_commit import GroupCommit
 from infrastructure.postgres import CREATE_VISITOR_KEYS, Database, schema_lock
 from infrastructure.recorder import Recorder, datastore, require_consecutive
+
+MOST_PLACES = 10_000
+
+
+class Place(NamedTuple):
+    """Where an event stands: in the whole log, and in its session."""
+
+    position: int
+    session_id: UUID
+    version: int
 
 
 class Log(Protocol):
@@ -23,6 +34,15 @@ class Log(Protocol):
 
     async def read(self, session_id: UUID, after: int) -> Sequence[StoredEvent]:
         """A session's events after a version, in order. Raises Unavailable."""
+        ...
+
+    async def since(self, position: int) -> "Sequence[Place]":
+        """Where events have been recorded after a position in the whole log, in order, not all at once if
+        there are many. Raises Unavailable."""
+        ...
+
+    async def latest(self) -> int:
+        """The latest position in the whole log. Raises Unavailable."""
         ...
 
     async def check(self) -> None:
@@ -44,6 +64,7 @@ class PostgresLog:
         """Create what is missing, and begin to write. Raises psycopg.OperationalError, Unavailable."""
         async with schema_lock(self._conninfo) as connection:
             await connection.execute(CREATE_VISITOR_KEYS)
+            await connection.execute(CREATE_DEADLINES)
             await asyncio.to_thread(self.recorder.create_table)
         await self._writer.open()
 
@@ -54,6 +75,13 @@ class PostgresLog:
     async def read(self, session_id: UUID, after: int) -> Sequence[StoredEvent]:
         rows = await self._database.fetch(self.recorder.read_statement, (session_id, after))
         return [StoredEvent(session_id, version, topic, state) for version, topic, state in rows]
+
+    async def since(self, position: int) -> Sequence[Place]:
+        rows = await self._database.fetch(self.recorder.since_statement, (position, MOST_PLACES))
+        return [Place(*row) for row in rows]
+
+    async def latest(self) -> int:
+        return (await self._database.fetch(self.recorder.latest_statement))[0][0]
 
     async def check(self) -> None:
         await self._database.fetch("SELECT 1")
@@ -80,6 +108,15 @@ class MemoryLog:
 
     async def read(self, session_id: UUID, after: int) -> Sequence[StoredEvent]:
         return self.recorder.select_events(session_id, gt=after)
+
+    async def since(self, position: int) -> Sequence[Place]:
+        return [
+            Place(notification.id, UUID(str(notification.originator_id)), notification.originator_version)
+            for notification in self.recorder.select_notifications(position + 1, MOST_PLACES)
+        ]
+
+    async def latest(self) -> int:
+        return self.recorder.max_notification_id() or 0
 
     async def check(self) -> None:
         pass

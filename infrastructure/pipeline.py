@@ -16,8 +16,10 @@ import psycopg
 from psycopg import AsyncConnection, pq
 from psycopg.pq.abc import PGresult
 
-CONNECT_SECONDS = 5
-"""How long a connection may take to be made, and then to be made ready."""
+from infrastructure.postgres import LIVELY
+
+PREPARE_SECONDS = 5
+"""How long a new connection may take to be made ready."""
 
 _READY = frozenset({pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK})
 
@@ -71,13 +73,13 @@ class Pipeline:
     async def connect(cls, conninfo: str, statements: Sequence[Statement]) -> "Pipeline":
         """Connect and prepare the statements. Raises psycopg.OperationalError."""
         connection = await AsyncConnection.connect(
-            conninfo, autocommit=True, connect_timeout=CONNECT_SECONDS, application_name="verbatim-log"
+            conninfo, autocommit=True, application_name="verbatim-log", **LIVELY
         )
         connection.pgconn.nonblocking = 1
         connection.pgconn.enter_pipeline_mode()
         pipeline = cls(connection)
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
+            async with asyncio.timeout(PREPARE_SECONDS):
                 await pipeline._prepare(statements)
         except (Refused, ConnectionLost, TimeoutError) as error:
             await pipeline.close()

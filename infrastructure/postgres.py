@@ -3,7 +3,7 @@
 import asyncio
 import os
 import warnings
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,17 @@ CREATE TABLE IF NOT EXISTS visitor_keys (
 )
 """
 
+LIVELY: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""How connections are made: so that a server which is gone without a word is noticed within seconds."""
+
+RECONNECT_SECONDS = 0.2
+
 _SCHEMA_LOCK = 0x76_62_5F_73_63_68_65_6D
 """An advisory lock of our own: processes that start together must not create the same table together."""
 
@@ -36,7 +47,7 @@ class Database:
     def __init__(self, conninfo: str, patience: float = 3.0, max_connections: int = 8) -> None:
         self._pool = AsyncConnectionPool(
             conninfo,
-            kwargs={"autocommit": True},
+            kwargs={"autocommit": True, **LIVELY},
             min_size=1,
             max_size=max_connections,
             timeout=patience,
@@ -53,7 +64,7 @@ class Database:
         await self._pool.close()
 
     async def fetch(self, query: QueryNoTemplate, params: Sequence[Any] = ()) -> list[Any]:
-        """All rows of a query with `$1`-style parameters, as tuples. Raises Unavailable."""
+        """All rows of a query with `$1`-style parameters, as tuples, if it has any. Raises Unavailable."""
         # Who asks may go away at any time, as sockets do. A query that is under way is short: letting it end
         # is better than cancelling it, which takes its connection out of use for seconds.
         work = asyncio.create_task(self._fetch_with_patience(query, params))
@@ -62,6 +73,15 @@ class Database:
         except asyncio.CancelledError:
             work.add_done_callback(_forget)
             raise
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncRawCursor[Any]]:
+        """A cursor in a transaction that ends with the block. Raises Unavailable."""
+        try:
+            async with self._pool.connection() as connection, connection.transaction():
+                yield AsyncRawCursor(connection)
+        except (psycopg.OperationalError, PoolTimeout):
+            raise Unavailable from None
 
     async def _fetch_with_patience(self, query: QueryNoTemplate, params: Sequence[Any]) -> list[Any]:
         try:
@@ -78,13 +98,28 @@ class Database:
         async with self._pool.connection() as connection:
             cursor = AsyncRawCursor(connection)
             await cursor.execute(query, params, prepare=True, binary=True)
-            return await cursor.fetchall()
+            return await cursor.fetchall() if cursor.description else []
 
 
 def _forget(work: "asyncio.Task[list[Any]]") -> None:
     """Take note of a result that nobody waits for."""
     if not work.cancelled():
         work.exception()
+
+
+async def hold_connection(
+    conninfo: str, purpose: str, use: Callable[[AsyncConnection], Awaitable[None]]
+) -> None:
+    """For ever, use a connection of one's own, and a new one whenever it is lost."""
+    while True:
+        try:
+            connection = await AsyncConnection.connect(
+                conninfo, autocommit=True, application_name=f"verbatim-{purpose}", **LIVELY
+            )
+            async with connection:
+                await use(connection)
+        except (psycopg.OperationalError, TimeoutError):
+            await asyncio.sleep(RECONNECT_SECONDS)
 
 
 @asynccontextmanager

@@ -51,6 +51,13 @@ READ = """
     WHERE originator_id = $1 AND originator_version > $2 ORDER BY originator_version
 """
 
+SINCE = """
+    SELECT notification_id, originator_id, originator_version FROM {table}
+    WHERE notification_id > $1 ORDER BY notification_id LIMIT $2
+"""
+
+LATEST = "SELECT coalesce(max(notification_id), 0) FROM {table}"
+
 
 class Recorder(PostgresApplicationRecorder):
     """eventsourcing's recorder, with an append that refuses holes. Synchronous, as the library wants it."""
@@ -68,6 +75,8 @@ class Recorder(PostgresApplicationRecorder):
         self.append_statement = SQL(APPEND).format(**names).as_bytes(None)
         self.settle_statement = SQL(SETTLE).format(**names).as_bytes(None)
         self.read_statement = SQL(READ).format(**names).as_bytes(None)
+        self.since_statement = SQL(SINCE).format(**names).as_bytes(None)
+        self.latest_statement = SQL(LATEST).format(**names).as_bytes(None)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """Insert all or none. Raises IntegrityError where a stream has moved on, or would get a hole."""

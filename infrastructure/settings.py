@@ -26,6 +26,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """All that an operator can set."""
 
     database_url: str | None
+    redis_url: str | None
     host: str
     port: int
     data_dir: Path
@@ -35,18 +36,24 @@ class Settings(Struct, frozen=True, kw_only=True):
     openai_api_key: str
     openai_base_url: str | None
     openai_model: str
+    idle_warning_seconds: int
+    idle_end_seconds: int
     session_ttl_seconds: int
     chunk_window_ms: int
     max_message_chars: int
+    messages_per_minute: int
+    grace_seconds: int
     master_key: bytes | None
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """The settings that an environment gives. Raises SettingsError."""
     read = _Reader(environment)
+    idle_warning = read.integer("VERBATIM_IDLE_WARNING_SECONDS", 120, 1, 31_536_000)
     has_model = bool(environment.get("OPENAI_API_KEY") or environment.get("OPENAI_BASE_URL"))
     return Settings(
         database_url=read.conninfo("DATABASE_URL"),
+        redis_url=read.redis("REDIS_URL"),
         host=read.text("VERBATIM_HOST", "127.0.0.1"),
         port=read.integer("VERBATIM_PORT", 8000, 0, 65535),
         data_dir=Path(read.text("VERBATIM_DATA_DIR", "data")),
@@ -56,9 +63,15 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         openai_api_key=read.text("OPENAI_API_KEY", "none"),
         openai_base_url=read.text("OPENAI_BASE_URL") or None,
         openai_model=read.text("OPENAI_MODEL", "gpt-4o-mini"),
+        idle_warning_seconds=idle_warning,
+        idle_end_seconds=read.integer(
+            "VERBATIM_IDLE_END_SECONDS", 2 * idle_warning, idle_warning + 1, 63_072_000
+        ),
         session_ttl_seconds=read.integer("VERBATIM_SESSION_TTL_SECONDS", 86_400, 1, 31_536_000),
         chunk_window_ms=read.integer("VERBATIM_CHUNK_WINDOW_MS", 100, 0, 10_000),
         max_message_chars=read.integer("VERBATIM_MAX_MESSAGE_CHARS", 4000, 1, 100_000),
+        messages_per_minute=read.integer("VERBATIM_MESSAGES_PER_MINUTE", 30, 1, 10_000),
+        grace_seconds=read.integer("VERBATIM_GRACE_SECONDS", 30, 0, 3600),
         master_key=read.key("VERBATIM_MASTER_KEY"),
     )
 
@@ -125,6 +138,13 @@ class _Reader:
             # It may hold a password: it isn't repeated.
             accepted = "give an address such as postgresql://user@host/database"
             raise SettingsError(name, "...", accepted) from None
+        return value or None
+
+    def redis(self, name: str) -> str | None:
+        value = self.text(name)
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            # It may hold a password: it isn't repeated.
+            raise SettingsError(name, "...", "give an address such as redis://host:6379/0")
         return value or None
 
     def key(self, name: str) -> bytes | None:

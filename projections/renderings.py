@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from html import escape
 
-from projections.transcript import AssistantSaid, Ended, Entry, Transcript, VisitorSaid
+from projections.transcript import AssistantSaid, Ended, Entry, Transcript, VisitorSaid, Warned
 
 _ENDINGS = {
     "completed": "The conversation was completed.",
@@ -77,7 +77,7 @@ def _who(entry: Entry) -> str:
             return "Visitor"
         case AssistantSaid(outcome=outcome):
             return "Assistant" + _OUTCOMES[outcome]
-        case Ended():
+        case Warned() | Ended():
             return "Service"
 
 

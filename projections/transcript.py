@@ -11,6 +11,9 @@ from msgspec.structs import replace
 from domain.events import (
     Ending,
     Event,
+    FeedbackGiven,
+    IdleWarningIssued,
+    Rating,
     ReplyChunksRecorded,
     ReplyCompleted,
     ReplyFailed,
@@ -44,6 +47,16 @@ class AssistantSaid(Struct, frozen=True, tag="assistant", tag_field="who"):
     first_word_ms: int | None = None
     total_ms: int | None = None
     suggestions: tuple[str, ...] = ()
+    rating: Rating | None = None
+    comment: str = ""
+
+
+class Warned(Struct, frozen=True, tag="warning", tag_field="who"):
+    """The visitor was asked, by the service, whether anybody was still there."""
+
+    at: datetime
+    response_id: UUID
+    text: str
 
 
 class Ended(Struct, frozen=True, tag="service", tag_field="who"):
@@ -54,7 +67,7 @@ class Ended(Struct, frozen=True, tag="service", tag_field="who"):
     text: str = ""
 
 
-Entry = VisitorSaid | AssistantSaid | Ended
+Entry = VisitorSaid | AssistantSaid | Warned | Ended
 
 
 class Transcript(Struct, frozen=True):
@@ -80,8 +93,12 @@ def transcript(history: Sequence[Recorded]) -> Transcript:
             case ReplyStarted():
                 reply = len(entries)
                 entries.append(AssistantSaid(at, event.response_id, event.message_id))
+            case IdleWarningIssued():
+                entries.append(Warned(at, event.response_id, event.text))
             case SessionEnded():
                 entries.append(Ended(at, event.reason, event.text))
+            case FeedbackGiven():
+                _rate(entries, event)
             case _:
                 if reply >= 0 and isinstance(said := entries[reply], AssistantSaid):
                     entries[reply] = _continued(said, event, at)
@@ -94,6 +111,12 @@ def transcript(history: Sequence[Recorded]) -> Transcript:
         entries,
         f"{session.version}.0",
     )
+
+
+def _rate(entries: list[Entry], event: FeedbackGiven) -> None:
+    for index, entry in enumerate(entries):
+        if isinstance(entry, AssistantSaid) and entry.response_id == event.response_id:
+            entries[index] = replace(entry, rating=event.rating, comment=event.comment)
 
 
 def _continued(said: AssistantSaid, event: Event, at: datetime) -> AssistantSaid:

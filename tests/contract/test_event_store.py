@@ -26,6 +26,7 @@ from domain.events import (
 from domain.ports import Recorded
 from domain.session import ChatSession, fold
 from infrastructure import event_store
+from infrastructure.doorbells import LocalDoorbell
 from infrastructure.event_store import SessionStore
 from infrastructure.keyring import WrappedKeyring
 from infrastructure.logs import Log
@@ -437,6 +438,8 @@ class LateLog:
         self._log = log
         self.append = log.append
         self.check = log.check
+        self.since = log.since
+        self.latest = log.latest
         self.late: asyncio.Event | None = None
 
     async def read(self, session_id: UUID, after: int) -> Sequence[StoredEvent]:
@@ -452,7 +455,7 @@ async def test_what_is_learned_late_takes_back_nothing_that_is_known_since(
 ) -> None:
     session = await new_session(store)
     log = LateLog(await stores.open_log())
-    other = SessionStore(log, WrappedKeyring(MASTER_KEY, stores.keys))
+    other = SessionStore(log, WrappedKeyring(MASTER_KEY, stores.keys), LocalDoorbell())
     following = asyncio.create_task(follow(other, session.session_id, 0, 4))
     await other.load(session.session_id)
     await store.append(session.session_id, 1, [said()], AT)

@@ -123,14 +123,10 @@ async def test_no_shown_word_and_no_accepted_message_is_lost_however_often_it_is
         assert trace not in process.output
 
 
-async def test_a_service_that_is_told_to_stop_goes_cleanly_and_its_replies_go_on_later(
-    new_conninfo: str, data_dir: Path, tmp_path: Path
-) -> None:
-    process = ServiceProcess(settings(new_conninfo, data_dir), tmp_path / "log")
-    service = await process.start()
-    shown = Shown(await service.start_session())
-
-    async with shown.visitor.socket() as socket:
+async def stopped_in_mid_reply(process: ServiceProcess, service: Service) -> Shown:
+    """What a visitor had seen when the service, told to stop in the middle of a reply, had exited."""
+    shown, quiet = Shown(await service.start_session()), await service.start_session()
+    async with shown.visitor.socket() as socket, quiet.socket() as idle:
         await socket.send(shown.question())
         shown.frames.append(await socket.receive())
         stopping = asyncio.create_task(process.stop())
@@ -138,8 +134,33 @@ async def test_a_service_that_is_told_to_stop_goes_cleanly_and_its_replies_go_on
             while True:
                 shown.frames.append(await socket.receive())
         assert await stopping == 0
-    assert socket.connection.close_code == 1012, "it restarts: come back"
+        await idle.connection.wait_closed()
+    assert socket.connection.close_code == idle.connection.close_code == 1012, "it restarts: come back"
+    return shown
 
+
+async def test_a_service_that_is_told_to_stop_lets_its_replies_be_said(
+    new_conninfo: str, data_dir: Path, tmp_path: Path
+) -> None:
+    process = ServiceProcess(settings(new_conninfo, data_dir), tmp_path / "log")
+
+    shown = await stopped_in_mid_reply(process, await process.start())
+
+    assert shown.frames[-1]["type"] == "complete"
+    assert shown.text == shown.frames[-1]["message"]
+    for trace in ("ERROR", "Traceback", QUESTION, str(shown.visitor.visitor_id)):
+        assert trace not in process.output
+
+
+async def test_a_service_that_can_t_wait_breaks_its_replies_off_and_they_go_on_later(
+    new_conninfo: str, data_dir: Path, tmp_path: Path
+) -> None:
+    impatient = settings(new_conninfo, data_dir) | {"VERBATIM_GRACE_SECONDS": "0"}
+    process = ServiceProcess(impatient, tmp_path / "log")
+
+    shown = await stopped_in_mid_reply(process, await process.start())
+
+    assert shown.frames[-1]["type"] == "chunk"
     await check_comes_back(shown, await process.start())
     assert await process.stop() == 0
     for trace in ("ERROR", "Traceback", QUESTION, str(shown.visitor.visitor_id)):

@@ -64,6 +64,7 @@ async def cast(conninfo: str, tmp_path_factory: pytest.TempPathFactory) -> Async
         "VERBATIM_DATA_DIR": str(folder),
         "VERBATIM_WORDS_PER_SECOND": "0",
         "VERBATIM_CHUNK_WINDOW_MS": "5",
+        "VERBATIM_MESSAGES_PER_MINUTE": "10000",
     }
     process = ServiceProcess(environment, folder / "log")
     cast = Cast(process, await process.start())

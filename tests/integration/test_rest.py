@@ -866,7 +866,7 @@ async def test_a_service_without_its_database_lives_but_isnt_ready(
     new_conninfo: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Database.__init__, "__defaults__", (0.3, 8))
-    monkeypatch.setattr("api.app.rules", lambda _: Rules(accept_within=0.3))
+    monkeypatch.setattr("api.app.build_rules", lambda *_: Rules(accept_within=0.3))
     async with (
         proxied(new_conninfo) as proxy,
         served(proxy.conninfo, data_dir, Puppet(), FAST) as service,

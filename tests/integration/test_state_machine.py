@@ -237,12 +237,13 @@ class Sessions(RuleBasedStateMachine):
                     session,
                     text=command.text,
                     max_chars=10,
+                    per_minute=1000,
                     message_id=UUID(int=number),
                     client_message_id=command.name,
                     now=AT,
                 )
             case "begin":
-                return lambda session: decide.begin_reply(session, UUID(int=number), "scripted")
+                return lambda session: decide.begin_reply(session, UUID(int=number), "scripted", "node")
             case "say":
                 words = [f"{number} ", "more"]
                 return lambda session: decide.record_words(session, _open(session), words, [0, 1])
@@ -256,7 +257,7 @@ class Sessions(RuleBasedStateMachine):
             case "stop":
                 return decide.stop_reply
             case _:
-                return decide.delete
+                return lambda session: decide.end(session, SessionEnded("deleted"))
 
     async def _restart(self, process: int) -> None:
         self.processes[process] = self.stores.reopen(process)

@@ -20,6 +20,8 @@ from domain.events import (
     EVENTS,
     DetailsCollected,
     Event,
+    FeedbackGiven,
+    IdleWarningIssued,
     ReplyChunksRecorded,
     ReplyCompleted,
     ReplyFailed,
@@ -42,7 +44,7 @@ MESSAGE, RESPONSE = UUID("770e8400-e29b-41d4-a716-446655440000"), UUID("880e8400
 EXAMPLES: tuple[Event, ...] = (
     SessionStarted(UUID("660e8400-e29b-41d4-a716-446655440000"), AT, {"page": "/pricing", "name": "Zoë"}),
     VisitorMessagePosted(MESSAGE, "What is a novated lease? 🚗", "m-1"),
-    ReplyStarted(RESPONSE, MESSAGE, "guide"),
+    ReplyStarted(RESPONSE, MESSAGE, "guide", "a1b2c3d4"),
     ReplyChunksRecorded((120, 0, 35), ("A ", "novated ", "lease…")),
     DetailsCollected(MESSAGE, {"name": "Ann", "email": "ann@example.com"}),
     SuggestionsOffered(("What are the benefits?", "How do I get started?")),
@@ -51,7 +53,9 @@ EXAMPLES: tuple[Event, ...] = (
     ),
     ReplyStopped(RESPONSE, "visitor"),
     ReplyFailed(RESPONSE, "interrupted", again=True),
-    SessionEnded("idle_timeout", RESPONSE, "I'll end this session for now."),
+    IdleWarningIssued(RESPONSE, "Are you still there?", 120),
+    SessionEnded("idle_timeout", RESPONSE, "I'll end this session for now.", 240),
+    FeedbackGiven(RESPONSE, "up", "That helped, thanks."),
 )
 
 

@@ -165,7 +165,8 @@ async def served(
     environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Service]:
     """The service in a thread of this process, with a loop of its own, like in production."""
-    settings = read_settings({"VERBATIM_DATA_DIR": str(data_dir)} | dict(environment or {}))
+    usual = {"VERBATIM_DATA_DIR": str(data_dir), "VERBATIM_GRACE_SECONDS": "0"}
+    settings = read_settings(usual | dict(environment or {}))
     ports: list[int] = []
     app = await asyncio.to_thread(build, settings, conninfo, assistant)
     server = make_server(app, "127.0.0.1", 0, ports.append)

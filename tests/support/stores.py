@@ -7,6 +7,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from eventsourcing.persistence import StoredEvent
 
+from infrastructure.doorbells import LocalDoorbell
 from infrastructure.event_store import SessionStore
 from infrastructure.keyring import KeyTable, MemoryKeyTable, PostgresKeyTable, WrappedKeyring
 from infrastructure.logs import Log, MemoryLog, PostgresLog
@@ -26,16 +27,17 @@ class Stores:
         self._memory_keys = MemoryKeyTable()
         self._opened: list[tuple[PostgresLog, KeyTable]] = []
         self._databases: list[Database] = []
+        self.doorbells: list[LocalDoorbell] = []
 
     async def open(self, master_key: bytes = MASTER_KEY) -> SessionStore:
         """A store that knows nothing yet, with connections of its own."""
         log, keys = await self._open()
-        return SessionStore(log, WrappedKeyring(master_key, keys))
+        return SessionStore(log, WrappedKeyring(master_key, keys), LocalDoorbell(self.doorbells))
 
     def reopen(self, number: int) -> SessionStore:
         """A store that knows nothing yet, on the connections of the one that was opened as this number."""
         log, keys = self._opened[number] if self.conninfo else (self.memory, self._memory_keys)
-        return SessionStore(log, WrappedKeyring(MASTER_KEY, keys))
+        return SessionStore(log, WrappedKeyring(MASTER_KEY, keys), LocalDoorbell(self.doorbells))
 
     async def open_log(self) -> Log:
         return (await self._open())[0]

@@ -32,7 +32,10 @@ from domain.events import (
     DetailsCollected,
     Ending,
     Event,
+    FeedbackGiven,
     FinishReason,
+    IdleWarningIssued,
+    Rating,
     ReplyChunksRecorded,
     ReplyCompleted,
     ReplyFailed,
@@ -62,7 +65,7 @@ moments = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.
 EXAMPLES: dict[type[Event], st.SearchStrategy[Event]] = {
     SessionStarted: st.builds(SessionStarted, st.uuids(), moments, fields),
     VisitorMessagePosted: st.builds(VisitorMessagePosted, st.uuids(), texts, st.none() | texts),
-    ReplyStarted: st.builds(ReplyStarted, st.uuids(), st.uuids(), texts),
+    ReplyStarted: st.builds(ReplyStarted, st.uuids(), st.uuids(), texts, texts),
     ReplyChunksRecorded: st.lists(st.tuples(st.integers(0, 2**40), texts), max_size=8).map(
         lambda words: ReplyChunksRecorded(
             tuple(delay for delay, _ in words), tuple(part for _, part in words)
@@ -81,7 +84,15 @@ EXAMPLES: dict[type[Event], st.SearchStrategy[Event]] = {
     ),
     ReplyStopped: st.builds(ReplyStopped, st.uuids(), st.sampled_from(get_args(StoppedBy))),
     ReplyFailed: st.builds(ReplyFailed, st.uuids(), texts, st.booleans()),
-    SessionEnded: st.builds(SessionEnded, st.sampled_from(get_args(Ending)), st.none() | st.uuids(), texts),
+    IdleWarningIssued: st.builds(IdleWarningIssued, st.uuids(), texts, st.integers(0, 2**40)),
+    SessionEnded: st.builds(
+        SessionEnded,
+        st.sampled_from(get_args(Ending)),
+        st.none() | st.uuids(),
+        texts,
+        st.none() | st.integers(0, 2**40),
+    ),
+    FeedbackGiven: st.builds(FeedbackGiven, st.uuids(), st.sampled_from(get_args(Rating)), texts),
 }
 events = st.one_of(*EXAMPLES.values())
 times = st.integers(0, 10**13).map(lambda ms: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms))
@@ -155,6 +166,7 @@ PERSONAL: tuple[Event, ...] = (
     DetailsCollected(UUID(int=3), {"Secret-name": "Secret-5"}),
     SuggestionsOffered(("Secret-6", "Secret-7")),
     ReplyCompleted(UUID(int=4), "Secret-8"),
+    FeedbackGiven(UUID(int=3), "down", "Secret thoughts"),
 )
 
 
@@ -166,8 +178,18 @@ def test_personal_fields_are_those_of_the_design() -> None:
         "details_collected.v1": ("values",),
         "suggestions_offered.v1": ("suggestions",),
         "reply_completed.v1": ("text_hash",),
+        "feedback_given.v1": ("comment",),
     }
     assert {type(event) for event in PERSONAL} == {kind for kind in EVENTS if kind.personal}
+
+
+@pytest.mark.parametrize("event", PERSONAL, ids=lambda event: event.topic)
+def test_without_a_key_an_event_is_read_with_its_personal_fields_empty(event: Event) -> None:
+    clear, at = codec.decode(encode(event), cipher=None)
+
+    assert (type(clear), at) == (type(event), AT)
+    for field in event.__struct_fields__:
+        assert bool(getattr(clear, field)) == (field not in event.personal and bool(getattr(event, field)))
 
 
 @pytest.mark.parametrize("event", PERSONAL, ids=lambda event: event.topic)

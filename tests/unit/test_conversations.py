@@ -44,6 +44,7 @@ from domain.events import (
 )
 from domain.ports import Recorded
 from infrastructure.clock import SystemClock
+from infrastructure.doorbells import LocalDoorbell
 from infrastructure.event_store import SessionStore
 from infrastructure.keyring import MemoryKeyTable, WrappedKeyring
 from infrastructure.logs import MemoryLog
@@ -100,15 +101,22 @@ class World:
     def __init__(self) -> None:
         self.log = BrittleLog()
         self.keys = MemoryKeyTable()
+        self.doorbells: list[LocalDoorbell] = []
         self.processes: list[Conversations] = []
 
     def process(self, assistant: Assistant | None = None, **rules: object) -> Conversations:
         """A process that has just started, with nothing in its memory."""
-        store = SessionStore(self.log, WrappedKeyring(bytes(32), self.keys))
-        quick = {"chunk_window": 0.0, **rules}
-        conversations = Conversations(store, assistant or Echo(), SystemClock(), Rules(**quick))  # type: ignore[arg-type]
+        store = SessionStore(self.log, WrappedKeyring(bytes(32), self.keys), LocalDoorbell(self.doorbells))
+        quick = Rules(**{"chunk_window": 0.0, **rules})  # type: ignore[arg-type]
+        node = f"process {len(self.processes)}"
+        conversations = Conversations(store, assistant or Echo(), SystemClock(), quick, node)
         self.processes.append(conversations)
         return conversations
+
+    async def stand_in(self, alive: Conversations, session_id: UUID) -> None:
+        """Have one process look after a session, with all others dead."""
+        dead = {f"process {number}" for number, process in enumerate(self.processes) if process is not alive}
+        await alive.attend(session_id, frozenset(dead))
 
     async def close(self) -> None:
         await asyncio.gather(*(process.close() for process in self.processes))
@@ -501,6 +509,7 @@ async def test_a_reply_whose_process_has_died_is_answered_anew(world: World) -> 
 
     after = world.process(assistant := Scripted("Here I am."))
     entered = await after.enter(session.session_id, VISITOR)
+    await world.stand_in(after, session.session_id)
     events = await told(after, session.session_id, ReplyCompleted, 2)
 
     assert entered.open_reply is not None
@@ -520,12 +529,12 @@ async def test_a_message_whose_reply_is_interrupted_twice_is_not_tried_a_third_t
     await process.close()
 
     process = world.process(Scripted("Once more ", never))
-    await process.enter(session.session_id, VISITOR)
+    await world.stand_in(process, session.session_id)
     await told(process, session.session_id, ReplyChunksRecorded, 2)
     await process.close()
 
     process = world.process(assistant := Scripted("Hello again."))
-    await process.enter(session.session_id, VISITOR)
+    await world.stand_in(process, session.session_id)
     events = await told(process, session.session_id, ReplyFailed, 2)
     await process.post(session.session_id, VISITOR, "another question")
     await told(process, session.session_id, ReplyCompleted)
@@ -547,7 +556,7 @@ async def test_a_message_whose_process_has_died_as_it_was_recorded_is_answered_b
     world.log.come_back()
 
     after = world.process(Scripted("Hello."))
-    await after.enter(session.session_id, VISITOR)
+    await world.stand_in(after, session.session_id)
 
     events = await told(after, session.session_id, ReplyCompleted)
     assert [event.again for event in of_kind(events, ReplyFailed)] == [True]
@@ -653,7 +662,7 @@ async def test_closing_breaks_off_all_replies_and_leaves_the_sessions_as_they_ar
         assert kinds(events) == [SessionStarted, VisitorMessagePosted, ReplyStarted, ReplyChunksRecorded]
 
 
-async def test_closing_right_after_a_stop_starts_no_further_reply(world: World) -> None:
+async def test_closing_right_after_a_stop_leaves_the_next_reply_to_another_process(world: World) -> None:
     never = asyncio.Event()
     conversations = world.process(assistant := Scripted("One ", never))
     session = await conversations.start(VISITOR, {})
@@ -664,8 +673,13 @@ async def test_closing_right_after_a_stop_starts_no_further_reply(world: World) 
     await conversations.stop(session.session_id, VISITOR)
     async with at_once():
         await conversations.close()
+    after = world.process(answering := Scripted("Two."))
+    await world.stand_in(after, session.session_id)
 
-    assert [prompt.text for prompt in assistant.prompts] == ["one"]
+    events = await told(after, session.session_id, ReplyCompleted)
+    assert assistant.closed == len(assistant.prompts)
+    assert [prompt.text for prompt in answering.prompts] == ["two"]
+    assert text_of(events).endswith("Two.")
 
 
 async def test_a_message_is_refused_while_the_log_is_out_of_reach(world: World) -> None:

@@ -23,16 +23,19 @@ from api.frames import (
     encode,
     error_frame,
     frames_of,
+    is_extra,
     session_of,
 )
 from domain.errors import InvalidRequest, MessageRequired, SessionNotFound
 from domain.events import (
     DetailsCollected,
+    IdleWarningIssued,
     ReplyCompleted,
     ReplyFailed,
     ReplyStopped,
     SessionEnded,
     SuggestionsOffered,
+    VisitorMessagePosted,
 )
 from domain.ports import Recorded
 from tests.support.history import ASKED, MESSAGE, RESPONSE, SESSION, VISITOR, history, words
@@ -161,9 +164,62 @@ def test_any_other_ending_is_told_by_a_frame_of_its_own(reason: Any) -> None:
 
 
 def test_what_only_the_service_needs_to_know_becomes_no_frame() -> None:
-    recorded = history(*ASKED, DetailsCollected(MESSAGE, {"a": "b"}), SuggestionsOffered(("x",)))
+    start, _, *rest = history(*ASKED, DetailsCollected(MESSAGE, {"a": "b"}), SuggestionsOffered(("x",)))
 
-    assert [as_json(each) for each in recorded] == [[]] * 5
+    assert [as_json(each) for each in (start, *rest)] == [[]] * 4
+
+
+def test_a_visitor_s_message_is_told_to_those_who_ask_for_more() -> None:
+    posted = history(VisitorMessagePosted(MESSAGE, "Hello", "m-1"))[-1]
+
+    assert is_extra(posted.event)
+    assert as_json(posted) == [
+        {
+            "type": "message",
+            "done": False,
+            "complete": False,
+            "session_id": str(SESSION),
+            "message_id": str(MESSAGE),
+            "message": "Hello",
+            "metadata": {"cursor": "2.0", "client_message_id": "m-1"},
+        }
+    ]
+
+
+def test_an_idle_warning_and_the_end_after_it_are_those_of_the_specification() -> None:
+    warned, ended = history(
+        IdleWarningIssued(RESPONSE, "Are you still there?", 120),
+        SessionEnded("idle_timeout", RESPONSE, "I'll end this session for now.", 240),
+    )[1:]
+
+    assert as_json(warned) == [
+        {
+            "type": "idle_warning",
+            "done": False,
+            "complete": False,
+            "session_id": str(SESSION),
+            "message": "Are you still there?",
+            "response_id": str(RESPONSE),
+            "metadata": {"type": "idle_warning", "timeout_seconds": 120, "cursor": "2.0"},
+        }
+    ]
+    assert as_json(ended) == [
+        {
+            "type": "session_end",
+            "done": False,
+            "complete": True,
+            "session_id": str(SESSION),
+            "response_id": str(RESPONSE),
+            "message": "I'll end this session for now.",
+            "conversation_data": {},
+            "metadata": {
+                "type": "session_end",
+                "reason": "idle_timeout",
+                "cursor": "3.0",
+                "timeout_seconds": 240,
+            },
+        }
+    ]
 
 
 def test_an_error_frame_names_its_session_where_there_is_one() -> None:

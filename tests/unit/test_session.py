@@ -15,11 +15,11 @@ from domain.errors import (
     MessageConflict,
     MessageRequired,
     MessageTooLong,
+    RateLimited,
     ReplyClosed,
     SessionExpired,
     SessionNotActive,
     SessionNotFound,
-    TooManyWaiting,
     VisitorMismatch,
 )
 from domain.events import (
@@ -46,6 +46,8 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, 6000, UTC)
 EXPIRY = NOW + timedelta(hours=24)
 NOT_YET = EXPIRY - timedelta(milliseconds=1)
 R1, R2, R3 = UUID(int=101), UUID(int=102), UUID(int=103)
+
+DELETED = SessionEnded("deleted")
 
 
 def message_id(number: int) -> UUID:
@@ -80,11 +82,13 @@ def post(
     client_message_id: str | None = None,
     now: datetime = NOW,
     max_chars: int = 100,
+    per_minute: int = 100,
 ) -> list[Event]:
     return decide.post(
         session,
         text=text,
         max_chars=max_chars,
+        per_minute=per_minute,
         message_id=message_id(99),
         client_message_id=client_message_id,
         now=now,
@@ -103,7 +107,9 @@ def test_a_session_starts_for_its_visitor_and_expires_after_its_lifetime() -> No
 def test_what_started_is_the_session_at_version_one() -> None:
     session = session_after()
 
-    assert session == ChatSession(SESSION, VISITOR, started_at=NOW, expires_at=EXPIRY, version=1)
+    assert session == ChatSession(
+        SESSION, VISITOR, started_at=NOW, expires_at=EXPIRY, quiet_since=NOW, version=1
+    )
     assert session.open_reply is None
 
 
@@ -209,7 +215,7 @@ def test_only_so_many_messages_may_wait() -> None:
     full = evolve(nearly, asked(MAX_WAITING), NOW)
 
     assert post(nearly, "one more")
-    with pytest.raises(TooManyWaiting):
+    with pytest.raises(RateLimited):
         post(full, "one too many")
     assert post(evolve(full, began(R1, 0), NOW), "now there is room")
 
@@ -220,7 +226,9 @@ def test_only_so_many_messages_may_wait() -> None:
 def test_the_message_that_has_waited_longest_is_answered_first() -> None:
     session = session_after(asked(1), asked(2))
 
-    assert decide.begin_reply(session, R1, "guide") == [ReplyStarted(R1, message_id(1), "guide")]
+    assert decide.begin_reply(session, R1, "guide", "node") == [
+        ReplyStarted(R1, message_id(1), "guide", "node")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -234,7 +242,7 @@ def test_the_message_that_has_waited_longest_is_answered_first() -> None:
     ids=["nothing waits", "a reply is open", "all is answered", "the session has ended"],
 )
 def test_no_reply_begins_where_none_is_due(session: ChatSession) -> None:
-    assert decide.begin_reply(session, R2, "guide") == []
+    assert decide.begin_reply(session, R2, "guide", "node") == []
 
 
 def test_words_are_recorded_in_the_open_reply() -> None:
@@ -353,15 +361,17 @@ def test_an_interrupted_reply_is_answered_anew_once() -> None:
     assert failed == ReplyFailed(R1, "interrupted", again=True)
     session = evolve(session, failed, NOW)
 
-    (again,) = decide.begin_reply(session, R2, "guide")
-    assert again == ReplyStarted(R2, message_id(1), "guide")
+    (again,) = decide.begin_reply(session, R2, "guide", "node")
+    assert again == ReplyStarted(R2, message_id(1), "guide", "node")
     session = evolve(session, again, NOW)
 
     (failed_again,) = decide.give_up_interrupted(session)
     assert failed_again == ReplyFailed(R2, "interrupted", again=False)
     session = evolve(session, failed_again, NOW)
 
-    assert decide.begin_reply(session, R3, "guide") == [ReplyStarted(R3, message_id(2), "guide")]
+    assert decide.begin_reply(session, R3, "guide", "node") == [
+        ReplyStarted(R3, message_id(2), "guide", "node")
+    ]
 
 
 def test_nothing_is_given_up_where_no_reply_is_open() -> None:
@@ -383,12 +393,12 @@ def test_deleting_a_session_stops_its_reply_first() -> None:
     quiet = session_after(asked(1))
     speaking = session_after(asked(1), began(R1, 1))
 
-    assert decide.delete(quiet) == [SessionEnded("deleted")]
-    assert decide.delete(speaking) == [ReplyStopped(R1, "session_end"), SessionEnded("deleted")]
+    assert decide.end(quiet, DELETED) == [DELETED]
+    assert decide.end(speaking, DELETED) == [ReplyStopped(R1, "session_end"), DELETED]
 
 
 def test_a_session_ends_once() -> None:
-    assert decide.delete(session_after(SessionEnded("completed"))) == []
+    assert decide.end(session_after(SessionEnded("completed")), DELETED) == []
 
 
 def test_what_waits_when_a_session_ends_is_not_answered() -> None:
@@ -490,7 +500,7 @@ Command = Callable[[ChatSession, datetime, Ids], list[Event]]
 
 def _post(text: str, name: str | None) -> Command:
     return lambda session, now, new_id: decide.post(
-        session, text=text, max_chars=5, message_id=new_id(), client_message_id=name, now=now
+        session, text=text, max_chars=5, per_minute=50, message_id=new_id(), client_message_id=name, now=now
     )
 
 
@@ -523,14 +533,14 @@ findings = st.builds(
 commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(_post, texts, names),
     st.builds(_post, st.just("a"), st.none()),
-    st.just(lambda session, now, new_id: decide.begin_reply(session, new_id(), "scripted")),
+    st.just(lambda session, now, new_id: decide.begin_reply(session, new_id(), "scripted", "node")),
     st.builds(_record, st.lists(st.sampled_from(["Hi ", "there"]), min_size=1, max_size=3)),
     st.builds(_complete, findings),
     st.builds(_fail, findings),
     st.just(lambda session, now, new_id: decide.give_up_interrupted(session)),
     st.just(lambda session, now, new_id: decide.stop_reply(session)),
 )
-endings: st.SearchStrategy[Command] = st.just(lambda session, now, new_id: decide.delete(session))
+endings: st.SearchStrategy[Command] = st.just(lambda session, now, new_id: decide.end(session, DELETED))
 ticks = st.sampled_from([timedelta(0), timedelta(minutes=1), timedelta(hours=1)])
 
 

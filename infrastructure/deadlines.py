@@ -1,0 +1,182 @@
+"""The table of deadlines. See `domain.ports.DeadlineTable`.
+
+It is made from the log, up to `position`: whoever holds the row of that position takes in what comes after,
+in one transaction with the new position. Dropped, it is made again from the log's beginning.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from eventsourcing.persistence import StoredEvent
+from msgspec import Struct
+from psycopg import AsyncRawCursor
+
+from domain.deadlines import IdleRules, deadline_after
+from domain.errors import CorruptLog
+from domain.events import EVENTS, ReplyChunksRecorded, SessionStarted
+from infrastructure import codec
+from infrastructure.postgres import Database
+from infrastructure.presence import LIVING
+
+logger = logging.getLogger(__name__)
+
+CREATE_DEADLINES = """
+CREATE TABLE IF NOT EXISTS deadlines (
+    session_id uuid PRIMARY KEY,
+    due_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    speaker text,
+    claimed_until timestamptz NOT NULL DEFAULT '-infinity'
+);
+CREATE INDEX IF NOT EXISTS deadlines_due_at ON deadlines (due_at);
+CREATE INDEX IF NOT EXISTS deadlines_speaker ON deadlines (speaker) WHERE speaker IS NOT NULL;
+CREATE TABLE IF NOT EXISTS deadlines_position (
+    position bigint NOT NULL,
+    single boolean PRIMARY KEY DEFAULT true CHECK (single)
+);
+INSERT INTO deadlines_position (position) VALUES (0) ON CONFLICT DO NOTHING;
+"""
+
+MOST_POSITIONS = 20_000
+"""How much of the log is taken in at once."""
+
+HAS_NEWS = "SELECT (SELECT max(notification_id) FROM stored_events) > position FROM deadlines_position"
+
+POSITION = "SELECT position FROM deadlines_position FOR UPDATE SKIP LOCKED"
+
+UP_TO = "SELECT least(max(notification_id), $1) FROM stored_events"
+
+NEWS = """
+    SELECT originator_id, originator_version, topic, state FROM stored_events
+    WHERE notification_id > $1 AND notification_id <= $2 AND topic = ANY($3) ORDER BY notification_id
+"""
+
+START = """
+    INSERT INTO deadlines (session_id, due_at, expires_at, speaker)
+    SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::text[])
+    ON CONFLICT (session_id) DO NOTHING
+"""
+
+MOVE = """
+    UPDATE deadlines
+    SET due_at = least(new.due_at, expires_at), speaker = new.speaker, claimed_until = '-infinity'
+    FROM unnest($1::uuid[], $2::timestamptz[], $3::text[]) AS new (session_id, due_at, speaker)
+    WHERE deadlines.session_id = new.session_id
+"""
+
+END = "DELETE FROM deadlines WHERE session_id = ANY($1)"
+
+MOVE_POSITION = "UPDATE deadlines_position SET position = $1"
+
+MISSING = b"SELECT DISTINCT speaker FROM deadlines WHERE speaker IS NOT NULL AND speaker NOT IN (%b)" % LIVING
+
+CLAIM = """
+    UPDATE deadlines SET claimed_until = $2
+    WHERE session_id IN (
+        SELECT session_id FROM deadlines
+        WHERE (due_at <= $1 OR speaker = ANY($3)) AND claimed_until <= $1
+        ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED
+    )
+    RETURNING session_id
+"""
+
+# If an event has moved the deadline meanwhile, it isn't claimed any more.
+SETTLE = """
+    UPDATE deadlines SET due_at = settled.due_at, claimed_until = '-infinity'
+    FROM unnest($1::uuid[], $2::timestamptz[]) AS settled (session_id, due_at)
+    WHERE deadlines.session_id = settled.session_id AND claimed_until = $3
+"""
+
+FORGET = "DELETE FROM deadlines WHERE session_id = ANY($1) AND claimed_until = $2"
+
+
+class _Change(Struct):
+    """What becomes of a session's row. `expires_at` is known where the session began in the same round."""
+
+    due_at: datetime | None
+    speaker: str | None
+    expires_at: datetime | None
+
+
+class PostgresDeadlines:
+    """The table in PostgreSQL."""
+
+    def __init__(self, database: Database, rules: IdleRules) -> None:
+        self._database = database
+        self._rules = rules
+        self._topics = [event.topic for event in EVENTS if event is not ReplyChunksRecorded]
+
+    async def keep_up(self) -> bool:
+        # Asked first without a lock: mostly there is nothing, and then nothing must be written.
+        ((has_news,),) = await self._database.fetch(HAS_NEWS)
+        if not has_news:
+            return False
+        async with self._database.transaction() as cursor:
+            place = await (await cursor.execute(POSITION)).fetchone()
+            if place is None:
+                return False  # another process is at it
+            (position,) = place
+            most = position + MOST_POSITIONS
+            (up_to,) = await (await cursor.execute(UP_TO, (most,))).fetchone() or (position,)
+            news = await cursor.execute(NEWS, (position, up_to, self._topics))
+            await self._write(cursor, self._changes([StoredEvent(*row) async for row in news]))
+            await cursor.execute(MOVE_POSITION, (up_to,))
+        return up_to == most
+
+    async def missing_speakers(self) -> frozenset[str]:
+        return frozenset(name for (name,) in await self._database.fetch(MISSING))
+
+    async def claim(self, now: datetime, until: datetime, dead: frozenset[str], most: int) -> Sequence[UUID]:
+        rows = await self._database.fetch(CLAIM, (now, until, [*dead], most))
+        return [session_id for (session_id,) in rows]
+
+    async def settle(self, until: datetime, due: Mapping[UUID, datetime | None]) -> None:
+        over = [session_id for session_id, at in due.items() if at is None]
+        later = {session_id: at for session_id, at in due.items() if at is not None}
+        if over:
+            await self._database.fetch(FORGET, (over, until))
+        if later:
+            await self._database.fetch(SETTLE, ([*later], [*later.values()], until))
+
+    def _changes(self, news: Sequence[StoredEvent]) -> Mapping[UUID, _Change]:
+        changes: dict[UUID, _Change] = {}
+        for stored in news:
+            session_id = stored.originator_id
+            assert isinstance(session_id, UUID)
+            try:
+                event, at = codec.decode(stored, cipher=None)
+            except CorruptLog as error:
+                logger.error("%s", error)
+                continue
+            if deadline := deadline_after(event, at, self._rules):
+                before = changes.get(session_id)
+                expires_at = before.expires_at if before else None
+                if isinstance(event, SessionStarted):
+                    expires_at = event.expires_at
+                changes[session_id] = _Change(deadline.due_at, deadline.speaker, expires_at)
+        return changes
+
+    async def _write(self, cursor: AsyncRawCursor, changes: Mapping[UUID, _Change]) -> None:
+        started = [
+            (session_id, min(change.due_at, change.expires_at), change.expires_at, change.speaker)
+            for session_id, change in changes.items()
+            if change.due_at and change.expires_at
+        ]
+        moved = [
+            (session_id, change.due_at, change.speaker)
+            for session_id, change in changes.items()
+            if change.due_at and not change.expires_at
+        ]
+        ended = [session_id for session_id, change in changes.items() if change.due_at is None]
+        if started:
+            await cursor.execute(START, _columns(started))
+        if moved:
+            await cursor.execute(MOVE, _columns(moved))
+        if ended:
+            await cursor.execute(END, (ended,))
+
+
+def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)]
