@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS deadlines (
     due_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
     speaker text,
-    claimed_until timestamptz NOT NULL DEFAULT '-infinity'
+    claimed_until timestamptz
 );
 CREATE INDEX IF NOT EXISTS deadlines_due_at ON deadlines (due_at);
 CREATE INDEX IF NOT EXISTS deadlines_speaker ON deadlines (speaker) WHERE speaker IS NOT NULL;
@@ -61,7 +61,7 @@ START = """
 
 MOVE = """
     UPDATE deadlines
-    SET due_at = least(new.due_at, expires_at), speaker = new.speaker, claimed_until = '-infinity'
+    SET due_at = least(new.due_at, expires_at), speaker = new.speaker, claimed_until = NULL
     FROM unnest($1::uuid[], $2::timestamptz[], $3::text[]) AS new (session_id, due_at, speaker)
     WHERE deadlines.session_id = new.session_id
 """
@@ -76,7 +76,7 @@ CLAIM = """
     UPDATE deadlines SET claimed_until = $2
     WHERE session_id IN (
         SELECT session_id FROM deadlines
-        WHERE (due_at <= $1 OR speaker = ANY($3)) AND claimed_until <= $1
+        WHERE (due_at <= $1 OR speaker = ANY($3)) AND coalesce(claimed_until <= $1, true)
         ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED
     )
     RETURNING session_id
@@ -84,7 +84,7 @@ CLAIM = """
 
 # If an event has moved the deadline meanwhile, it isn't claimed any more.
 SETTLE = """
-    UPDATE deadlines SET due_at = settled.due_at, claimed_until = '-infinity'
+    UPDATE deadlines SET due_at = settled.due_at, claimed_until = NULL
     FROM unnest($1::uuid[], $2::timestamptz[]) AS settled (session_id, due_at)
     WHERE deadlines.session_id = settled.session_id AND claimed_until = $3
 """
