@@ -11,15 +11,12 @@ from typing import Any
 from psycopg import AsyncConnection
 from redis import asyncio as redis
 
-from infrastructure.postgres import hold_connection
+from infrastructure.postgres import CHECK_SECONDS, hold_connection, watch_over
 
 CHANNEL = "verbatim"
 
 RING_SECONDS = 0.02
 """The least time between two rings of a process."""
-
-CHECK_SECONDS = 5.0
-"""How often a silent connection is asked whether it lives."""
 
 REDIS_RECONNECT_SECONDS = 0.5
 
@@ -91,11 +88,7 @@ class PostgresDoorbell(RemoteDoorbell):
     async def _listen(self, connection: AsyncConnection) -> None:
         await connection.execute(f"LISTEN {CHANNEL}")
         self._rung.set()  # who knows what was rung before
-        while True:
-            async for notify in connection.notifies(timeout=CHECK_SECONDS):
-                self._heard(notify.payload)
-            async with asyncio.timeout(CHECK_SECONDS):
-                await connection.execute("SELECT 1")
+        await watch_over(connection, lambda notify: self._heard(notify.payload))
 
     async def _notify(self, connection: AsyncConnection) -> None:
         # A ring needs no disk.

@@ -34,6 +34,9 @@ LIVELY: dict[str, Any] = {
 
 RECONNECT_SECONDS = 0.2
 
+CHECK_SECONDS = 5.0
+"""How often a silent connection is asked whether it lives."""
+
 _SCHEMA_LOCK = 0x76_62_5F_73_63_68_65_6D
 """An advisory lock of our own: processes that start together must not create the same table together."""
 
@@ -120,6 +123,20 @@ async def hold_connection(
                 await use(connection)
         except (psycopg.OperationalError, TimeoutError):
             await asyncio.sleep(RECONNECT_SECONDS)
+
+
+async def watch_over(
+    connection: AsyncConnection, notified: Callable[[psycopg.Notify], None] = lambda _: None
+) -> None:
+    """Listen to a connection until it is lost: at once where the server says so, else within seconds.
+
+    Raises psycopg.OperationalError, TimeoutError.
+    """
+    while True:
+        async for notify in connection.notifies(timeout=CHECK_SECONDS):
+            notified(notify)
+        async with asyncio.timeout(CHECK_SECONDS):
+            await connection.execute("SELECT 1")
 
 
 @asynccontextmanager

@@ -9,12 +9,10 @@ import secrets
 
 from psycopg import AsyncConnection
 
-from infrastructure.postgres import hold_connection
+from infrastructure.postgres import hold_connection, watch_over
 
 LOCK_CLASS = 0x76_65_72_62
 """The first half of the locks' keys; the second is the process's name."""
-
-CHECK_SECONDS = 5.0
 
 LIVING = (
     b"""
@@ -48,7 +46,4 @@ class Presence:
     async def _hold(self, connection: AsyncConnection) -> None:
         await connection.execute("SELECT pg_advisory_lock(%s, %s)", (LOCK_CLASS, self._key))
         self._shown.set()
-        while True:
-            await asyncio.sleep(CHECK_SECONDS)
-            async with asyncio.timeout(CHECK_SECONDS):
-                await connection.execute("SELECT 1")
+        await watch_over(connection)
