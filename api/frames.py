@@ -251,7 +251,7 @@ def _chunks(recorded: Recorded, event: ReplyChunksRecorded, after: Cursor | None
     session_id, version = recorded.session.session_id, recorded.version
     reply = _reply(recorded)
     message_id = reply.question.message_id
-    offset = len(reply.text) - sum(map(len, event.parts))
+    offset = reply.said.chars - sum(map(len, event.parts))
     seen = after.offset if after and after.version == version else 0
     frames: list[Sent] = []
     for part in event.parts:

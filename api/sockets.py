@@ -50,7 +50,7 @@ RESTART = 1012
 """The close code that says: connect again, and you will find another process."""
 
 
-@websocket("/ws/chat", opt={"exclude_from_auth": True})
+@websocket("/ws/chat")
 async def chat_socket(
     socket: WebSocket, conversations: NamedDependency[Conversations], frame_cache: NamedDependency[FrameCache]
 ) -> None:

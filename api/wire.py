@@ -6,7 +6,8 @@ an event can go out in one write. ASGI has no message for that: the server tells
 specification of ASGI has it.
 """
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
 from weakref import WeakKeyDictionary
 
 from uvicorn.protocols.utils import ClientDisconnected
@@ -19,6 +20,13 @@ from domain.ports import Recorded
 
 EXTENSION = "verbatim.frames"
 """ASGI message type and extension: `{"type": EXTENSION, "frames": bytes}`, whole unmasked frames."""
+
+SLOW_SECONDS = 10.0
+"""How long a peer may leave unread what it has been sent. Meanwhile nothing more is sent: what is held for it
+stays small, the transport's buffer and the frames of one event."""
+
+TOO_SLOW = 1013
+"""The close code that says: come back with your cursor."""
 
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
@@ -85,13 +93,31 @@ class FramesProtocol(WSProtocol):
         self.scope["extensions"][EXTENSION] = {}  # type: ignore[index]
 
     async def send(self, message) -> None:  # type: ignore[no-untyped-def]
-        await self.writable.wait()
+        if not self.writable.is_set():
+            await self._catch_up()
         if self.disconnected or self.close_sent:
             raise ClientDisconnected
         if message["type"] != EXTENSION:
             await super().send(message)
         elif not self.transport.is_closing():
             self.transport.write(message["frames"])
+
+    async def _catch_up(self) -> None:
+        """Wait until the peer has read on; but not for ever: it can come back with its cursor."""
+        try:
+            async with asyncio.timeout(SLOW_SECONDS):
+                await self.writable.wait()
+        except TimeoutError:
+            if not self.close_sent and not self.disconnected:
+                # If it doesn't read, it won't read that either: in the end it is cut off.
+                self._turn_away(TOO_SLOW, "too slow", self.transport.abort)
+
+    def _turn_away(self, code: int, reason: str, in_the_end: Callable[[], None]) -> None:
+        """Close from this side, and give the peer a moment to learn why."""
+        self.close_sent = True
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.transport.write(self.conn.send(events.CloseConnection(code, reason)))
+        self.close_timer = self.loop.call_later(self.close_timeout, in_the_end)
 
     # --- peers that misbehave
 
@@ -110,13 +136,10 @@ class FramesProtocol(WSProtocol):
             super().handle_message(event)
             return
         self.buffer.clear()
-        self.close_sent = True
-        reason = f"at most {self.buffer.max_length} bytes are accepted"
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": 1009, "reason": reason})
-        self.transport.write(self.conn.send(events.CloseConnection(1009, reason)))
         # Closed at once, with the rest of the message unread, the connection would be reset, and the peer
         # might never learn why. So what still comes is read and dropped, for a while.
-        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
+        reason = f"at most {self.buffer.max_length} bytes are accepted"
+        self._turn_away(1009, reason, self.transport.close)
 
     def handle_ping(self, event: events.Ping) -> None:
         if self.writable.is_set():

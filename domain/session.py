@@ -47,6 +47,7 @@ from domain.events import (
     Usage,
     VisitorMessagePosted,
 )
+from domain.utterance import Utterance
 
 MAX_WAITING = 16
 """How many messages of one session may wait for their answers."""
@@ -101,9 +102,13 @@ class Reply(Struct, frozen=True, gc=False):
     started_at: datetime
     started_version: int
     version: int
-    text: str = ""
+    said: Utterance
     status: ReplyStatus = "open"
     suggestions: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return self.said.text
 
 
 class ChatSession(Struct, frozen=True, gc=False):
@@ -163,14 +168,14 @@ def evolve(session: ChatSession, event: Event, at: datetime) -> ChatSession:  # 
     match event:
         case ReplyChunksRecorded(parts=parts):
             reply = _open(session)
-            reply = replace(reply, text=reply.text + "".join(parts), version=version)
+            reply = replace(reply, said=reply.said.plus(parts), version=version)
             return replace(session, version=version, reply=reply)
         case VisitorMessagePosted():
             return _with_message(replace(session, version=version), event, at)
         case ReplyStarted(response_id=response_id, message_id=message_id, node=node):
             question = _waiting(session, message_id)
             waiting = tuple(q for q in session.waiting if q is not question)
-            reply = Reply(response_id, question, node, at, version, version)
+            reply = Reply(response_id, question, node, at, version, version, Utterance.nothing())
             return replace(session, version=version, reply=reply, waiting=waiting)
         case DetailsCollected(values=values):
             return replace(session, version=version, details={**session.details, **values})
@@ -258,7 +263,8 @@ def _active_at(session: ChatSession, at: datetime) -> tuple[datetime, ...]:
 
 def _closed(session: ChatSession, version: int, at: datetime, status: ReplyStatus) -> ChatSession:
     reply = replace(_open(session), status=status, version=version)
-    turns = _with_turn(session, Turn("assistant", reply.text, version)) if reply.text else session.turns
+    text = reply.text
+    turns = _with_turn(session, Turn("assistant", text, version)) if text else session.turns
     feedback = {**session.feedback, reply.response_id: session.feedback.get(reply.response_id)}
     return replace(session, version=version, reply=reply, turns=turns, feedback=feedback, quiet_since=at)
 

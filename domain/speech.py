@@ -35,6 +35,9 @@ logger = logging.getLogger(__name__)
 MAX_PENDING_WORDS = 2000
 """Words that may wait to be recorded before the assistant is made to wait."""
 
+MAX_REPLY_CHARS = 200_000
+"""A reply that has come to this is cut off: an assistant that never ends must not fill the log."""
+
 RecordWords = Callable[[Sequence[str], Sequence[int]], Awaitable[None]]
 
 
@@ -81,11 +84,16 @@ class Speech:
     async def _listen(self, assistant: Assistant, prompt: Prompt) -> AssistantFailed | None:
         cutter = WordCutter()
         failure = None
+        chars = 0
         try:
             async with aclosing(assistant.answer(prompt)) as stream:
                 async for said in stream:
                     if isinstance(said, Text):
                         self._take(cutter.feed(said.text))
+                        chars += len(said.text)
+                        if chars >= MAX_REPLY_CHARS:
+                            self.findings = replace(self.findings, finish_reason="length")
+                            break
                         if len(self._words) > MAX_PENDING_WORDS:
                             await self._catch_up()
                     else:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import aclosing, contextmanager, suppress
 from datetime import datetime
 from uuid import UUID
 
@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 CACHED_SESSIONS = 20_000
 TAIL_EVENTS = 256
 """Events that a tail remembers at most. A follower that is further behind reads the log."""
+
+PAGE_EVENTS = 500
+"""Events that are read at once."""
 
 POLL_SECONDS = 1.0
 """How long it takes to notice what other processes have committed, if no doorbell tells of it."""
@@ -97,8 +100,7 @@ class SessionStore:
         return session
 
     async def read(self, session_id: UUID, after: int = 0) -> Sequence[Recorded]:
-        _, history = await self._fold(session_id, None, await self._log.read(session_id, 0))
-        return history[after:]
+        return [recorded async for page in self._pages(session_id, after) for recorded in page]
 
     async def check(self) -> None:
         await self._log.check()
@@ -109,10 +111,12 @@ class SessionStore:
             try:
                 while True:
                     news = tail.since(after)
-                    if news is None:
-                        news = (
-                            () if self._is_latest(session_id, after) else await self.read(session_id, after)
-                        )
+                    if news is None and not self._is_latest(session_id, after):
+                        async with aclosing(self._pages(session_id, after)) as pages:
+                            async for page in pages:
+                                after = page[-1].version
+                                yield page
+                        news = tail.since(after)
                     if news:
                         after = news[-1].version
                         yield news
@@ -224,6 +228,17 @@ class SessionStore:
             history.append(recorded)
         return known, history
 
+    async def _pages(self, session_id: UUID, after: int) -> AsyncGenerator[Sequence[Recorded], None]:
+        """What is recorded after a version, not all at once: a reader who is slow must not hold all of it."""
+        known: Known | None = None
+        page = PAGE_EVENTS
+        while page == PAGE_EVENTS:
+            rows = await self._log.read(session_id, known.session.version if known else 0, PAGE_EVENTS)
+            page = len(rows)
+            known, history = await self._fold(session_id, known, rows)
+            if news := [recorded for recorded in history if recorded.version > after]:
+                yield news
+
     async def _new_cipher(self, visitor_id: UUID) -> AESGCM:
         return AESGCM(await self._keyring.create(visitor_id))
 
@@ -288,11 +303,10 @@ class _Tail:
         news = [recorded for recorded in news if recorded.version > self._version]
         if not news:
             return
-        if news[0].version != self._version + 1 or not self.followers:
+        if news[0].version != self._version + 1:
             self._events.clear()
-        if self.followers:
-            self._events += news
-            del self._events[:-TAIL_EVENTS]
+        self._events += news
+        del self._events[:-TAIL_EVENTS]
         self._version = news[-1].version
         self.wake()
         for told in tuple(self.watchers):
@@ -311,8 +325,8 @@ class _Tail:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
-        if len(self._waiting) == self.followers:
-            # All have had all of it: an idle session need keep nothing.
+        if len(self._waiting) == self.followers and not self.watchers:
+            # All have had all of it, and nothing is being said: an idle session need keep nothing.
             self._events.clear()
         try:
             await future

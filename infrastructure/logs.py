@@ -32,8 +32,8 @@ class Log(Protocol):
         """Record consecutive rows of one session after its latest. See `GroupCommit.append`."""
         ...
 
-    async def read(self, session_id: UUID, after: int) -> Sequence[StoredEvent]:
-        """A session's events after a version, in order. Raises Unavailable."""
+    async def read(self, session_id: UUID, after: int, most: int | None = None) -> Sequence[StoredEvent]:
+        """A session's events after a version, in order, the first `most` of them. Raises Unavailable."""
         ...
 
     async def since(self, position: int) -> "Sequence[Place]":
@@ -72,8 +72,8 @@ class PostgresLog:
         await self._writer.close()
         await asyncio.to_thread(self.recorder.datastore.close)
 
-    async def read(self, session_id: UUID, after: int) -> Sequence[StoredEvent]:
-        rows = await self._database.fetch(self.recorder.read_statement, (session_id, after))
+    async def read(self, session_id: UUID, after: int, most: int | None = None) -> Sequence[StoredEvent]:
+        rows = await self._database.fetch(self.recorder.read_statement, (session_id, after, most))
         return [StoredEvent(session_id, version, topic, state) for version, topic, state in rows]
 
     async def since(self, position: int) -> Sequence[Place]:
@@ -106,8 +106,8 @@ class MemoryLog:
             future.set_result(None)
         return future
 
-    async def read(self, session_id: UUID, after: int) -> Sequence[StoredEvent]:
-        return self.recorder.select_events(session_id, gt=after)
+    async def read(self, session_id: UUID, after: int, most: int | None = None) -> Sequence[StoredEvent]:
+        return self.recorder.select_events(session_id, gt=after, limit=most)
 
     async def since(self, position: int) -> Sequence[Place]:
         return [

@@ -48,7 +48,7 @@ SETTLE = """
 
 READ = """
     SELECT originator_version, topic, state FROM {table}
-    WHERE originator_id = $1 AND originator_version > $2 ORDER BY originator_version
+    WHERE originator_id = $1 AND originator_version > $2 ORDER BY originator_version LIMIT $3::bigint
 """
 
 SINCE = """

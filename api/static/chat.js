@@ -39,7 +39,7 @@ async function recall() {
       state.reply = show("assistant", entry.text);
       if (entry.outcome === "streaming") state.reply.classList.add("streaming");
       else state.reply = null;
-    }
+    } else if (entry.text) show("note", entry.text);
   }
   state.cursor = cursor;
   if (ended) end();
@@ -83,8 +83,10 @@ function receive(frame) {
     closeReply();
     if (frame.message) show("note", frame.message);
     end();
+  } else if (frame.type === "idle_warning") {
+    show("note", frame.message);
   } else if (frame.type === "error") {
-    closeReply();
+    if (frame.response_id) closeReply(); // else it is about something that was sent, and the reply goes on
     show("note", frame.error);
   }
 }

@@ -442,9 +442,9 @@ class LateLog:
         self.latest = log.latest
         self.late: asyncio.Event | None = None
 
-    async def read(self, session_id: UUID, after: int) -> Sequence[StoredEvent]:
+    async def read(self, session_id: UUID, after: int, most: int | None = None) -> Sequence[StoredEvent]:
         late, self.late = self.late, None
-        rows = await self._log.read(session_id, after)
+        rows = await self._log.read(session_id, after, most)
         if late:
             await late.wait()
         return rows

@@ -7,16 +7,17 @@ import os
 import re
 import socket as sockets
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from api.sockets import MAX_JOINED
+from api.sockets import MAX_JOINED, SUBPROTOCOL
 from api.wire import FramesProtocol, text_frame
 from tests.support.puppet import Puppet
 from tests.support.service import (
@@ -432,6 +433,109 @@ async def test_an_expired_or_ended_session_can_still_be_joined_and_says_so(servi
         assert (await socket.receive())["type"] == "session_end"
 
 
+# --- more than the specification, for those who ask
+
+
+async def test_who_asks_for_more_is_told_of_messages_as_they_are_recorded(service: Service) -> None:
+    visitor = await service.start_session()
+    async with (
+        visitor.socket(subprotocol=SUBPROTOCOL) as sender,
+        visitor.socket(subprotocol=SUBPROTOCOL) as tab,
+    ):
+        assert sender.connection.subprotocol == SUBPROTOCOL
+        await sender.send(visitor.message("Hello there", client_message_id="m-1"))
+        sent, seen = await sender.receive_until("complete"), await tab.receive_until("complete")
+
+    (accepted,) = [frame for frame in sent if frame["type"] == "accepted"]
+    (message,) = [frame for frame in sent if frame["type"] == "message"]
+    assert [frame for frame in sent if frame != accepted] == seen, (
+        "only the sender is told that it is accepted"
+    )
+    assert seen[0] == message
+    assert message["message"] == "Hello there"
+    assert message["metadata"] == {"cursor": "2.0", "client_message_id": "m-1"}
+    assert accepted["metadata"] == {"cursor": "2.0", "client_message_id": "m-1"}
+    assert accepted["message_id"] == message["message_id"] == seen[-1]["message_id"]
+
+
+async def test_a_message_that_is_sent_again_is_acknowledged_as_it_was_and_said_once(service: Service) -> None:
+    visitor = await service.start_session()
+    async with visitor.socket(subprotocol=SUBPROTOCOL) as socket:
+        await socket.send(visitor.message("Hello", client_message_id="m-1"))
+        frames = await socket.receive_until("complete")
+        await socket.send(visitor.message("Hello", client_message_id="m-1"))
+        again = await socket.receive()
+
+    assert [again] == [frame for frame in frames if frame["type"] == "accepted"]
+
+
+async def test_a_message_without_a_name_is_not_acknowledged(service: Service) -> None:
+    visitor = await service.start_session()
+    async with visitor.socket(subprotocol=SUBPROTOCOL) as socket:
+        await socket.send(visitor.message("Hello"))
+        frames = await socket.receive_until("complete")
+
+    assert [frame["type"] for frame in frames] == ["message", "chunk", "complete"]
+
+
+async def test_who_asks_for_more_gets_the_whole_conversation_from_its_start(service: Service) -> None:
+    visitor = await service.start_session()
+    async with visitor.socket() as socket:
+        for text in ("One", "Two"):
+            await socket.send(visitor.message(text))
+            await socket.receive_until("complete")
+
+    async with visitor.socket(after="0", subprotocol=SUBPROTOCOL) as socket:
+        frames = [*await socket.receive_until("complete"), *await socket.receive_until("complete")]
+
+    assert [(frame["type"], frame.get("message")) for frame in frames] == [
+        ("message", "One"),
+        ("chunk", None),
+        ("complete", "One "),
+        ("message", "Two"),
+        ("chunk", None),
+        ("complete", "Two "),
+    ]
+
+
+async def test_a_reply_is_rated_and_the_latest_rating_counts(service: Service) -> None:
+    visitor = await service.start_session()
+    async with visitor.socket() as socket:
+        await socket.send(visitor.message("Hello"))
+        reply = (await socket.receive_until("complete"))[-1]["response_id"]
+        for rating, comment in (("up", ""), ("down", "Too short."), ("down", "Too short.")):
+            await socket.send(visitor.feedback(reply, rating, comment))
+        await until(lambda: is_rated(visitor, "down", "Too short."), "the rating to be recorded")
+        await socket.send("ping")
+        assert (await socket.receive())["type"] == "pong", "a rating that is taken is answered by nothing"
+
+    state = (await visitor.get()).json()
+    assert state["cursor"] == "7.0", "what is known already isn't recorded again"
+
+
+async def is_rated(visitor: Visitor, rating: str, comment: str) -> bool:
+    (said,) = [entry for entry in (await visitor.transcript())["entries"] if entry["who"] == "assistant"]
+    return (said.get("rating"), said.get("comment")) == (rating, comment)
+
+
+async def test_what_can_t_be_rated_is_refused(service: Service, puppet: Puppet) -> None:
+    visitor, other = await service.start_session(), await service.start_session()
+    async with visitor.socket() as socket:
+        for feedback, code in [
+            (visitor.feedback(str(uuid4()), "up"), "reply_not_found"),
+            (visitor.feedback(str(uuid4()), "great"), "invalid_request"),
+            (visitor.feedback("x", "up"), "invalid_request"),
+            (visitor.feedback(str(uuid4()), "up", "x" * 2001), "invalid_request"),
+            (
+                other.feedback(str(uuid4()), "up") | {"session_id": str(visitor.session_id)},
+                "visitor_mismatch",
+            ),
+        ]:
+            await socket.send(feedback)
+            refused = await socket.receive()
+            assert (refused["type"], refused["metadata"]["code"]) == ("error", code)
+
+
 # --- several tabs, several sessions
 
 
@@ -785,6 +889,42 @@ async def test_one_who_reads_no_more_is_hung_up_on_in_the_end(
                 await socket.receive_until("complete")
             await until(lambda: followers() == 0, "the stuck reader's follower to be gone")
             assert blocked() == []
+
+
+async def test_one_who_falls_behind_is_told_to_come_back_and_then_gets_exactly_the_rest(
+    new_conninfo: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.wire.SLOW_SECONDS", 0.3)
+    async with served(new_conninfo, data_dir, Puppet(), {"VERBATIM_CHUNK_WINDOW_MS": "5"}) as service:
+        visitor = await service.start_session()
+        with sockets.socket() as small:
+            small.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
+            small.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(small, ("127.0.0.1", service.port))
+            async with connect(visitor.join_url(), sock=small) as slow, visitor.socket() as fast:
+                await until(lambda: followers() == 2, "both to follow")
+                for connection in connections():
+                    hold(connection, 4096)
+                await fast.send(visitor.message("word*12000"))
+                whole = (await fast.receive_until("complete"))[-1]["message"]
+                await until(lambda: followers() == 1, "the slow one to be let go")
+                before = await read_to_the_end(slow)
+
+        assert slow.close_code == 1013
+        assert 0 < len(before) < 12_000
+        async with visitor.socket(after=before[-1]["metadata"]["cursor"]) as socket:
+            rest = await socket.receive_until("complete")
+        assert text_of(before) + text_of(rest) == whole
+
+
+async def read_to_the_end(connection: ClientConnection) -> list[Frame]:
+    """All frames until the socket is closed."""
+    frames: list[Frame] = []
+    with suppress(ConnectionClosed):
+        async with asyncio.timeout(20):
+            while True:
+                frames.append(json.loads(await connection.recv()))
+    return frames
 
 
 def quick_keepalive(protocol: FramesProtocol) -> None:

@@ -20,6 +20,7 @@ import httpx
 import msgspec
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from api.app import build
 from api.server import make_server
@@ -66,14 +67,28 @@ class Visitor:
             "visitor_id": str(self.visitor_id),
         } | more
 
+    def feedback(self, response_id: str, rating: str, comment: str = "") -> Frame:
+        return {
+            "type": "feedback",
+            "session_id": str(self.session_id),
+            "visitor_id": str(self.visitor_id),
+            "response_id": response_id,
+            "rating": rating,
+            "comment": comment,
+        }
+
+    def join_url(self, after: str | None = None) -> str:
+        url = f"{self.service.ws_url}?session_id={self.session_id}&visitor_id={self.visitor_id}"
+        return url + (f"&after={after}" if after else "")
+
     @asynccontextmanager
-    async def socket(self, *, join: bool = True, after: str | None = None) -> AsyncIterator["Socket"]:
+    async def socket(
+        self, *, join: bool = True, after: str | None = None, subprotocol: str | None = None
+    ) -> AsyncIterator["Socket"]:
         """A socket that has joined the session by URL, or none yet; `greeting` is its first frame."""
-        url = self.service.ws_url
-        if join:
-            url += f"?session_id={self.session_id}&visitor_id={self.visitor_id}"
-            url += f"&after={after}" if after else ""
-        async with connect(url, max_size=None) as connection:
+        url = self.join_url(after) if join else self.service.ws_url
+        subprotocols = [Subprotocol(subprotocol)] if subprotocol else None
+        async with connect(url, max_size=None, subprotocols=subprotocols) as connection:
             socket = Socket(connection)
             socket.greeting = await socket.receive()
             yield socket

@@ -189,6 +189,20 @@ async def test_a_reply_without_words_records_none(time_by_hand: TimeByHand) -> N
     assert desk.speech.findings == Findings(needs_info=True)
 
 
+async def test_a_reply_that_doesn_t_end_is_cut_off_and_says_so(
+    time_by_hand: TimeByHand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.speech.MAX_REPLY_CHARS", 10)
+    desk = Desk(time_by_hand)
+    assistant = Scripted(*["word "] * 100)
+
+    await desk.speak(assistant)
+
+    assert desk.words == ["word ", "word "]
+    assert desk.speech.findings == Findings(finish_reason="length")
+    assert assistant.closed == 1
+
+
 async def test_what_is_found_beside_the_words_is_kept(time_by_hand: TimeByHand) -> None:
     desk = Desk(time_by_hand)
     script: list[Said | str] = [
