@@ -173,13 +173,15 @@ class Conversations:
         self._hang_up()
         with suppress(TimeoutError):
             async with asyncio.timeout(grace):
-                while self._speakers:
-                    await asyncio.wait([speaker.task for speaker in self._speakers.values()])
-        tasks = [*self._deeds, *(speaker.task for speaker in self._speakers.values())]
-        for task in tasks:
+                while tasks := self._tasks():
+                    await asyncio.wait(tasks)
+        for task in (tasks := self._tasks()):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._hang_up()
+
+    def _tasks(self) -> list[asyncio.Task[Any]]:
+        return [*self._deeds, *(speaker.task for speaker in self._speakers.values())]
 
     def _hang_up(self) -> None:
         self._store.hang_up(but={speaker.session_id for speaker in self._speakers.values()})
@@ -270,6 +272,10 @@ class Conversations:
                 return await asyncio.shield(work)
         except TimeoutError:
             raise Unavailable from None
+        except asyncio.CancelledError:
+            if work.cancelled():
+                raise Restarting from None
+            raise
 
     def _done(self, work: asyncio.Task[Any]) -> None:
         self._deeds.discard(work)

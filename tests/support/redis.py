@@ -33,6 +33,10 @@ class RedisServer:
         )
         await until(self._answers, "Redis to answer")
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None
+
     async def kill(self) -> None:
         """kill -9."""
         if self._process is not None:
