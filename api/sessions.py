@@ -182,9 +182,10 @@ class Sessions(Controller):
         ] = None,
     ) -> Stream:
         """Follow the session as SSE, after `Last-Event-ID`: `event` is a frame's type, `id` its cursor."""
-        session = await conversations.enter(session_id, visitor_id)
         place = last_event_id or after
-        cursor = Cursor.parse(place).within(session) if place else Cursor.present(session)
+        given = Cursor.parse(place) if place else None
+        session = await conversations.enter(session_id, visitor_id, given.version if given else None)
+        cursor = given.within(session) if given else Cursor.present(session)
         connected = Connected(
             done=False,
             complete=session.ended is not None,

@@ -158,13 +158,16 @@ class _Visitor:
                 )
             )
         if frame.session_id not in self._followers:
-            session = await self._conversations.enter(frame.session_id, frame.visitor_id)
+            session = await self._conversations.enter(frame.session_id, frame.visitor_id, accepted.version)
             self._follow(frame.session_id, min(Cursor(accepted.version), Cursor.present(session)))
 
     async def _join(self, frame: Join) -> None:
         self._require_room(frame.session_id)
-        session = await self._conversations.enter(frame.session_id, frame.visitor_id)
-        after = Cursor.present(session) if frame.after is None else Cursor.parse(frame.after).within(session)
+        given = None if frame.after is None else Cursor.parse(frame.after)
+        session = await self._conversations.enter(
+            frame.session_id, frame.visitor_id, None if given is None else given.version
+        )
+        after = Cursor.present(session) if given is None else given.within(session)
         if before := self._followers.pop(frame.session_id, None):
             # Now: what it still had to say would come twice after the greeting.
             before.cancel()

@@ -1,6 +1,6 @@
 """Runs the benchmarks one after another, and prints their tables.
 
-`python -m benchmarks [--json] [--quick] [append] [first_word] [words]`
+`python -m benchmarks [--json] [--quick] [append] [deadlines] [first_word] [reconnect] [words]`
 
 Each is a process of its own, so that none finds what another has left behind. With `--quick` they take
 seconds and their figures say little: it shows that they run.
@@ -17,7 +17,9 @@ from benchmarks.harness import Results, console, progress
 
 QUICK = {
     "append": ("--sessions", "4", "--rounds", "1", "--seconds", "0.2"),
+    "deadlines": ("--pending", "1000", "--due", "10", "--seconds", "1"),
     "first_word": ("--pairs", "4", "--crowd", "4", "--words", "5"),
+    "reconnect": ("--clients", "10", "--rounds", "1", "--away", "0.3"),
     "words": ("--seconds", "0.5", "--most", "20", "--sockets", "150"),
 }
 """Every benchmark, with the options of a small dose."""

@@ -26,11 +26,12 @@ class Client(asyncio.Protocol):
         self.first_word = asyncio.Event()
         self.done = asyncio.Event()
 
-    async def join(self) -> None:
-        """Connect, and join the session by URL."""
+    async def join(self, after: str = "") -> None:
+        """Connect, and join the session by URL, after a cursor if there is one."""
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_connection(lambda: self, "127.0.0.1", self._port)
-        query = "&".join(f"{key}={value}" for key, value in self._ids.items())
+        asked = {**self._ids, "after": after} if after else self._ids
+        query = "&".join(f"{key}={value}" for key, value in asked.items())
         key = base64.b64encode(os.urandom(16)).decode()
         self._transport.write(
             f"GET /ws/chat/?{query} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"

@@ -138,7 +138,7 @@ class Level:
             "added": lambda pair: pair.through - pair.direct,
         }
         return {
-            f"{side}_ms_p{percent}{self.suffix}": _percentile(map(of, self._pairs), percent)
+            f"{side}_ms_p{percent}{self.suffix}": percentile(map(of, self._pairs), percent)
             for side, of in sides.items()
             for percent in (50, 99)
         }
@@ -232,7 +232,7 @@ def _settings(model_port: int) -> dict[str, str]:
     }
 
 
-def _percentile(values: Iterable[float], percent: int) -> float:
+def percentile(values: Iterable[float], percent: int) -> float:
     """The least value that so many percent of them don't exceed."""
     ordered = sorted(values)
     return ordered[math.ceil(len(ordered) * percent / 100) - 1]

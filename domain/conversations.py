@@ -79,12 +79,17 @@ class Conversations:
         events = decide.start(visitor_id, now, self._rules.session_lifetime, metadata)
         return await self._within_limit(self._store.append(self._clock.new_id(), 0, events, now))
 
-    async def enter(self, session_id: UUID, visitor_id: UUID) -> ChatSession:
+    async def enter(self, session_id: UUID, visitor_id: UUID, seen: int | None = None) -> ChatSession:
         """The session as it is now, for its own visitor.
+
+        Whoever has seen it up to a version and is about to follow it is content with what this process knows,
+        if that goes so far: most who come back have lost their connection and nothing else.
 
         Raises SessionNotFound, VisitorMismatch, Unavailable.
         """
-        session = await self._store.refresh(session_id)
+        session = None if seen is None else await self._store.load(session_id)
+        if session is None or seen is None or session.version < seen:
+            session = await self._store.refresh(session_id)
         if session is None:
             raise SessionNotFound
         decide.recognise(session, visitor_id)

@@ -51,7 +51,7 @@ class Database:
         self._pool = AsyncConnectionPool(
             conninfo,
             kwargs={"autocommit": True, **LIVELY},
-            min_size=1,
+            min_size=min(4, max_connections),
             max_size=max_connections,
             timeout=patience,
             # Then the pool gives up, and the next who asks makes it try again at once: by itself it would
