@@ -111,7 +111,7 @@ class Chunk(ServerFrame, frozen=True, kw_only=True, gc=False, tag="chunk"):
 
 class CompleteInfo(Struct, frozen=True):
     cursor: str
-    finish_reason: Literal["stop", "length", "stopped"]
+    finish_reason: Literal["stop", "length", "content_filter", "stopped"]
 
 
 class Complete(ServerFrame, frozen=True, kw_only=True, tag="complete"):

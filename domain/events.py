@@ -17,7 +17,7 @@ from uuid import UUID
 
 import msgspec
 
-FinishReason = Literal["stop", "length"]
+FinishReason = Literal["stop", "length", "content_filter"]
 StoppedBy = Literal["visitor", "session_end"]
 Ending = Literal["completed", "idle_timeout", "expired", "deleted"]
 Rating = Literal["up", "down"]

@@ -472,9 +472,9 @@ class _Reply:
         return self._text(chunk.choices[0]) if chunk.choices else ""
 
     def _text(self, choice: _Choice) -> str:
-        if choice.finish_reason:
+        if reason := choice.finish_reason:
             self.ended = True
-            self.reason = "length" if choice.finish_reason == "length" else "stop"
+            self.reason = reason if reason in ("length", "content_filter") else "stop"
         text = choice.delta.content if choice.delta else None
         if not text or self._begun:
             return text or ""

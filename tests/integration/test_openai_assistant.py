@@ -172,15 +172,16 @@ async def test_a_word_is_heard_before_the_next_one_is_sent(server, assistant):
     assert (first, second) == (Text("One "), Text("two."))
 
 
-async def test_a_reply_that_was_cut_for_its_length_says_so(server, assistant):
-    server.replies = [says("And so on", finish_reason="length")]
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+async def test_a_reply_that_was_cut_says_why(server, assistant, reason):
+    server.replies = [says("And so on", finish_reason=reason)]
 
     heard = await hear(assistant)
 
-    assert heard.said[-1] == Finished("length", Usage(12, 3))
+    assert heard.said[-1] == Finished(reason, Usage(12, 3))
 
 
-@pytest.mark.parametrize("reason", ["stop", "content_filter", "tool_calls"])
+@pytest.mark.parametrize("reason", ["stop", "tool_calls"])
 async def test_every_other_end_is_a_stop(server, assistant, reason):
     server.replies = [says("That's it.", finish_reason=reason, tokens=None)]
 
