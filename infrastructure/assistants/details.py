@@ -3,29 +3,52 @@
 Well-kept parsers decide what is an address (email-validator), what is a number (phonenumbers; read as
 dialled in Australia unless it has a country code, and kept as E.164: "+61412345678") and how a name is
 written (nameparser). Which words may be a name is decided here, and with care: whoever writes "I'm
-interested" or "I'm a nurse" hasn't introduced themselves.
+interested" or "I'm a nurse" hasn't introduced themselves. So is whose an address or a number is: one
+that is somebody else's, or that isn't to be used, isn't given.
 """
 
 import re
 from collections.abc import Iterator
-from functools import partial
+from itertools import islice
 
 from email_validator import validate_email
 from msgspec import Struct
 from nameparser import HumanName
 from phonenumbers import PhoneNumberFormat, PhoneNumberMatcher, format_number
 
+from infrastructure.assistants import intents
 from infrastructure.assistants.chatter import COMMON, STOPWORDS, plain_words, words_of
 
 KEYS = frozenset({"name", "email", "phone"})
 """What can be found; no other detail ever is."""
 
+CONTACTS = ("email", "phone")
 REGION = "AU"
+MOST_CONTACTS = 20
+"""So many addresses, and numbers, of one text count: it keeps a hostile message cheap."""
+
 MOST_NAME_WORDS = 5
 LONGEST_NAME_WORD = 30
 
 # Bounded, since without any @ each start would otherwise be tried up to the end of the text.
 _EMAIL = re.compile(r"[^\s@<>()\[\]:;,\"\\]{1,64}@[^\s@<>()\[\]:;,\"\\/]{1,255}")
+
+_MOST_BEFORE = 60
+"""So many characters before an address or a number tell whose and of what it is."""
+
+_CONTACT = r"(?:e-?mail|address|phone|mobile|cell|landline|contact|number)\b"
+# What stands before an address or a number that is denied: "not ...", "don't use ..."
+_DENIAL = re.compile(r"(?:\bnot|n't|\bno\s+longer)\s+(?:use\s+)?$", re.IGNORECASE)
+# Or somebody else's: "my boss's email is ...", but neither "here's my email" nor "my email's ..."
+_POSSESSIVE = re.compile(
+    rf"(?:\b(?!(?:it|that|here|{_CONTACT})')\w+'s|\b(?:his|her|their))"
+    rf"(?:\s+(?!my\b)\w+)??(?:\s+{_CONTACT})+(?:\s+is\b)?[\s:=]*$",
+    re.IGNORECASE,
+)
+# Or what says which number it is: "my licence number ...", "my rego is ..."
+_LABEL = re.compile(
+    r"\bmy\s+((?:[\w']+\s+){0,2}[\w']+)(?:(?<=\bnumber)|\s+is|\s+are|\s*[:=])[\s:=]*$", re.IGNORECASE
+)
 
 _INTRODUCTION = re.compile(
     r"\b(?:(?:you\s+can\s+|please\s+|just\s+)?call\s+me|(?:my\s+)?(?:full\s+|first\s+)?name(?:\s+is|'?s|\s*[:=]))\s+",
@@ -63,6 +86,8 @@ _NO_NAMES = (
         """
     )
 )
+_OF_PHONES = _NO_NAMES | words_of("telephone tel ph mob home direct preferred whatsapp")
+"""Everyday words go with a phone's number, too: "my best number is ..."."""
 
 
 class Found(Struct, frozen=True):
@@ -73,15 +98,31 @@ class Found(Struct, frozen=True):
 
 
 def find(text: str, *, asked: bool = False) -> Found:
-    """All details in a text. Whoever was `asked` for them may give a name in fewer words: "its sam"."""
+    """All details in a text that its writer gives of themselves.
+
+    Whoever was `asked` for them may give a name in fewer words: "its sam".
+    """
     rest = text.replace("’", "'")
     values: dict[str, str] = {}
-    # In this order: the digits of an address are no phone number, and neither is part of a name.
-    for key, take in (("email", _email), ("phone", _phone), ("name", partial(_name, asked=asked))):
-        value, rest = take(rest)
-        if value:
-            values[key] = value
+    # In this order: the digits of an address are no phone number.
+    for key in CONTACTS:
+        given, rest = contacts(key, rest)
+        if given:
+            values[key] = given[-1]  # which corrects those before: "sorry, it's ..."
+    name, rest = _name(rest, asked=asked)
+    if name:
+        values["name"] = name
     return Found(values, rest)
+
+
+def contacts(key: str, text: str) -> tuple[list[str], str]:
+    """The addresses or numbers, by `key`, at which a text's writer may be reached; and what else it says."""
+    places = list(islice(_emails(text) if key == "email" else _phones(text), MOST_CONTACTS))
+    own = [value for value, start, _ in places if _is_own(_before(text, start))]
+    refused = key in intents.refused_ways(text)
+    for _, start, end in reversed(places):
+        text = _without(text, start, end)
+    return [] if refused else own, text
 
 
 def bare_names(text: str) -> Iterator[str]:
@@ -102,25 +143,39 @@ def first_name(name: str) -> str:
     return HumanName(name).first or name
 
 
-# --- taking one detail out of a text: its value, and the text without it
+# --- addresses and numbers, each with where it begins and ends
 
 
-def _email(text: str) -> tuple[str | None, str]:
+def _emails(text: str) -> Iterator[tuple[str, int, int]]:
     for match in _EMAIL.finditer(text):
         candidate = match.group().rstrip(_AFTER_WORD).lstrip("'")
         try:
             address = validate_email(candidate, check_deliverability=False).normalized
         except ValueError:
             continue
-        return address, _without(text, match.start(), match.end())
-    return None, text
+        yield address, match.start(), match.end()
 
 
-def _phone(text: str) -> tuple[str | None, str]:
+def _phones(text: str) -> Iterator[tuple[str, int, int]]:
     for match in PhoneNumberMatcher(text, REGION):
-        number = format_number(match.number, PhoneNumberFormat.E164)
-        return number, _without(text, match.start, match.end)
-    return None, text
+        label = _LABEL.search(_before(text, match.start))
+        if label is None or words_of(label[1]) <= _OF_PHONES:
+            yield format_number(match.number, PhoneNumberFormat.E164), match.start, match.end
+
+
+def _is_own(before: str) -> bool:
+    return not (_DENIAL.search(before) or _POSSESSIVE.search(before))
+
+
+def _before(text: str, start: int) -> str:
+    return text[max(0, start - _MOST_BEFORE) : start].replace("’", "'")
+
+
+def _without(text: str, start: int, end: int) -> str:
+    return f"{text[:start]}, {text[end:]}"
+
+
+# --- names
 
 
 def _name(text: str, *, asked: bool) -> tuple[str | None, str]:
@@ -131,13 +186,6 @@ def _name(text: str, *, asked: bool) -> tuple[str | None, str]:
             if words and (name := _written_well(words)):
                 return name, _without(text, match.start(), end)
     return None, text
-
-
-def _without(text: str, start: int, end: int) -> str:
-    return f"{text[:start]}, {text[end:]}"
-
-
-# --- names
 
 
 def _name_words(text: str, start: int, *, lower: bool) -> tuple[list[str], int]:

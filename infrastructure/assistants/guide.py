@@ -166,7 +166,7 @@ def _declines(heard: Heard) -> bool:
 
 
 def _is_about_quote(prompt: Prompt, heard: Heard, said_last: str) -> bool:
-    """Whether the visitor asks for a quote, goes on with it, or gives an address or a number unasked."""
+    """Whether the visitor asks for a quote, or goes on with it."""
     if heard.wants_quote:
         return True
     agrees = "yes" in heard.talk
@@ -174,6 +174,5 @@ def _is_about_quote(prompt: Prompt, heard: Heard, said_last: str) -> bool:
         return True
     if heard.entry:
         return False
-    reachable = bool(heard.details.keys() - {"name"})
     retries = prompt.asked_for and heard.tries_to_give
-    return reachable or retries or (agrees and "quote" in plain_words(said_last))
+    return retries or (agrees and "quote" in plain_words(said_last))

@@ -141,6 +141,23 @@ _REFUSAL = re.compile(
     """,
     re.VERBOSE,
 )
+_TO_REACH = r"(?:call|ring|phone|text|sms|message|(?:e\ ?)?mail|contact)(?:s|ed|ing)?"
+_NO_CONTACT = re.compile(
+    rf"""
+    (?: (?<!why\ )\b(?:dont|do\ not|didnt|never|not|wont|no\ need)
+          (?:\ (?:want|wish|like|dare|try|consent|agree|you|anyone|anybody|them|to|be|being|ever|please
+             |the|by|any|more))*
+      | \b(?:no|stop)(?:\ (?:more|phone|the|with))*(?=\ \w+(?:s|ing)\b) )
+    \ {_TO_REACH} (?:\ (?:me\ )?(?:or|nor)\ {_TO_REACH})*
+    (?=$|\ (?:me|us|on|at|to|by|this|please)\b)
+    """,
+    re.VERBOSE,
+)
+_WAYS = {
+    "email": re.compile("mail|contact"),
+    "phone": re.compile("call|ring|phone|text|sms|message|contact"),
+}
+_PUNCTUATION = re.compile(r"[^\w\s'’-]+")
 REFUSES: frozenset[Kind] = frozenset({"no"})
 _APPLAUSE = frozenset("👍👌🙏👏🎉❤😀😁😃😄😊🙂")
 
@@ -173,3 +190,11 @@ def wants_quote(text: str) -> bool:
 def declines(text: str) -> bool:
     """Whether a reply to being asked for something turns that down."""
     return bool(_REFUSAL.search(" ".join(plain_words(text))))
+
+
+def refused_ways(text: str) -> frozenset[str]:
+    """The ways of getting in touch, as keys of details, that a text forbids: "don't call or email me"."""
+    # Not across punctuation: "No, call me" is none.
+    found = (_NO_CONTACT.search(" ".join(plain_words(part))) for part in _PUNCTUATION.split(text))
+    refusals = [refusal.group() for refusal in found if refusal]
+    return frozenset(way for way, verb in _WAYS.items() if any(map(verb.search, refusals)))

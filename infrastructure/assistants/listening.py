@@ -75,7 +75,7 @@ class Listener:
     def _understood(self, clause: str, prompt: Prompt) -> "_Clause":
         if talk := intents.small_talk(clause, self._called):
             return _Clause(clause, talk)
-        if prompt.asked_for and intents.declines(clause):
+        if intents.refused_ways(clause) or (prompt.asked_for and intents.declines(clause)):
             return _Clause(clause, intents.REFUSES)
         return _Clause(clause, wants_quote=intents.wants_quote(clause))
 

@@ -67,12 +67,29 @@ def test_whoever_says_something_else_of_themselves_has_none(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "my boss's email is boss@example.com",
+        "my wife’s mobile number is 0412 345 678",
+        "Her number: 0412 345 678",
+    ],
+)
+def test_what_is_somebody_elses_never_counts(text: str) -> None:
+    assert details.find(text).values == {}
+    assert details.find(text, asked=True).values == {}
+
+
+@pytest.mark.parametrize(
     ("text", "email"),
     [
         ("sam.smith@gmail.com.", "sam.smith@gmail.com"),
         ("it's <Sam@EXAMPLE.com>, thanks", "Sam@example.com"),
         ("email:o'neill+cars@mail.example.org!", "o'neill+cars@mail.example.org"),
         ("not sam@x, but sam@x.com.au", "sam@x.com.au"),
+        ("my email is a@b.co, no sorry it is c@d.co", "c@d.co"),
+        ("it's c@d.co, not a@b.co", "c@d.co"),
+        ("my preferred email's a@b.co", "a@b.co"),
+        ("please don't use a@b.co but c@d.co", "c@d.co"),
     ],
 )
 def test_an_email_address_is_found_where_it_is_valid(text: str, email: str) -> None:
@@ -92,6 +109,10 @@ def test_what_is_no_valid_address_is_none(text: str) -> None:
         ("0412 345 678", "+61412345678"),
         ("ring me on (02) 9876-5432 after five", "+61298765432"),
         ("+44 20 7946 0018", "+442079460018"),
+        ("my best contact number is: 0412 345 678", "+61412345678"),
+        ("My telephone number 0412 345 678", "+61412345678"),
+        ("please ring about my lease: 0412 345 678", "+61412345678"),
+        ("I want to talk about my rego. The number is 0412 345 678", "+61412345678"),
     ],
 )
 def test_a_phone_number_is_found_and_kept_as_e164(text: str, phone: str) -> None:
@@ -99,10 +120,48 @@ def test_a_phone_number_is_found_and_kept_as_e164(text: str, phone: str) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["I earn 95000 and drive 15,000 km", "12345678901234567890", "28.13 per cent"]
+    "text",
+    [
+        "I earn 95000 and drive 15,000 km",
+        "12345678901234567890",
+        "28.13 per cent",
+        "My licence number is 0298765432",
+        "my rego is 0412345678",
+        "my driver's licence number 0298765432",
+    ],
 )
 def test_other_numbers_are_no_phone_numbers(text: str) -> None:
     assert details.find(text).values == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Do not call me on 0412 345 678",
+        "don't email me at bob@example.com",
+        "please don’t call or email me: bob@example.com, 0412 345 678",
+        "My number is 0412 345 678. Never ring me!",
+        "I do not want to be contacted at bob@example.com",
+        "stop texting me on 0412 345 678",
+        "no calls to 0412 345 678 please",
+    ],
+)
+def test_a_contact_that_is_refused_is_none(text: str) -> None:
+    assert details.find(text).values == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("don't call, email me at bob@example.com", {"email": "bob@example.com"}),
+        ("Don't email me, my number is 0412 345 678", {"phone": "+61412345678"}),
+        ("No, call me on 0412 345 678", {"phone": "+61412345678"}),
+        ("don't hesitate to call me on 0412 345 678", {"phone": "+61412345678"}),
+        ("I don't have an email address so call me on 0412 345 678", {"phone": "+61412345678"}),
+    ],
+)
+def test_refusing_one_way_leaves_the_other(text: str, values: dict[str, str]) -> None:
+    assert details.find(text).values == values
 
 
 def test_all_details_are_found_at_once_and_what_else_is_said_is_left() -> None:

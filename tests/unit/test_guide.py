@@ -352,10 +352,32 @@ def test_a_few_words_are_a_name_only_directly_after_it_was_asked_for() -> None:
     assert chat.say("blue suede shoes").details == {}
 
 
-def test_an_address_given_unasked_starts_a_quote_but_a_name_alone_is_just_noted() -> None:
-    assert reply("sam@example.com").texts == (ASK_NAME,)
-    got = reply("Hi, I'm Sam")
-    assert (got.texts, got.details) == ((ALEX.texts.greeting_reply,), {"name": "Sam"})
+@pytest.mark.parametrize(
+    ("text", "noted"),
+    [
+        ("Hi, my name is Sam", {"name": "Sam"}),
+        ("sam@example.com", {"email": "sam@example.com"}),
+        (
+            "My name is José García and my email is jose@example.com",
+            {"name": "José García", "email": "jose@example.com"},
+        ),
+    ],
+)
+def test_details_given_unasked_are_noted_and_promise_nothing(text: str, noted: dict[str, str]) -> None:
+    got = reply(text)
+
+    assert (got.texts, got.details, got.needs_info) == ((ALEX.texts.greeting_reply,), noted, None)
+
+
+@pytest.mark.parametrize(
+    "text", ["Do not call me on 0412 345 678", "don't email me at bob@x.com", "Please don't contact me."]
+)
+@pytest.mark.parametrize("asked_for", [False, True], ids=["unasked", "asked"])
+def test_whoever_refuses_to_be_contacted_is_left_alone(text: str, asked_for: bool) -> None:
+    got = GUIDE.reply(Prompt(text, asked_for=asked_for))
+
+    assert (got.texts, got.details) == ((ALEX.texts.thanks_reply,), {})
+    assert not got.needs_info
 
 
 def test_details_that_end_the_visit_are_taken_before_the_goodbye() -> None:
