@@ -50,15 +50,18 @@ _LABEL = re.compile(
     r"\bmy\s+((?:[\w']+\s+){0,2}[\w']+)(?:(?<=\bnumber)|\s+is|\s+are|\s*[:=])[\s:=]*$", re.IGNORECASE
 )
 
+# The writer's own: neither "my dog's name" nor "the company name".
+_THE_NAME = r"(?:\bmy\s+|(?:^|[^\w\s']|\n|\band\b)\s*(?:the\s+)?)(?:(?:full|first|last)\s+)?name"
 _INTRODUCTION = re.compile(
-    r"\b(?:(?:you\s+can\s+|please\s+|just\s+)?call\s+me|(?:my\s+)?(?:full\s+|first\s+)?name(?:\s+is|'?s|\s*[:=]))\s+",
-    re.IGNORECASE,
+    rf"(?:(?<!not\s)(?<!n't\s)\bcall\s+me|{_THE_NAME}(?:\s+is|'?s|\s*[:=]))\s+", re.IGNORECASE
 )
+_SPEAKING = re.compile(r"\bthis\s+is\s+(?=(?:\S+\s+){1,3}(?:speaking|here|from)\b)", re.IGNORECASE)
+# What follows these may be what somebody is, not who: see `find`.
 _GREETING = re.compile(
     r"^\W*(?:hi|hiya|hey|hello|g'?day)(?:\s+there)?[\s,!.]+(?:i\s+am|i'?m|this\s+is|it'?s)\s+", re.IGNORECASE
 )
 _MENTION = re.compile(r"\b(?:i\s+am|i'?m|this\s+is)\s+", re.IGNORECASE)
-_ANSWER = re.compile(r"\b(?:i\s+am|i'?m|this\s+is|it'?s|it\s+is|name)\s+", re.IGNORECASE)
+_ANSWER = re.compile(rf"(?:\b(?:i\s+am|i'?m|this\s+is|it'?s|it\s+is)|{_THE_NAME})\s+", re.IGNORECASE)
 _BREAK = re.compile(r"[,;:!?\n/|]|(?<=\w\w)\.(?=\s|$)|\s-\s|\s+(?:and|&)\s+", re.IGNORECASE)
 _WRITTEN = re.compile(r"\S+")
 
@@ -97,10 +100,11 @@ class Found(Struct, frozen=True):
     rest: str
 
 
-def find(text: str, *, asked: bool = False) -> Found:
+def find(text: str, *, asked: bool = False, introduces: bool = False) -> Found:
     """All details in a text that its writer gives of themselves.
 
-    Whoever was `asked` for them may give a name in fewer words: "its sam".
+    "I'm Sam" names somebody only who was `asked`, or who `introduces` themselves otherwise too, as an address
+    or a number does: it may be anything that they are. Whoever was asked may use fewer words: "its sam".
     """
     rest = text.replace("’", "'")
     values: dict[str, str] = {}
@@ -109,7 +113,7 @@ def find(text: str, *, asked: bool = False) -> Found:
         given, rest = contacts(key, rest)
         if given:
             values[key] = given[-1]  # which corrects those before: "sorry, it's ..."
-    name, rest = _name(rest, asked=asked)
+    name, rest = _name(rest, asked=asked, introduces=introduces or bool(values))
     if name:
         values["name"] = name
     return Found(values, rest)
@@ -178,9 +182,12 @@ def _without(text: str, start: int, end: int) -> str:
 # --- names
 
 
-def _name(text: str, *, asked: bool) -> tuple[str | None, str]:
-    mention = _ANSWER if asked else _MENTION
-    for pattern, lower in ((_INTRODUCTION, True), (_GREETING, True), (mention, asked)):
+def _name(text: str, *, asked: bool, introduces: bool) -> tuple[str | None, str]:
+    # Each with whether a name behind it may do without capitals.
+    patterns = [(_INTRODUCTION, True), (_SPEAKING, asked)]
+    if asked or introduces:
+        patterns += [(_GREETING, True), (_ANSWER if asked else _MENTION, asked)]
+    for pattern, lower in patterns:
         for match in pattern.finditer(text):
             words, end = _name_words(text, match.end(), lower=lower)
             if words and (name := _written_well(words)):
@@ -223,6 +230,8 @@ def _may_be_name(word: str) -> bool:
 
 
 def _is_word(word: str) -> bool:
+    if word.endswith("'s"):  # whatever follows is somebody's, not somebody
+        return False
     letters = word.replace("'", "").replace("-", "").replace(".", "")
     return letters.isalpha() and len(word) <= LONGEST_NAME_WORD
 

@@ -51,7 +51,11 @@ class Listener:
         # A suggestion sends the very text of a question, which is then nothing else.
         if entry := self._questions.get(_exact(prompt.text)):
             return Heard(asks=True, entry=entry)
-        found = details.find(prompt.text, asked=prompt.asked_for)
+        found = details.find(
+            prompt.text,
+            asked=prompt.asked_for and "name" not in prompt.details,
+            introduces=any(map(intents.wants_quote, chain.from_iterable(_sentences(prompt.text)))),
+        )
         sentences = [
             [self._understood(clause, prompt) for clause in clauses] for clauses in _sentences(found.rest)
         ]

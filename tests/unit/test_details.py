@@ -18,24 +18,73 @@ ANYTHING = st.text(st.characters(), max_size=300) | st.text("aA .,@'-+0123\n", m
         ("MY NAME IS SAM SMITH", "Sam Smith"),
         ("hello there, my name's mary-ann", "Mary-Ann"),
         ("Name: jane o'neill", "Jane O'Neill"),
-        ("I'm Sam, what happens if I change jobs?", "Sam"),
-        ("i’m Zoë", "Zoë"),
-        ("hi im sam", "Sam"),
+        ("I drive a ute (full name: Jane Lee)", "Jane Lee"),
+        ("the name's Jo Page", "Jo Page"),
         ("this is Jane from accounts", "Jane"),
-        ("I'm Dr. Jane van der Berg", "Jane van der Berg"),
-        ("I'm John Smith I want a quote", "John Smith"),
-        ("I'm Jo Page", "Jo Page"),
+        ("Hi, this is Jane Lee speaking", "Jane Lee"),
         ("call me Sam", "Sam"),
         ("you can call me sam", "Sam"),
         ("My name is Will and I drive a ute", "Will"),
-        ("I'm José García", "José García"),
+        ("My name is José García", "José García"),
         ("My name is 李小龙", "李小龙"),
-        ("I am Mohammed bin Salman", "Mohammed bin Salman"),
+        ("My name is Mohammed bin Salman", "Mohammed bin Salman"),
         ("my name is mr smith", "Mr Smith"),
     ],
 )
 def test_whoever_introduces_themselves_has_a_name(text: str, name: str) -> None:
     assert details.find(text).values == {"name": name}
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("I'm Sam, what happens if I change jobs?", "Sam"),
+        ("i’m Zoë", "Zoë"),
+        ("hi im sam", "Sam"),
+        ("This is Jane", "Jane"),
+        ("I'm Dr. Jane van der Berg", "Jane van der Berg"),
+        ("I'm John Smith I want a quote", "John Smith"),
+        ("I'm Jo Page", "Jo Page"),
+    ],
+)
+def test_who_somebody_is_names_them_only_beside_another_sign_that_they_introduce_themselves(
+    text: str, name: str
+) -> None:
+    # Given nothing else, it may be anything: "I'm Muslim"
+    assert details.find(text).values == {}
+
+    # Then it is a name if they want to be in touch, or say how
+    assert details.find(text, introduces=True).values == {"name": name}
+    assert details.find(f"{text}, sam@example.com").values == {"name": name, "email": "sam@example.com"}
+    assert details.find(f"{text}, don't email me at sam@example.com").values == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "my dog's name is Rex",
+        "my wife's name is Sarah",
+        "her name is Sarah",
+        "the company name is Acme Pty Ltd",
+        "Company name: Acme",
+        "I'm Sarah's husband",
+        "don't call me Shirley",
+        "my boss's email is boss@example.com",
+        "my wife’s mobile number is 0412 345 678",
+        "Her number: 0412 345 678",
+    ],
+)
+def test_what_is_somebody_elses_never_counts(text: str) -> None:
+    assert details.find(text, introduces=True).values == {}
+    assert details.find(text, asked=True).values == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["I'm Muslim", "I'm Gay", "I'm Vegan, can I still lease?", "I'm Toyota fan", "I'm Melbourne based"],
+)
+def test_what_somebody_is_stays_off_the_record(text: str) -> None:
+    assert details.find(text).values == {}
 
 
 @pytest.mark.parametrize(
@@ -64,19 +113,6 @@ def test_whoever_introduces_themselves_has_a_name(text: str, name: str) -> None:
 )
 def test_whoever_says_something_else_of_themselves_has_none(text: str) -> None:
     assert details.find(text).values == {}
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "my boss's email is boss@example.com",
-        "my wife’s mobile number is 0412 345 678",
-        "Her number: 0412 345 678",
-    ],
-)
-def test_what_is_somebody_elses_never_counts(text: str) -> None:
-    assert details.find(text).values == {}
-    assert details.find(text, asked=True).values == {}
 
 
 @pytest.mark.parametrize(
@@ -210,9 +246,9 @@ def test_up_to_three_words_that_stand_alone_may_be_a_name(text: str, names: list
     assert list(details.bare_names(text)) == names
 
 
-@given(ANYTHING, st.booleans())
-def test_no_text_breaks_it_and_no_detail_is_made_up(text: str, asked: bool) -> None:
-    values = details.find(text, asked=asked).values
+@given(ANYTHING, st.booleans(), st.booleans())
+def test_no_text_breaks_it_and_no_detail_is_made_up(text: str, asked: bool, introduces: bool) -> None:
+    values = details.find(text, asked=asked, introduces=introduces).values
 
     assert values.keys() <= details.KEYS
     assert all(values.values())

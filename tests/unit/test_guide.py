@@ -369,6 +369,19 @@ def test_details_given_unasked_are_noted_and_promise_nothing(text: str, noted: d
     assert (got.texts, got.details, got.needs_info) == ((ALEX.texts.greeting_reply,), noted, None)
 
 
+def test_a_wish_for_a_quote_makes_who_somebody_is_a_name() -> None:
+    assert reply("I'm Sam. I want a quote").texts == (ASK_EMAIL,)
+
+    got = reply("I want a quote. I'm Ann Lee, ann@example.com")
+    assert got.details == {"name": "Ann Lee", "email": "ann@example.com"}
+    assert got.texts == (ALEX.texts.quote_ready.replace("{name}", "Ann"),)
+
+
+def test_without_one_what_somebody_is_stays_off_the_record() -> None:
+    assert reply("Hi, I'm Muslim").details == {}
+    assert reply("I'm Vegan, can I still lease?").details == {}
+
+
 @pytest.mark.parametrize(
     "text", ["Do not call me on 0412 345 678", "don't email me at bob@x.com", "Please don't contact me."]
 )
