@@ -8,7 +8,7 @@ that is somebody else's, or that isn't to be used, isn't given.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 
 from email_validator import validate_email
@@ -67,7 +67,7 @@ _WRITTEN = re.compile(r"\S+")
 
 _AFTER_WORD = ",.;:!?)\"'"
 _TITLES = frozenset({"dr", "mr", "mrs", "ms", "miss", "mx", "prof", "rev"})
-_NAMES_TOO = frozenset({"Art", "Don", "Guy", "Hope", "May", "Rich", "Will"})
+_NAMES_TOO = frozenset({"Art", "Bill", "Don", "Guy", "Hope", "May", "Rich", "Will"})
 _PARTICLES = words_of("al bin bint da de del den der di dos du el ibn la le van von")
 
 _NO_NAMES = (
@@ -75,17 +75,15 @@ _NO_NAMES = (
     | COMMON
     | words_of(
         """
-        monday tuesday wednesday thursday friday saturday sunday weekend weekday january february
-        march april june july august september october november december christmas easter morning
-        afternoon evening tonight arvo asap anytime sometime eventually australian aussie british
-        english irish indian chinese american kiwi employed unemployed self retired casual
-        contractor permanent fulltime parttime pregnant married single divorced redundant rich poor
-        tired hungry ill unsure unhappy annoyed angry frustrated stuck thrilled excited hopeful
-        awesome amazing ridiculous confusing complicated annoying crazy stupid silly rubbish
-        nonsense terrible awful horrible brilliant fantastic wonderful excellent urgent spam scam
-        private confidential anonymous secret nil na nobody mail mobile cell landline contact
-        details address novated lease leasing car cars vehicle quote quotes tax fbt gst ev evs loan
-        test testing
+        monday tuesday wednesday thursday friday saturday sunday weekend weekday january february march
+        april june july august september october november december christmas easter afternoon evening
+        arvo anytime sometime eventually australian aussie british english irish indian chinese american
+        kiwi retired fulltime parttime married divorced rich hungry unsure unhappy annoyed angry
+        frustrated stuck thrilled excited hopeful awesome amazing ridiculous confusing complicated
+        annoying crazy silly rubbish nonsense terrible awful horrible brilliant fantastic wonderful
+        excellent urgent spam private confidential anonymous secret na mail mobile cell landline contact
+        details address novated lease leasing car cars vehicle quote quotes tax fbt gst ev evs loan nil
+        testing
         """
     )
 )
@@ -100,11 +98,14 @@ class Found(Struct, frozen=True):
     rest: str
 
 
-def find(text: str, *, asked: bool = False, introduces: bool = False) -> Found:
+def find(
+    text: str, *, asked: bool = False, introduces: bool = False, known: Collection[str] = frozenset()
+) -> Found:
     """All details in a text that its writer gives of themselves.
 
     "I'm Sam" names somebody only who was `asked`, or who `introduces` themselves otherwise too, as an address
     or a number does: it may be anything that they are. Whoever was asked may use fewer words: "its sam".
+    `known` are words that mean something else here.
     """
     rest = text.replace("’", "'")
     values: dict[str, str] = {}
@@ -113,7 +114,7 @@ def find(text: str, *, asked: bool = False, introduces: bool = False) -> Found:
         given, rest = contacts(key, rest)
         if given:
             values[key] = given[-1]  # which corrects those before: "sorry, it's ..."
-    name, rest = _name(rest, asked=asked, introduces=introduces or bool(values))
+    name, rest = _name(rest, asked=asked, introduces=introduces or bool(values), known=known)
     if name:
         values["name"] = name
     return Found(values, rest)
@@ -129,11 +130,13 @@ def contacts(key: str, text: str) -> tuple[list[str], str]:
     return [] if refused else own, text
 
 
-def bare_names(text: str) -> Iterator[str]:
+def bare_names(text: str, known: Collection[str] = frozenset()) -> Iterator[str]:
     """What could be a name in the reply to a question for it: one to three words that stand alone."""
     for part in _BREAK.split(text):
         words = part.split()
-        if 1 <= len(words) <= 3 and all(map(_may_be_name, words)) and (name := _written_well(words)):
+        if not 1 <= len(words) <= 3 or _is_known(words[0], known) or not all(map(_may_be_name, words)):
+            continue
+        if name := _written_well(words):
             yield name
 
 
@@ -182,15 +185,15 @@ def _without(text: str, start: int, end: int) -> str:
 # --- names
 
 
-def _name(text: str, *, asked: bool, introduces: bool) -> tuple[str | None, str]:
-    # Each with whether a name behind it may do without capitals.
-    patterns = [(_INTRODUCTION, True), (_SPEAKING, asked)]
+def _name(text: str, *, asked: bool, introduces: bool, known: Collection[str]) -> tuple[str | None, str]:
+    # Each with whether a name behind it may do without capitals, and with what is none there.
+    patterns = [(_INTRODUCTION, True, frozenset[str]()), (_SPEAKING, asked, known)]
     if asked or introduces:
-        patterns += [(_GREETING, True), (_ANSWER if asked else _MENTION, asked)]
-    for pattern, lower in patterns:
+        patterns += [(_GREETING, True, known), (_ANSWER if asked else _MENTION, asked, known)]
+    for pattern, lower, no_names in patterns:
         for match in pattern.finditer(text):
             words, end = _name_words(text, match.end(), lower=lower)
-            if words and (name := _written_well(words)):
+            if words and not _is_known(words[0], no_names) and (name := _written_well(words)):
                 return name, _without(text, match.start(), end)
     return None, text
 
@@ -227,6 +230,11 @@ def _may_be_surname(word: str) -> bool:
 
 def _may_be_name(word: str) -> bool:
     return _is_word(word) and (word in _NAMES_TOO or _NO_NAMES.isdisjoint(plain_words(word)))
+
+
+def _is_known(first: str, known: Collection[str]) -> bool:
+    """Whether a name's first word means something else. The last may well: "Sam Green", "Jo Banks"."""
+    return first not in _NAMES_TOO and any(word in known for word in plain_words(first))
 
 
 def _is_word(word: str) -> bool:

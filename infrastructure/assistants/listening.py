@@ -55,6 +55,7 @@ class Listener:
             prompt.text,
             asked=prompt.asked_for and "name" not in prompt.details,
             introduces=any(map(intents.wants_quote, chain.from_iterable(_sentences(prompt.text)))),
+            known=self._ranking.words,
         )
         sentences = [
             [self._understood(clause, prompt) for clause in clauses] for clauses in _sentences(found.rest)
@@ -84,7 +85,7 @@ class Listener:
         return _Clause(clause, wants_quote=intents.wants_quote(clause))
 
     def _bare_name(self, questions: list[str]) -> str | None:
-        names = chain.from_iterable(map(details.bare_names, questions))
+        names = chain.from_iterable(details.bare_names(text, self._ranking.words) for text in questions)
         return next((name for name in names if not self._ranking.rank([name]).best), None)
 
 

@@ -45,7 +45,10 @@ class Ranked(Struct, frozen=True):
 
 
 class Ranking:
-    """Ranks the entries of one knowledge, and what is beyond it: if that comes first, no entry answers."""
+    """Ranks the entries of one knowledge, and what is beyond it: if that comes first, no entry answers.
+
+    `words` are those that visitors ask for all this with.
+    """
 
     def __init__(self, knowledge: Knowledge) -> None:
         self._entries = knowledge.entries
@@ -54,6 +57,7 @@ class Ranking:
         every_phrase = list(chain.from_iterable(phrases))
         answers = [entry.answer for entry in knowledge.entries]
         self._terms = Terms(every_phrase, answers, knowledge.alike)
+        self.words = self._terms.words
         self._subjects = len(phrases)
         self._subject_of = np.repeat(np.arange(len(phrases)), [len(of_one) for of_one in phrases])
         self._phrases = _Index([self._terms.of(phrase) for phrase in every_phrase])

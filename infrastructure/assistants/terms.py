@@ -22,7 +22,8 @@ class Terms:
     """Finds the terms of texts, as seen by somebody who knows the words of `phrases` and `answers`.
 
     The phrases are what visitors ask with: what is misspelt is looked for among their words, and common
-    words count only if they are among them. `alike` are groups of words that mean the same.
+    words count only if they are among them. `alike` are groups of words that mean the same. `words` are all
+    that visitors ask with.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Terms:
             self._stemmer.stemWord(word): group[0] for group in alike for word in group
         }
         words = _telling([*phrases, *(" ".join(group) for group in alike)])
+        self.words = frozenset(words)
         self._terms = {word: self._term(word) for word in words | _telling(answers)}
         self._known = frozenset(self._terms.values())
         self._asked_with = frozenset(self._terms[word] for word in words)

@@ -226,6 +226,19 @@ def test_even_whoever_was_asked_may_say_something_else(text: str) -> None:
     assert details.find(text, asked=True).values == {}
 
 
+@pytest.mark.parametrize("text", ["it's expensive", "I'm eligible", "its a hybrid"])
+def test_a_word_that_is_known_for_something_else_is_no_name(text: str) -> None:
+    assert details.find(text, asked=True, known={"expensive", "eligible", "hybrid"}).values == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [("green", []), ("Green car", []), ("sam green", ["Sam Green"]), ("Bill", ["Bill"]), ("bill", [])],
+)
+def test_nor_does_a_name_that_stands_alone_begin_with_one(text: str, names: list[str]) -> None:
+    assert list(details.bare_names(text, {"green", "bill"})) == names
+
+
 @pytest.mark.parametrize(
     ("text", "names"),
     [

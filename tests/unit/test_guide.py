@@ -336,7 +336,13 @@ def test_an_address_that_is_none_is_asked_for_again() -> None:
     assert chat.say("sam@example").texts == (ASK_EMAIL,)
 
 
-@pytest.mark.parametrize("text", ["ok cool", "fuel card", "sounds good", "too expensive", "what?"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("ok cool", "fuel card", "sounds good", "too expensive", "it's expensive", "what?"),
+        *("pizza", "Mazda", "Toyota Corolla", "perth", "I'm in Perth", "it's a mazda"),
+    ],
+)
 def test_not_every_short_reply_to_a_question_for_the_name_is_one(text: str) -> None:
     chat = Chat()
     chat.say("I want a quote")
