@@ -14,7 +14,7 @@ from itertools import islice
 from email_validator import validate_email
 from msgspec import Struct
 from nameparser import HumanName
-from phonenumbers import PhoneNumberFormat, PhoneNumberMatcher, format_number
+from phonenumbers import Leniency, PhoneNumberFormat, PhoneNumberMatcher, format_number
 
 from infrastructure.assistants import intents
 from infrastructure.assistants.chatter import COMMON, STOPWORDS, plain_words, words_of
@@ -25,7 +25,8 @@ KEYS = frozenset({"name", "email", "phone"})
 CONTACTS = ("email", "phone")
 REGION = "AU"
 MOST_CONTACTS = 20
-"""So many addresses, and numbers, of one text count: it keeps a hostile message cheap."""
+MOST_TRIES = 100
+"""So many addresses or numbers of one text count, of so many tries: it keeps a hostile message cheap."""
 
 MOST_NAME_WORDS = 5
 LONGEST_NAME_WORD = 30
@@ -164,7 +165,7 @@ def _emails(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _phones(text: str) -> Iterator[tuple[str, int, int]]:
-    for match in PhoneNumberMatcher(text, REGION):
+    for match in PhoneNumberMatcher(text, REGION, Leniency.VALID, MOST_TRIES):
         label = _LABEL.search(_before(text, match.start))
         if label is None or words_of(label[1]) <= _OF_PHONES:
             yield format_number(match.number, PhoneNumberFormat.E164), match.start, match.end

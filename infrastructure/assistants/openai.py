@@ -16,7 +16,8 @@ the key don't: neither into the log nor along the chain of exceptions.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from email.utils import parsedate_to_datetime
 from itertools import dropwhile, groupby
@@ -49,6 +50,7 @@ from domain.assistant import (
 from domain.events import FinishReason, Usage
 from domain.persona import Persona
 from domain.session import Turn
+from infrastructure.assistants import details
 from infrastructure.assistants.ranking import Ranking
 
 logger = logging.getLogger(__name__)
@@ -282,21 +284,20 @@ class OpenAIAssistant:
         return msgspec.json.decode(content[content.find("{") : content.rfind("}") + 1], type=_Report)
 
     def _findings(self, prompt: Prompt, report: "_Report") -> Iterator[Said]:
-        said = _letters(prompt.text, *(turn.text for turn in self._history(prompt) if turn.role == "visitor"))
+        said = [turn.text for turn in self._history(prompt) if turn.role == "visitor"] + [prompt.text]
         # Only what the visitor did say goes on the record as a fact: small models like to make addresses up.
         found: dict[str, object] = _lenient(report.details, {})
-        details = {
+        stated = {
             detail.key: value
             for detail in self._persona.details
-            if (value := _short(found.get(detail.key), MAX_DETAIL_CHARS))
-            and (letters := _letters(value))
-            and letters in said
+            if (reported := _short(found.get(detail.key), MAX_DETAIL_CHARS))
+            and (value := _stated(detail.key, reported, said))
         }
         offered: list[object] = _lenient(report.suggestions, [])
         suggestions = [text for each in offered if (text := _short(each, MAX_SUGGESTION_CHARS))]
         needs_info = _lenient(report.needs_info, False)
-        if details:
-            yield Details(details)
+        if stated:
+            yield Details(stated)
         yield NeedsInfo(needs_info)
         if suggestions:
             yield Suggestions(tuple(dict.fromkeys(suggestions))[:MAX_SUGGESTIONS])
@@ -562,6 +563,13 @@ def _short(value: object, max_chars: int) -> str:
     return text if len(text) <= max_chars else ""
 
 
-def _letters(*texts: str) -> str:
-    """Texts as they compare when case, spaces and punctuation don't matter."""
-    return "".join(filter(str.isalnum, " ".join(texts).casefold()))
+def _stated(key: str, reported: str, said: Sequence[str]) -> str:
+    """A detail as it goes on the record; nothing where it isn't the visitor's, in words of their own."""
+    if key in details.CONTACTS:
+        own = {value.casefold() for text in said for value in details.contacts(key, text)[0]}
+        found, _ = details.contacts(key, reported)
+        return next((value for value in found if value.casefold() in own), "")
+    # Case, spaces and punctuation don't matter, but words do: "Ann" isn't in "I can not".
+    letters = r"[\W_]*+".join(filter(str.isalnum, reported.casefold()))
+    words = re.compile(rf"(?<![^\W_]){letters}(?![^\W_])")
+    return reported if letters and words.search(" ".join(said).casefold()) else ""

@@ -49,7 +49,11 @@ PERSONA = Persona(
     greeting="Hi!",
     instructions="You are Alex.",
     texts=Texts(**dict.fromkeys(Texts.__struct_fields__, "...")),
-    details=(Detail("name", "your name"), Detail("email", "your email address")),
+    details=(
+        Detail("name", "your name"),
+        Detail("email", "your email address"),
+        Detail("phone", "a phone number", required=False),
+    ),
 )
 LIMITS = Limits(first_word_seconds=5, between_words_seconds=5, total_seconds=10, insight_seconds=2)
 
@@ -339,6 +343,7 @@ async def test_the_report_is_asked_for_from_the_start_with_a_strict_schema(serve
     assert schema["schema"]["properties"]["details"]["properties"] == {
         "name": {"type": ["string", "null"]},
         "email": {"type": ["string", "null"]},
+        "phone": {"type": ["string", "null"]},
     }
     assert "I'm Ann" in body["messages"][-1]["content"]
     assert "Me again" in body["messages"][-1]["content"]
@@ -372,6 +377,44 @@ async def test_facts_that_the_visitor_never_stated_are_not_kept(server, assistan
     heard = await hear(assistant, Prompt("Guess my address", turns))
 
     assert heard.found(Details) == [Details({"name": "Bob Smith"})]
+
+
+@pytest.mark.parametrize(
+    ("said", "reported"),
+    [
+        ("I can not say", {"name": "Ann"}),
+        ("I have a lease", {"email": "a"}),
+        ("It's an example, com it is", {"email": "an@example.com"}),
+        ("jo.ann@example.com.au", {"email": "ann@example.com"}),
+        ("ann@example.com is the manager's address, mine is private", {"email": "example.com"}),
+        ("I drive 15,000 km", {"phone": "15000"}),
+        ("My licence number is 0298765432", {"phone": "0298765432"}),
+        ("Don't call me on 0412 345 678", {"phone": "0412 345 678"}),
+        ("My boss's email is boss@example.com", {"email": "boss@example.com"}),
+    ],
+)
+async def test_parts_of_words_and_what_is_no_address_or_number_of_theirs_are_not_kept(
+    server, assistant, said, reported
+):
+    server.reports = [reports({"details": reported})]
+
+    heard = await hear(assistant, said)
+
+    assert heard.found(Details) == []
+
+
+async def test_what_is_kept_may_be_written_otherwise_than_it_was_said(server, assistant):
+    server.reports = [
+        reports(
+            {"details": {"name": "ann-marie o'neill", "email": "ANN@example.com", "phone": "+61412345678"}}
+        )
+    ]
+
+    heard = await hear(assistant, "Ann Marie ONeill here. ann@Example.com or (0412) 345-678")
+
+    assert heard.found(Details) == [
+        Details({"name": "ann-marie o'neill", "email": "ANN@example.com", "phone": "+61412345678"})
+    ]
 
 
 async def test_a_goodbye_completes_the_session(server, assistant):
