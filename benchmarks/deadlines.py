@@ -3,8 +3,8 @@
 `python -m benchmarks.deadlines [--json] [--pending 100000] [--due 1000] [--seconds 10]`
 
 The service's own CPU while nothing happens, without any session and with `pending` sessions that wait for
-their idle warnings; then `due` sessions are to be warned in the very same millisecond: how late the median and
-the last warning was recorded.
+their idle warnings. Then `due` sessions are to be warned in the very same millisecond: how late the median
+and the last warning was recorded.
 """
 
 import asyncio
