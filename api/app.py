@@ -1,5 +1,6 @@
 """The composition root: settings -> adapters -> Litestar. Read it from top to bottom."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -7,17 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from litestar import Litestar
+from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
+from litestar.middleware.rate_limit import RateLimitConfig
+from litestar.stores.memory import MemoryStore
 
 from api.docs import OPENAPI, asyncapi_document
 from api.errors import JsonRequest, on_chat_error, on_http_exception, on_unexpected
 from api.health import live, ready
+from api.origins import Origins
 from api.pages import page, static_files
-from api.sessions import Sessions
-from api.sockets import chat_socket
-from api.wire import FrameCache
+from api.server import Serving
+from api.sessions import STARTS_SESSION, Sessions
+from api.sockets import Sockets, chat_socket
 from domain.assistant import Assistant
 from domain.conversations import Conversations, Rules
 from domain.deadlines import DeadlineKeeper, IdleRules
@@ -53,6 +58,13 @@ def build(settings: Settings, conninfo: str, assistant: Assistant | None = None)
     speaker = assistant or build_assistant(settings, persona, knowledge)
     rules = build_rules(settings, persona.texts)
     conversations = Conversations(store, speaker, clock, rules, presence.name)
+    origins = Origins(settings.allowed_origins)
+    sockets = Sockets(
+        conversations,
+        origins,
+        per_address=settings.sockets_per_address,
+        per_session=settings.sockets_per_session,
+    )
     deadlines = DeadlineKeeper(PostgresDeadlines(database, rules.idle), conversations.attend, clock)
 
     @asynccontextmanager
@@ -64,6 +76,7 @@ def build(settings: Settings, conninfo: str, assistant: Assistant | None = None)
                 for_ever("doorbell", doorbell.run),
                 for_ever("the log's news", store.keep_up),
                 for_ever("deadlines", deadlines.run),
+                for_ever("rate limits", forget_old_limits),
             ):
                 yield
             if close := getattr(speaker, "close", None):
@@ -73,15 +86,26 @@ def build(settings: Settings, conninfo: str, assistant: Assistant | None = None)
         deadlines.stop()
         await conversations.close(settings.grace_seconds)
 
+    rate_limits = MemoryStore()
+
+    async def forget_old_limits() -> None:
+        while True:
+            await asyncio.sleep(60)
+            await rate_limits.delete_expired()
+
+    serving = Serving(drain, settings.max_frame_bytes, settings.max_pending_bytes, settings.trusted_proxies)
     return Litestar(
         route_handlers=[page, static_files, Sessions, chat_socket, asyncapi_document, live, ready],
         lifespan=[running],
         dependencies={
             "conversations": _always(conversations),
             "clock": _always(clock),
-            "frame_cache": _always(FrameCache()),
+            "sockets": _always(sockets),
         },
-        state=State({"drain": drain}),
+        state=State({"serving": serving, "origins": origins}),
+        cors_config=build_cors(settings),
+        middleware=[build_rate_limit(settings).middleware],
+        stores={"rate_limit": rate_limits},
         request_class=JsonRequest,
         exception_handlers={
             ChatError: on_chat_error,
@@ -162,6 +186,24 @@ def build_rules(settings: Settings, texts: Texts) -> Rules:
             warning_text=texts.idle_warning,
             end_text=texts.session_end,
         ),
+    )
+
+
+def build_rate_limit(settings: Settings) -> RateLimitConfig:
+    """How many sessions one address may start in a minute."""
+    return RateLimitConfig(
+        ("minute", settings.sessions_per_minute),
+        check_throttle_handler=lambda request: STARTS_SESSION in request.route_handler.opt,
+    )
+
+
+def build_cors(settings: Settings) -> CORSConfig:
+    """What browsers are told of other sites' pages."""
+    return CORSConfig(
+        allow_origins=sorted(settings.allowed_origins),
+        allow_headers=["Content-Type", "Last-Event-ID", "X-Visitor-Id"],
+        allow_methods=["GET", "POST", "DELETE"],
+        max_age=86_400,
     )
 
 

@@ -12,6 +12,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
 
 from api.frames import ErrorType, refusal
+from api.origins import OriginNotAllowed
 from domain.errors import (
     ChatError,
     CorruptLog,
@@ -63,6 +64,7 @@ TABLE: dict[type[ChatError], Told] = {
     ReplyTooSlow: Told(504, "processing_error"),
     Unavailable: Told(503, "processing_error"),
     InvalidRequest: Told(400, "validation_error"),
+    OriginNotAllowed: Told(403, "processing_error"),
     Mistake: Told(500, "processing_error"),
 }
 
@@ -135,6 +137,8 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
     """What Litestar refuses by itself: unknown paths, wrong methods, parameters and bodies out of shape."""
     if isinstance(error, ValidationException) and isinstance(error.extra, list) and error.extra:
         return on_chat_error(request, _refusal(error.extra[0]))
+    if error.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        return problem_response(error.status_code, RateLimited.code, RateLimited.text, error.headers)
     code = CODES.get(error.status_code, f"http_{error.status_code}")
     return problem_response(error.status_code, code, error.detail, error.headers)
 

@@ -5,16 +5,15 @@ import gc
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import uvicorn
 from litestar import Litestar
+from msgspec import Struct
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.wire import FramesProtocol
-
-MAX_FRAME_BYTES = 256 * 1024
-"""A larger frame closes its socket with 1009; it is never held in memory whole."""
 
 MAX_HEAD_BYTES = 64 * 1024
 """About what the first line and the headers of a request may have: what one read brings may come on top."""
@@ -90,22 +89,38 @@ class Server(uvicorn.Server):
             self._captured_signals.clear()
 
 
+class Serving(Struct, frozen=True):
+    """How an application wants to be served: it stands in its `state.serving`.
+
+    A frame of more than `max_frame_bytes` closes its socket with 1009, and is never held in memory whole. Of
+    what a peer doesn't read, about `max_pending_bytes` are held. `trusted_proxies`, and nobody else, are
+    believed when they say for whom they speak.
+    """
+
+    drain: Callable[[], Awaitable[None]]
+    max_frame_bytes: int
+    max_pending_bytes: int
+    trusted_proxies: tuple[str, ...]
+
+
 def make_server(app: Litestar, host: str, port: int, on_ready: Callable[[int], None]) -> Server:
     """A server for the application. `on_ready` is called with the port once it listens."""
+    serving: Serving = app.state.serving
     config = uvicorn.Config(
         app,
         host=host,
         port=port,
         loop="uvloop",
         http=HttpProtocol,
-        ws=FramesProtocol,
-        ws_max_size=MAX_FRAME_BYTES,
+        ws=partial(FramesProtocol, max_pending_bytes=serving.max_pending_bytes),  # type: ignore[arg-type]
+        ws_max_size=serving.max_frame_bytes,
         ws_per_message_deflate=False,
         # Its lines hold query strings, and a visitor_id is a credential.
         access_log=False,
+        forwarded_allow_ips=list(serving.trusted_proxies),
         log_level="error",
         log_config=None,
         lifespan="on",
         timeout_graceful_shutdown=10,
     )
-    return Server(config, on_ready, app.state.drain)
+    return Server(config, on_ready, serving.drain)

@@ -32,6 +32,7 @@ from api.frames import (
     frames_of,
     is_extra,
 )
+from api.origins import from_allowed_origin
 from api.wire import sse_event
 from domain.conversations import Conversations
 from domain.errors import ReplyBrokeOff, ReplyTooSlow, SessionNotActive
@@ -45,6 +46,9 @@ KEEP_ALIVE_SECONDS = 15.0
 
 REPLY_SECONDS = 180.0
 """How long a request that wants its reply whole is kept waiting."""
+
+STARTS_SESSION = "starts_session"
+"""In a handler's `opt`: it counts for how many sessions an address may start."""
 
 METADATA_LIMITS = {
     "max_properties": 32,
@@ -95,12 +99,14 @@ class Sessions(Controller):
 
     path = "/api/chats/sessions"
     tags = ("Chat",)
+    guards = (from_allowed_origin,)
 
     @post(
         "/",
-        responses=problems(400, 413, 503),
+        responses=problems(400, 403, 413, 429, 503),
         operation_id="startSession",
         operation_class=OptionalBody,
+        opt={STARTS_SESSION: True},
     )
     async def start(
         self,

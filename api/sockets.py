@@ -35,6 +35,8 @@ from api.frames import (
     is_extra,
     session_of,
 )
+from api.limits import Tally
+from api.origins import Origins
 from api.wire import EXTENSION, FrameCache, payloads, text_frame
 from domain.conversations import Conversations
 from domain.errors import ChatError, InvalidRequest, Restarting
@@ -50,16 +52,30 @@ RESTART = 1012
 """The close code that says: connect again, and you will find another process."""
 
 
+class Sockets:
+    """The open sockets of this process, and what is the same for all of them."""
+
+    def __init__(
+        self, conversations: Conversations, origins: Origins, *, per_address: int, per_session: int
+    ) -> None:
+        self.conversations = conversations
+        self.cache = FrameCache()
+        self.origins = origins
+        self.by_address = Tally(per_address, "sockets from this address")
+        self.by_session = Tally(per_session, "sockets on this session")
+
+
 @websocket("/ws/chat")
-async def chat_socket(
-    socket: WebSocket, conversations: NamedDependency[Conversations], frame_cache: NamedDependency[FrameCache]
-) -> None:
+async def chat_socket(socket: WebSocket, sockets: NamedDependency[Sockets]) -> None:
     """A visitor's socket: see the specification, and `/api/docs/asyncapi.json`."""
     has_more = SUBPROTOCOL in socket.scope["subprotocols"]
+    # Accepted even if it is then dismissed: a browser tells its page nothing of a handshake that failed.
     await socket.accept(SUBPROTOCOL if has_more else None)
-    visitor = _Visitor(socket, conversations, frame_cache, has_more=has_more)
+    visitor = _Visitor(socket, sockets, has_more=has_more)
     try:
-        await visitor.serve()
+        sockets.origins.check(socket.headers.get("origin"), socket.headers.get("host"))
+        with sockets.by_address.one_more(socket.client.host if socket.client else None):
+            await visitor.serve()
     except (WebSocketDisconnect, ClientDisconnected):
         pass
     except Exception as error:
@@ -71,15 +87,14 @@ async def chat_socket(
 class _Visitor:
     """One socket."""
 
-    __slots__ = ("_cache", "_conversations", "_followers", "_has_more", "_send_raw", "_socket")
+    __slots__ = ("_by_session", "_cache", "_conversations", "_followers", "_has_more", "_send_raw", "_socket")
 
-    def __init__(
-        self, socket: WebSocket, conversations: Conversations, cache: FrameCache, *, has_more: bool
-    ) -> None:
+    def __init__(self, socket: WebSocket, sockets: Sockets, *, has_more: bool) -> None:
         self._socket = socket
         self._has_more = has_more
-        self._conversations = conversations
-        self._cache = cache
+        self._conversations = sockets.conversations
+        self._cache = sockets.cache
+        self._by_session = sockets.by_session
         self._followers: dict[UUID, asyncio.Task[None]] = {}
         self._send_raw = EXTENSION in (socket.scope.get("extensions") or {})
 
@@ -108,8 +123,8 @@ class _Visitor:
             await self._socket.close(told(failure).close_code, failure.code)
 
     def leave(self) -> None:
-        for follower in self._followers.values():
-            follower.cancel()
+        for session_id in tuple(self._followers):
+            self._unfollow(session_id)
 
     # --- frames in
 
@@ -168,9 +183,7 @@ class _Visitor:
             frame.session_id, frame.visitor_id, None if given is None else given.version
         )
         after = Cursor.present(session) if given is None else given.within(session)
-        if before := self._followers.pop(frame.session_id, None):
-            # Now: what it still had to say would come twice after the greeting.
-            before.cancel()
+        self._unfollow(frame.session_id)
         await self._send(
             Connected(
                 done=False,
@@ -183,14 +196,24 @@ class _Visitor:
         self._follow(frame.session_id, after)
 
     def _require_room(self, session_id: UUID) -> None:
-        if session_id not in self._followers and len(self._followers) >= MAX_JOINED:
+        if session_id in self._followers:
+            return
+        if len(self._followers) >= MAX_JOINED:
             raise InvalidRequest(f"a socket can follow {MAX_JOINED} sessions: open another one")
+        self._by_session.require_room(session_id)
 
     # --- frames out
 
     def _follow(self, session_id: UUID, after: Cursor) -> None:
         history = self._conversations.follow(session_id, after.events_after)
         self._followers[session_id] = asyncio.create_task(self._deliver(history, after))
+        self._by_session.take(session_id)
+
+    def _unfollow(self, session_id: UUID) -> None:
+        # At once: what it still had to say would come twice after the greeting of the next.
+        if follower := self._followers.pop(session_id, None):
+            follower.cancel()
+            self._by_session.give_back(session_id)
 
     async def _deliver(self, history: AsyncGenerator[Sequence[Recorded], None], after: Cursor) -> None:
         try:

@@ -8,6 +8,7 @@ specification of ASGI has it.
 
 import asyncio
 from collections.abc import Callable, Iterable
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from uvicorn.protocols.utils import ClientDisconnected
@@ -87,6 +88,15 @@ class FramesProtocol(WSProtocol):
     A peer that breaks the protocol is told so before it is hung up on, and one that doesn't read is
     neither written to nor waited for without end.
     """
+
+    def __init__(self, *args: Any, max_pending_bytes: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._max_pending_bytes = max_pending_bytes
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        # Beyond this, what is to be sent waits until the peer has read.
+        transport.set_write_buffer_limits(high=self._max_pending_bytes)
 
     def handle_connect(self, event: events.Request) -> None:
         super().handle_connect(event)

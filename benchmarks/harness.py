@@ -115,7 +115,13 @@ async def service(
 ) -> AsyncIterator[ServiceProcess]:
     """The service, started as a process of its own."""
     with tempfile.TemporaryDirectory(prefix="verbatim-bench-data-") as folder:
-        own = {"DATABASE_URL": conninfo, "VERBATIM_DATA_DIR": folder, "VERBATIM_PORT": "0"}
+        own = {
+            "DATABASE_URL": conninfo,
+            "VERBATIM_DATA_DIR": folder,
+            "VERBATIM_PORT": "0",
+            "VERBATIM_SESSIONS_PER_MINUTE": "1000000",
+            "VERBATIM_SOCKETS_PER_ADDRESS": "1000000",
+        }
         async with started(module, own | dict(environment)) as running:
             yield running
 

@@ -3,8 +3,10 @@
 import base64
 import secrets
 from collections.abc import Callable, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 from psycopg import ProgrammingError
@@ -41,7 +43,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     session_ttl_seconds: int
     chunk_window_ms: int
     max_message_chars: int
+    max_frame_bytes: int
+    max_pending_bytes: int
     messages_per_minute: int
+    sessions_per_minute: int
+    sockets_per_address: int
+    sockets_per_session: int
+    allowed_origins: frozenset[str]
+    trusted_proxies: tuple[str, ...]
     grace_seconds: int
     master_key: bytes | None
 
@@ -70,7 +79,14 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         session_ttl_seconds=read.integer("VERBATIM_SESSION_TTL_SECONDS", 86_400, 1, 31_536_000),
         chunk_window_ms=read.integer("VERBATIM_CHUNK_WINDOW_MS", 100, 0, 10_000),
         max_message_chars=read.integer("VERBATIM_MAX_MESSAGE_CHARS", 4000, 1, 100_000),
+        max_frame_bytes=read.integer("VERBATIM_MAX_FRAME_BYTES", 262_144, 1024, 16_777_216),
+        max_pending_bytes=read.integer("VERBATIM_MAX_PENDING_BYTES", 65_536, 1024, 16_777_216),
         messages_per_minute=read.integer("VERBATIM_MESSAGES_PER_MINUTE", 30, 1, 10_000),
+        sessions_per_minute=read.integer("VERBATIM_SESSIONS_PER_MINUTE", 60, 1, 1_000_000),
+        sockets_per_address=read.integer("VERBATIM_SOCKETS_PER_ADDRESS", 200, 1, 1_000_000),
+        sockets_per_session=read.integer("VERBATIM_SOCKETS_PER_SESSION", 20, 1, 10_000),
+        allowed_origins=read.origins("VERBATIM_ALLOWED_ORIGINS"),
+        trusted_proxies=read.addresses("VERBATIM_TRUSTED_PROXIES", ("127.0.0.1",)),
         grace_seconds=read.integer("VERBATIM_GRACE_SECONDS", 30, 0, 3600),
         master_key=read.key("VERBATIM_MASTER_KEY"),
     )
@@ -147,6 +163,23 @@ class _Reader:
             raise SettingsError(name, "...", "give an address such as redis://host:6379/0")
         return value or None
 
+    def origins(self, name: str) -> frozenset[str]:
+        def parse(value: str) -> frozenset[str]:
+            origins = frozenset(origin.strip().lower().rstrip("/") for origin in value.split(","))
+            if not all(origin == "*" or _is_origin(origin) for origin in origins):
+                raise ValueError
+            return origins
+
+        accepted = "give origins such as https://shop.example, with commas between them, or * for all"
+        return self._parsed(name, frozenset(), parse, accepted)
+
+    def addresses(self, name: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        def parse(value: str) -> tuple[str, ...]:
+            return tuple(str(ip_network(address.strip())).removesuffix("/32") for address in value.split(","))
+
+        accepted = "give addresses or networks such as 10.0.0.0/8, with commas between them"
+        return self._parsed(name, default, parse, accepted)
+
     def key(self, name: str) -> bytes | None:
         value = self.text(name)
         return _key(name, value) if value else None
@@ -159,6 +192,11 @@ class _Reader:
             return parse(value)
         except ValueError:
             raise SettingsError(name, value, accepted) from None
+
+
+def _is_origin(text: str) -> bool:
+    parts = urlsplit(text)
+    return parts.scheme in ("http", "https") and bool(parts.netloc) and not (parts.path or parts.query)
 
 
 def _key(name: str, value: str) -> bytes:

@@ -15,7 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from api.app import open_store
-from api.server import MAX_FRAME_BYTES, MAX_HEAD_BYTES
+from api.server import MAX_HEAD_BYTES
 from domain.events import SessionStarted
 from domain.session import MAX_WAITING
 from infrastructure.clock import SystemClock
@@ -24,6 +24,8 @@ from tests.support.service import Frame, Service, ServiceProcess, Socket, Visito
 
 SECRET = "swordfish"
 """In every message: nothing that was said may be in the log of the process."""
+
+MAX_FRAME_BYTES = 262_144
 
 FLAT = 40_000_000
 """Bytes that memory may grow by under attack: buffers, and what Python keeps for later."""
@@ -65,6 +67,7 @@ async def cast(conninfo: str, tmp_path_factory: pytest.TempPathFactory) -> Async
         "VERBATIM_WORDS_PER_SECOND": "0",
         "VERBATIM_CHUNK_WINDOW_MS": "5",
         "VERBATIM_MESSAGES_PER_MINUTE": "10000",
+        "VERBATIM_SESSIONS_PER_MINUTE": "10000",
     }
     process = ServiceProcess(environment, folder / "log")
     cast = Cast(process, await process.start())

@@ -180,7 +180,11 @@ async def served(
     environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Service]:
     """The service in a thread of this process, with a loop of its own, like in production."""
-    usual = {"VERBATIM_DATA_DIR": str(data_dir), "VERBATIM_GRACE_SECONDS": "0"}
+    usual = {
+        "VERBATIM_DATA_DIR": str(data_dir),
+        "VERBATIM_GRACE_SECONDS": "0",
+        "VERBATIM_SESSIONS_PER_MINUTE": "10000",
+    }
     settings = read_settings(usual | dict(environment or {}))
     ports: list[int] = []
     app = await asyncio.to_thread(build, settings, conninfo, assistant)

@@ -1,0 +1,166 @@
+"""Who may do what, and how much of it: origins, addresses, sessions, sockets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Origin
+
+from tests.support.puppet import Puppet
+from tests.support.service import Frame, Service, Socket, Visitor, served
+from tests.support.waiting import until
+
+SHOP = "https://shop.example"
+STRANGER = "https://stranger.example"
+STRICT = {
+    "VERBATIM_ALLOWED_ORIGINS": SHOP,
+    "VERBATIM_MESSAGES_PER_MINUTE": "3",
+    "VERBATIM_SESSIONS_PER_MINUTE": "5",
+    "VERBATIM_SOCKETS_PER_ADDRESS": "4",
+    "VERBATIM_SOCKETS_PER_SESSION": "2",
+}
+SESSIONS = "/api/chats/sessions/"
+
+
+@pytest.fixture
+async def service(conninfo: str, data_dir: Path) -> AsyncIterator[Service]:
+    async with served(conninfo, data_dir, Puppet(), STRICT) as service:
+        yield service
+
+
+@pytest.fixture
+async def visitor(service: Service) -> Visitor:
+    return await service.start_session()
+
+
+async def refused_at(url: str, **options: object) -> tuple[Frame, int | None]:
+    """What a socket is told that is dismissed at once, and its close code."""
+    async with connect(url, **options) as connection:  # type: ignore[arg-type]
+        frame = await Socket(connection).receive()
+        with pytest.raises(ConnectionClosed):
+            await Socket(connection).receive()
+    return frame, connection.close_code
+
+
+# --- origins
+
+
+async def test_pages_of_the_service_s_own_host_and_of_allowed_sites_may_chat(visitor: Visitor) -> None:
+    for origin in (visitor.service.url, SHOP, None):
+        named = Origin(origin) if origin else None
+        async with connect(visitor.join_url(), origin=named) as connection:
+            assert (await Socket(connection).receive())["type"] == "connected"
+        async with visitor.service.http() as http:
+            headers = {**visitor.headers, **({"Origin": origin} if origin else {})}
+            assert (await http.get(visitor.path + "/", headers=headers)).status_code == 200
+
+
+async def test_pages_of_other_sites_are_told_that_they_may_not(visitor: Visitor) -> None:
+    frame, code = await refused_at(visitor.join_url(), origin=Origin(STRANGER))
+
+    assert (frame["metadata"]["code"], code) == ("origin_not_allowed", 4403)
+    assert STRANGER in frame["error"]
+    async with visitor.service.http() as http:
+        refused = await http.post(SESSIONS, headers={"Origin": STRANGER})
+    assert (refused.status_code, refused.json()["code"]) == (403, "origin_not_allowed")
+
+
+@pytest.mark.parametrize(("origin", "allowed"), [(SHOP, SHOP), (STRANGER, None)])
+async def test_browsers_are_told_whose_pages_may_read_the_answers(
+    service: Service, origin: str, allowed: str | None
+) -> None:
+    async with service.http() as http:
+        preflight = await http.options(
+            SESSIONS, headers={"Origin": origin, "Access-Control-Request-Method": "POST"}
+        )
+
+    assert preflight.headers.get("access-control-allow-origin") == allowed
+
+
+# --- how much
+
+
+async def test_one_address_starts_so_many_sessions_a_minute(service: Service) -> None:
+    async with service.http() as http:
+        answers = [await http.post(SESSIONS) for _ in range(6)]
+
+    assert [answer.status_code for answer in answers] == [201] * 5 + [429]
+    assert answers[-1].json()["code"] == "rate_limited"
+    assert answers[-1].headers["content-type"] == "application/problem+json"
+
+
+async def test_an_address_is_that_which_a_trusted_proxy_names_and_nobody_else(
+    new_conninfo: str, data_dir: Path
+) -> None:
+    for proxies, statuses in [("127.0.0.1", [201] * 10), ("10.0.0.1", [201] * 5 + [429] * 5)]:
+        settings = {**STRICT, "VERBATIM_TRUSTED_PROXIES": proxies}
+        async with served(new_conninfo, data_dir, Puppet(), settings) as service, service.http() as http:
+            answers = [
+                await http.post(SESSIONS, headers={"X-Forwarded-For": f"192.0.2.{number}"})
+                for number in range(10)
+            ]
+        assert [answer.status_code for answer in answers] == statuses
+
+
+async def test_one_session_takes_so_many_messages_a_minute(visitor: Visitor) -> None:
+    async with visitor.socket() as socket:
+        for _ in range(3):
+            await socket.send(visitor.message("Hello"))
+            await socket.receive_until("complete")
+        await socket.send(visitor.message("One more"))
+        refused = await socket.receive()
+
+    assert refused["metadata"] == {"error_type": "processing_error", "code": "rate_limited"}
+    assert "3 a minute" in refused["error"]
+
+
+async def test_ratings_count_as_much_as_messages(visitor: Visitor) -> None:
+    async with visitor.socket() as socket:
+        await socket.send(visitor.message("Hello"))
+        reply = (await socket.receive_until("complete"))[-1]["response_id"]
+        for rating in ("up", "down", "up"):
+            await socket.send(visitor.feedback(reply, rating))
+        refused = await socket.receive()
+
+    assert refused["metadata"]["code"] == "rate_limited"
+
+
+async def test_one_address_opens_so_many_sockets_and_another_once_one_is_closed(service: Service) -> None:
+    async with AsyncExitStack() as opened:
+        sockets = [await opened.enter_async_context(connect(service.ws_url)) for _ in range(4)]
+        frame, code = await refused_at(service.ws_url)
+        assert (frame["metadata"]["code"], code) == ("rate_limited", 4429)
+        await sockets[0].close()
+        await until(lambda: is_let_in(service), "another one to be let in")
+
+
+async def is_let_in(service: Service) -> bool:
+    async with connect(service.ws_url) as connection:
+        return (await Socket(connection).receive())["type"] == "connected"
+
+
+async def test_one_session_is_followed_by_so_many_sockets(visitor: Visitor) -> None:
+    async with visitor.socket() as one, visitor.socket():
+        frame, code = await refused_at(visitor.join_url())
+        assert (frame["metadata"]["code"], code) == ("rate_limited", 4429)
+        # Who follows already may join again.
+        await one.send({**visitor.message(""), "type": "join"})
+        assert (await one.receive())["type"] == "connected"
+    await until(lambda: can_join(visitor), "the session to have room again")
+
+
+async def can_join(visitor: Visitor) -> bool:
+    async with connect(visitor.join_url()) as connection:
+        return (await Socket(connection).receive())["type"] == "connected"
+
+
+async def test_who_is_dismissed_or_leaves_is_counted_no_more(visitor: Visitor) -> None:
+    for _ in range(3):
+        await asyncio.gather(*(refused_at(visitor.join_url(), origin=Origin(STRANGER)) for _ in range(6)))
+
+    async with visitor.socket(), visitor.socket() as socket:
+        assert socket.greeting["type"] == "connected"
