@@ -30,6 +30,8 @@ from domain.session import ChatSession, Reply
 
 ErrorType = Literal["processing_error", "validation_error"]
 
+_CURSOR = re.compile(r"(\d{1,15})(?:\.(\d{1,9}))?", re.ASCII)
+
 REPLY_INTERRUPTED = "The reply was interrupted and starts again."
 
 
@@ -49,10 +51,15 @@ class Cursor(Struct, frozen=True, order=True, gc=False):
     @classmethod
     def parse(cls, text: str) -> "Cursor":
         """Raises InvalidRequest."""
-        match = re.fullmatch(r"(\d{1,15})(?:\.(\d{1,9}))?", text, re.ASCII)
-        if match is None:
-            raise InvalidRequest("after must be a cursor as frames carry it, such as 12.0")
-        return cls(int(match[1]), int(match[2] or 0))
+        if match := _CURSOR.fullmatch(text):
+            return cls(int(match[1]), int(match[2] or 0))
+        raise InvalidRequest("after must be a cursor as frames carry it, such as 12.0")
+
+    @staticmethod
+    def version_in(text: str | None) -> int | None:
+        """The version in a text, if that is a cursor."""
+        match = _CURSOR.fullmatch(text or "")
+        return int(match[1]) if match else None
 
     @classmethod
     def present(cls, session: ChatSession) -> "Cursor":

@@ -21,7 +21,6 @@ from api.frames import (
     ClientMessageId,
     Complete,
     Connected,
-    ConnectedInfo,
     Cursor,
     Error,
     MessageText,
@@ -32,6 +31,7 @@ from api.frames import (
     frames_of,
     is_extra,
 )
+from api.joining import join
 from api.origins import from_allowed_origin
 from api.wire import sse_event
 from domain.conversations import Conversations
@@ -184,23 +184,14 @@ class Sessions(Controller):
         visitor_id: VisitorId,
         last_event_id: LastEventId = None,
         after: Annotated[
-            str | None, QueryParameter(description="A cursor, where no header can be sent")
+            str | None,
+            QueryParameter(description="A cursor, where no header can be sent"),
         ] = None,
     ) -> Stream:
         """Follow the session as SSE, after `Last-Event-ID`: `event` is a frame's type, `id` its cursor."""
-        place = last_event_id or after
-        given = Cursor.parse(place) if place else None
-        session = await conversations.enter(session_id, visitor_id, given.version if given else None)
-        cursor = given.within(session) if given else Cursor.present(session)
-        connected = Connected(
-            done=False,
-            complete=session.ended is not None,
-            session_id=session_id,
-            conversation_data=session.details,
-            metadata=ConnectedInfo("connected", str(cursor)),
-        )
+        greeting, cursor = await join(conversations, session_id, visitor_id, last_event_id or after)
         history = conversations.follow(session_id, cursor.events_after)
-        return _event_stream(_all_frames(connected, history, cursor))
+        return _event_stream(_all_frames(greeting, history, cursor))
 
     @post(
         "/{session_id:uuid}/stop/",
@@ -320,10 +311,10 @@ async def _disconnected(request: Request[Any, Any, Any]) -> None:
 
 
 async def _all_frames(
-    connected: Connected, history: AsyncGenerator[Sequence[Recorded], None], after: Cursor
+    greeting: Connected, history: AsyncGenerator[Sequence[Recorded], None], after: Cursor
 ) -> AsyncGenerator[Sequence[Sent], None]:
     async with aclosing(history):
-        yield [connected]
+        yield [greeting]
         async for news in history:
             yield _frames(news, after)
 

@@ -35,6 +35,7 @@ from api.frames import (
     is_extra,
     session_of,
 )
+from api.joining import join
 from api.limits import Tally
 from api.origins import Origins
 from api.wire import EXTENSION, FrameCache, payloads, text_frame
@@ -178,21 +179,9 @@ class _Visitor:
 
     async def _join(self, frame: Join) -> None:
         self._require_room(frame.session_id)
-        given = None if frame.after is None else Cursor.parse(frame.after)
-        session = await self._conversations.enter(
-            frame.session_id, frame.visitor_id, None if given is None else given.version
-        )
-        after = Cursor.present(session) if given is None else given.within(session)
+        greeting, after = await join(self._conversations, frame.session_id, frame.visitor_id, frame.after)
         self._unfollow(frame.session_id)
-        await self._send(
-            Connected(
-                done=False,
-                complete=session.ended is not None,
-                session_id=session.session_id,
-                conversation_data=session.details,
-                metadata=ConnectedInfo("connected", str(after)),
-            )
-        )
+        await self._send(greeting)
         self._follow(frame.session_id, after)
 
     def _require_room(self, session_id: UUID) -> None:

@@ -1,6 +1,7 @@
 """REST and SSE, the documents that describe them, and health: over real connections."""
 
 import asyncio
+import gc
 import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
@@ -394,6 +395,7 @@ async def test_a_stream_that_is_silent_is_kept_open_by_comments(
 async def test_whoever_hangs_up_leaves_nothing_behind(
     service: Service, visitor: Visitor, puppet: Puppet
 ) -> None:
+    gc.collect()  # of what other tests have left, the collector alone knows that nobody holds it any more
     await until(lambda: followers() == 0, "earlier requests to be gone")
     async with service.http() as http:
         message = {"message": "A |hangup lease"}
@@ -547,7 +549,7 @@ async def test_nothing_is_said_in_a_session_that_has_expired(
 ) -> None:
     assert problem(await say(http, expired, "Hello")) == (410, "session_expired", "Session has expired")
     assert (await expired.get()).json()["status"] == "expired"
-    assert (await expired.transcript())["entries"] == []
+    assert {entry["who"] for entry in (await expired.transcript())["entries"]} <= {"service"}
 
 
 @pytest.mark.parametrize(

@@ -764,7 +764,9 @@ async def test_a_fault_of_ours_closes_the_socket_and_the_log_gets_its_place_alon
 async def test_on_a_server_that_knows_nothing_of_our_frames_they_are_the_same(
     new_conninfo: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.server.FramesProtocol", WSProtocol)
+    monkeypatch.setattr(
+        "api.server.FramesProtocol", lambda *args, max_pending_bytes, **more: WSProtocol(*args, **more)
+    )
     async with served(new_conninfo, data_dir, Puppet(), {"VERBATIM_CHUNK_WINDOW_MS": "5"}) as plain:
         visitor = await plain.start_session()
         async with visitor.socket() as socket:

@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException, NotFoundException, ValidationExce
 
 from api import errors as transport
 from api.errors import CODES, TABLE, Mistake, Problem, on_http_exception, safe, told
+from api.origins import OriginNotAllowed
 from domain import errors
 from domain.errors import ChatError, CorruptLog, MessageTooLong
 
@@ -28,6 +29,7 @@ CODES_OF_ERRORS = {
     "reply_failed": errors.ReplyBrokeOff,
     "reply_timeout": errors.ReplyTooSlow,
     "unavailable": errors.Unavailable,
+    "origin_not_allowed": OriginNotAllowed,
     "internal_error": Mistake,
 }
 """Programs rely on these: add to them, never change one."""
@@ -47,7 +49,11 @@ CONCRETE = sorted(set(family()) - ABSTRACT, key=lambda kind: kind.__name__)
 
 
 def example(kind: type[ChatError]) -> ChatError:
-    return MessageTooLong(5000, 4000) if kind is MessageTooLong else kind()
+    arguments: dict[type[ChatError], tuple[Any, ...]] = {
+        MessageTooLong: (5000, 4000),
+        OriginNotAllowed: ("https://stranger.example",),
+    }
+    return kind(*arguments.get(kind, ()))
 
 
 @pytest.mark.parametrize("kind", CONCRETE)
