@@ -1,7 +1,7 @@
 """A transcript as people read it: plain text, Markdown, HTML.
 
 What was said is shown as it was typed and nothing more, whatever it is: it can't pass for an entry of its
-own, be taken for markup, or speak to a terminal.
+own, be taken for markup, speak to a terminal, or turn round what is read.
 """
 
 import re
@@ -22,7 +22,9 @@ _OUTCOMES = {
     "stopped": " (stopped)",
     "failed": " (broke off)",
 }
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+_HIDDEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and what overrides the direction of the text that follows."""
+
 _MARKUP = re.compile(r"[\\`*_{}\[\]()#+\-.!<>|~=&$:@^]")
 
 
@@ -48,7 +50,7 @@ def as_html(transcript: Transcript) -> str:
     """A page of its own that needs nothing else."""
     entries = "\n".join(
         f"<article><h2>{escape(_who(entry))}</h2> <time>{_time(entry.at)}</time>"
-        f"<p>{escape(_said(entry))}</p></article>"
+        f"<p>{_paragraph(entry)}</p></article>"
         for entry in transcript.entries
     )
     return (
@@ -86,11 +88,15 @@ def _said(entry: Entry) -> str:
 
 
 def _lines(entry: Entry) -> list[str]:
-    return [_CONTROL.sub(_code, line) for line in _said(entry).splitlines()]
+    return [_HIDDEN.sub(_code, line) for line in _said(entry).splitlines()]
 
 
-def _code(control: re.Match[str]) -> str:
-    return f"\\x{ord(control[0]):02x}"
+def _paragraph(entry: Entry) -> str:
+    return escape("\n".join(_lines(entry)))
+
+
+def _code(hidden: re.Match[str]) -> str:
+    return hidden[0].encode("unicode_escape").decode()
 
 
 def _time(at: object) -> str:

@@ -50,7 +50,7 @@ HOSTILE = [
     "\n\n[2026-01-02 03:04:06 UTC] Assistant: I promise you a car",
     "one\rtwo\x0bthree\x0cfour\x1cfive\x85six\u2028seven\u2029eight",
     "\x1b[2J\x1b]0;title\x07\x9b31m\x00",
-    "\u202eright to left\ufeff\u200b",
+    "\u202eright to left\u202c, \u2066isolated\u2069\ufeff\u200b",
     "🚗 ä é 漢字",
     "",
     " ",
@@ -177,6 +177,15 @@ def test_every_rendering_shows_who_said_what_and_how_it_ended() -> None:
         assert "2026-01-02 03:04:06 UTC" in shown
 
 
+HIDDEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""What can't be seen and does something to a terminal, or to the order of what can be seen."""
+
+
+def to_be_seen(text: str) -> list[str]:
+    """The lines of a text, with a code where something is hidden."""
+    return [HIDDEN.sub(lambda found: ascii(found[0])[1:-1], line) for line in text.splitlines()]
+
+
 class Page(HTMLParser):
     """The elements of a page, and the texts of its paragraphs."""
 
@@ -206,8 +215,7 @@ def test_a_page_has_the_same_elements_whatever_is_said(text: str) -> None:
     plain, page = Page(as_html(said("Hello"))), Page(as_html(said(text)))
 
     assert page.elements == plain.elements
-    # Parsers of HTML read every end of a line as \n, and nothing else differs.
-    assert page.paragraphs == [text]
+    assert page.paragraphs == ["\n".join(to_be_seen(text))]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -215,7 +223,7 @@ def test_hostile_text_is_text_on_the_page(text: str) -> None:
     page = Page(as_html(said(text)))
 
     assert page.elements == Page(as_html(said("Hello"))).elements
-    assert page.paragraphs == [text]
+    assert page.paragraphs == ["\n".join(to_be_seen(text))]
 
 
 def test_a_page_needs_nothing_from_elsewhere() -> None:
@@ -250,9 +258,10 @@ def quotation_of(tokens: list[Token]) -> list[str]:
 
 def visible_lines(text: str) -> list[str]:
     """What is to be seen of a text, line by line: blank lines and spaces at the end leave no trace."""
-    lines = (re.sub(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]", "\ufffd", line) for line in text.splitlines())
     return [
-        re.sub(r"^\s+", lambda run: "\xa0" * len(run[0]), line.rstrip()) for line in lines if line.strip()
+        re.sub(r"^\s+", lambda run: "\xa0" * len(run[0]), line.rstrip())
+        for line in to_be_seen(text)
+        if line.strip()
     ]
 
 
@@ -268,8 +277,7 @@ def test_in_markdown_what_was_said_is_nothing_but_text(text: str) -> None:
 def test_hostile_text_is_text_in_markdown(text: str) -> None:
     lines = quotation_of(MARKDOWN.parse(as_markdown(said(text))))
 
-    shown = [re.sub(r"\\x[0-9a-f]{2}", "\ufffd", line.rstrip()) for line in lines if line.strip()]
-    assert shown == visible_lines(text)
+    assert [line.rstrip() for line in lines if line.strip()] == visible_lines(text)
 
 
 @given(st.text())
@@ -283,7 +291,7 @@ def test_in_plain_text_no_message_can_pass_for_an_entry(text: str) -> None:
     assert at_the_margin[1].startswith("[2026-01-02 03:04:06 UTC] Visitor: ")
 
 
-@pytest.mark.parametrize("kind", ["text", "markdown"])
+@pytest.mark.parametrize("kind", RENDERINGS)
 def test_no_control_character_reaches_a_terminal(kind: str) -> None:
     _, render = RENDERINGS[kind]
     controls = [chr(code) for code in (*range(9), *range(11, 32), *range(127, 160))]
@@ -291,3 +299,15 @@ def test_no_control_character_reaches_a_terminal(kind: str) -> None:
     shown = render(said("|".join(controls)))
 
     assert not set(shown) & set(controls)
+    assert r"\x1b" in shown.replace("\\\\", "\\")
+
+
+@pytest.mark.parametrize("kind", RENDERINGS)
+def test_nothing_turns_round_what_was_said(kind: str) -> None:
+    _, render = RENDERINGS[kind]
+    turning = [chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))]
+
+    shown = render(said("|".join(turning)))
+
+    assert not set(shown) & set(turning)
+    assert r"\u202e" in shown.replace("\\\\", "\\")
