@@ -12,9 +12,10 @@ from uuid import UUID
 from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from psycopg import RawCursor
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier, Literal
+
+from infrastructure.postgres import LIVELY
 
 Columns = tuple[list[Any], list[int], list[str], list[bytes], list[int]]
 Place = tuple[Any, int]
@@ -97,16 +98,16 @@ class Recorder(PostgresApplicationRecorder):
 
 
 def datastore(conninfo: str, **settings: Any) -> PostgresDatastore:
-    """The library's connection pool for a conninfo or URL of ours."""
-    given = conninfo_to_dict(conninfo)
-    return PostgresDatastore(
-        dbname=str(given.get("dbname") or ""),
-        host=str(given.get("host") or ""),
-        port=str(given.get("port") or 5432),
-        user=str(given.get("user") or ""),
-        password=str(given.get("password") or ""),
-        **settings,
-    )
+    """The library's connection pool for a conninfo or URL of ours, on the schema in which it makes tables."""
+    # The library takes five parts of an address, and its pool isn't open yet: it gets the address whole.
+    datastore = PostgresDatastore("", "", "", "", "", **settings)
+    datastore.pool.conninfo = conninfo
+    datastore.pool.kwargs = {"row_factory": dict_row, **LIVELY}
+    with datastore.get_connection() as connection:
+        row = connection.execute("SELECT current_schema() AS schema").fetchone()
+    if row and row["schema"]:
+        datastore.schema = row["schema"]
+    return datastore
 
 
 def columns(commands: Iterable[Sequence[StoredEvent]]) -> Columns:

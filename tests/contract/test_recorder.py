@@ -10,8 +10,11 @@ import pytest
 from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from eventsourcing.tests import persistence as library
+from psycopg.conninfo import make_conninfo
 
 from infrastructure.group_commit import GroupCommit
+from infrastructure.logs import PostgresLog
+from infrastructure.postgres import Database
 from infrastructure.recorder import Recorder, datastore
 from tests.support.postgres import execute
 from tests.support.waiting import until
@@ -82,6 +85,41 @@ def test_there_is_no_function_that_inserts_without_a_lock(recorder: Recorder, co
     functions = execute(conninfo, "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace")
 
     assert functions == []
+
+
+def test_the_library_connects_by_the_whole_conninfo(conninfo: str) -> None:
+    whole = make_conninfo(conninfo, application_name="verbatim-tables", options="-c work_mem=5MB")
+    store = datastore(whole)
+
+    with store.get_connection() as connection:
+        row = connection.execute(
+            "SELECT current_setting('application_name') AS name, current_setting('work_mem') AS memory"
+        ).fetchone()
+
+    assert row == {"name": "verbatim-tables", "memory": "5MB"}
+    store.close()
+
+
+async def test_all_tables_are_made_in_the_schema_that_the_conninfo_asks_for(new_conninfo: str) -> None:
+    execute(new_conninfo, "CREATE SCHEMA chat")
+    in_public = tables(new_conninfo, "public")
+    conninfo = make_conninfo(new_conninfo, options="-c search_path=chat")
+
+    log = PostgresLog(conninfo, Database(conninfo))
+    await log.open()
+    stream = uuid4()
+    await log.append([row(stream, 1)], nobody)
+    await log.close()
+
+    assert tables(new_conninfo, "chat") == in_public
+    assert execute(new_conninfo, "SELECT originator_id FROM chat.stored_events") == [(stream,)]
+    assert execute(new_conninfo, "SELECT originator_id FROM public.stored_events") == []
+
+
+def tables(conninfo: str, schema: str) -> set[str]:
+    """The names of all tables in a schema."""
+    found = execute(conninfo, "SELECT tablename FROM pg_tables WHERE schemaname = %s", schema)
+    return {name for (name,) in found}
 
 
 def test_each_event_is_told_its_own_position(recorder: Recorder) -> None:
