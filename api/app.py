@@ -35,25 +35,29 @@ from infrastructure.clock import SystemClock
 from infrastructure.deadlines import PostgresDeadlines
 from infrastructure.doorbells import LocalDoorbell, PostgresDoorbell, RedisDoorbell, RemoteDoorbell
 from infrastructure.event_store import SessionStore
-from infrastructure.keyring import PostgresKeyTable, WrappedKeyring
+from infrastructure.keyring import PostgresKeyTable, WrappedKeyring, settle_master_key
 from infrastructure.logs import PostgresLog
 from infrastructure.personas import load_persona
 from infrastructure.postgres import Database
 from infrastructure.presence import Presence
-from infrastructure.settings import Settings, keep_master_key
+from infrastructure.settings import Settings
 
 MAX_BODY_BYTES = 256 * 1024
 ALEX = Path(__file__).parent.parent / "infrastructure" / "assistants" / "personas" / "alex" / "persona.toml"
 
 
 def build(settings: Settings, conninfo: str, assistant: Assistant | None = None) -> Litestar:
-    """The application on the database at `conninfo`; the assistant is the settings', unless one is given."""
+    """The application on the database at `conninfo`; the assistant is the settings', unless one is given.
+
+    It waits for the database: in a loop, that is for a thread. Raises CorruptLog for another master key.
+    """
     clock = SystemClock()
     presence = Presence(conninfo)
     doorbell = build_doorbell(settings, conninfo, presence.name)
     database = Database(conninfo)
+    keyring = build_keyring(settings, conninfo, database)
     log = PostgresLog(conninfo, database)
-    store = SessionStore(log, build_keyring(settings, database), doorbell)
+    store = SessionStore(log, keyring, doorbell)
     persona, knowledge = load_persona(settings.persona or ALEX)
     speaker = assistant or build_assistant(settings, persona, knowledge)
     rules = build_rules(settings, persona.texts)
@@ -120,11 +124,12 @@ def build(settings: Settings, conninfo: str, assistant: Assistant | None = None)
 
 @asynccontextmanager
 async def open_store(settings: Settings, conninfo: str) -> AsyncIterator[EventStore]:
-    """The log alone, for commands."""
+    """The log alone, for commands. Raises CorruptLog for another master key."""
     database = Database(conninfo)
+    keyring = await asyncio.to_thread(build_keyring, settings, conninfo, database)
     log = PostgresLog(conninfo, database)
     async with opened(database, log):
-        yield SessionStore(log, build_keyring(settings, database), LocalDoorbell())
+        yield SessionStore(log, keyring, LocalDoorbell())
 
 
 @asynccontextmanager
@@ -141,10 +146,9 @@ async def opened(database: Database, log: PostgresLog) -> AsyncIterator[None]:
         await database.close()
 
 
-def build_keyring(settings: Settings, database: Database) -> Keyring:
-    """The visitors' keys, under the master key of the settings or of the data folder."""
-    master_key = settings.master_key or keep_master_key(settings.data_dir)
-    return WrappedKeyring(master_key, PostgresKeyTable(database))
+def build_keyring(settings: Settings, conninfo: str, database: Database) -> Keyring:
+    """The visitors' keys, under the database's master key. Raises CorruptLog if the settings have another."""
+    return WrappedKeyring(settle_master_key(settings, conninfo), PostgresKeyTable(database))
 
 
 def build_doorbell(settings: Settings, conninfo: str, name: str) -> RemoteDoorbell:

@@ -1,5 +1,6 @@
 """The command line: `verbatim`."""
 
+import asyncio
 import logging
 import os
 import sys
@@ -27,7 +28,7 @@ EXIT_NOT_FOUND = 1
 EXIT_USAGE = 2
 EXIT_CORRUPT = 65
 EXIT_UNAVAILABLE = 69
-"""The last two after sysexits.h: EX_DATAERR, EX_UNAVAILABLE."""
+"""The last two after sysexits.h: EX_DATAERR, EX_UNAVAILABLE. The README tells what each is for."""
 
 Work = Callable[[Settings, str], Coroutine[Any, Any, int]]
 
@@ -72,9 +73,8 @@ def serve(host: str | None, port: int | None) -> None:
 
     async def work(settings: Settings, conninfo: str) -> int:
         address, number = host or settings.host, settings.port if port is None else port
-        server = make_server(
-            build(settings, conninfo), address, number, lambda port: _say_ready(settings, address, port)
-        )
+        app = await asyncio.to_thread(build, settings, conninfo)
+        server = make_server(app, address, number, lambda port: _say_ready(settings, address, port))
         try:
             await server.serve()
         except SystemExit:

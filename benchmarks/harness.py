@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import base64
 import os
 import resource
 import subprocess
@@ -18,6 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 from infrastructure.postgres import EmbeddedServer
+
+MASTER_KEY = base64.b64encode(bytes(32)).decode()
+"""One for all services that a benchmark starts on a database, as the database insists."""
 
 console = Console(stderr=True, highlight=False)
 Results = dict[str, float]
@@ -118,6 +122,7 @@ async def service(
         own = {
             "DATABASE_URL": conninfo,
             "VERBATIM_DATA_DIR": folder,
+            "VERBATIM_MASTER_KEY": MASTER_KEY,
             "VERBATIM_PORT": "0",
             "VERBATIM_SESSIONS_PER_MINUTE": "1000000",
             "VERBATIM_SOCKETS_PER_ADDRESS": "1000000",

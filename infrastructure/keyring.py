@@ -3,6 +3,9 @@
 What is stored is a nonce and the AES-256-GCM encryption of the visitor's 32-byte key under the master key,
 with the visitor's id as associated data. Deleting that row is all it takes to make everything that the
 visitor's key has sealed unreadable, wherever it was copied to.
+
+The database also keeps what tells its master key from any other: with two of them, no service could read all
+of it, so one that comes with another stops before it has written anything.
 """
 
 import os
@@ -14,10 +17,30 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from domain.errors import CorruptLog
-from infrastructure.postgres import Database
+from infrastructure.postgres import CREATE_VISITOR_KEYS, Database, schema_lock
+from infrastructure.settings import Settings, keep_master_key, master_key_file, read_master_key
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
+
+CREATE_MASTER_KEY_CHECK = """
+CREATE TABLE IF NOT EXISTS master_key_check (
+    sealed bytea NOT NULL,
+    single boolean PRIMARY KEY DEFAULT true CHECK (single)
+)
+"""
+
+CHECKED = b"verbatim"
+
+SEALED_BY_IT = """
+    (SELECT sealed, ''::bytea FROM master_key_check)
+    UNION ALL
+    (SELECT wrapped, uuid_send(visitor_id) FROM visitor_keys
+     WHERE NOT EXISTS (SELECT FROM master_key_check) LIMIT 1)
+"""
+"""The check or, in a database that has none yet, any visitor's key; with their associated data."""
+
+KEEP_CHECK = "INSERT INTO master_key_check (sealed) VALUES (%s) ON CONFLICT DO NOTHING"
 
 
 class KeyTable(Protocol):
@@ -38,9 +61,7 @@ class WrappedKeyring:
         self._table = table
 
     async def create(self, visitor_id: UUID) -> bytes:
-        nonce = os.urandom(NONCE_BYTES)
-        key = os.urandom(KEY_BYTES)
-        wrapped = nonce + self._master.encrypt(nonce, key, visitor_id.bytes)
+        wrapped = _seal(self._master, os.urandom(KEY_BYTES), visitor_id.bytes)
         return self._unwrap(visitor_id, await self._table.insert(visitor_id, wrapped))
 
     async def find(self, visitor_id: UUID) -> bytes | None:
@@ -49,7 +70,7 @@ class WrappedKeyring:
 
     def _unwrap(self, visitor_id: UUID, wrapped: bytes) -> bytes:
         try:
-            return self._master.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], visitor_id.bytes)
+            return _open(self._master, wrapped, visitor_id.bytes)
         except InvalidTag:
             raise CorruptLog(
                 "a visitor's key can't be unwrapped: MASTER_KEY isn't the one this database was written with"
@@ -89,3 +110,50 @@ class PostgresKeyTable:
             "SELECT wrapped FROM visitor_keys WHERE visitor_id = $1", (visitor_id,)
         )
         return rows[0][0] if rows else None
+
+
+# --- the master key
+
+
+def settle_master_key(settings: Settings, conninfo: str) -> bytes:
+    """The master key of the settings, else of the data folder; made there if the database hasn't had any yet.
+
+    Raises CorruptLog where the database was written with another one. Nothing has been written then.
+    """
+    with schema_lock(conninfo) as connection, connection.transaction():
+        connection.execute(CREATE_VISITOR_KEYS)
+        connection.execute(CREATE_MASTER_KEY_CHECK)
+        sealed = connection.execute(SEALED_BY_IT).fetchone()
+        master_key = settings.master_key or read_master_key(settings.data_dir)
+        if sealed and not (master_key and _opens(master_key, *sealed)):
+            raise CorruptLog(_refusal(settings))
+        master_key = master_key or keep_master_key(settings.data_dir)
+        connection.execute(KEEP_CHECK, (_seal(AESGCM(master_key), CHECKED, b""),))
+    return master_key
+
+
+def _refusal(settings: Settings) -> str:
+    path = master_key_file(settings.data_dir)
+    source = f"the master key in {path}" if path.exists() else f"a new master key in {path}"
+    return (
+        f"{'VERBATIM_MASTER_KEY' if settings.master_key else source} isn't the one this database was written "
+        "with: set VERBATIM_MASTER_KEY to that one, or leave it out and set VERBATIM_DATA_DIR to the folder "
+        "whose master.key holds it"
+    )
+
+
+def _seal(key: AESGCM, secret: bytes, of: bytes) -> bytes:
+    nonce = os.urandom(NONCE_BYTES)
+    return nonce + key.encrypt(nonce, secret, of)
+
+
+def _open(key: AESGCM, sealed: bytes, of: bytes) -> bytes:
+    return key.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], of)
+
+
+def _opens(master_key: bytes, sealed: bytes, of: bytes) -> bool:
+    try:
+        _open(AESGCM(master_key), sealed, of)
+    except InvalidTag:
+        return False
+    return True

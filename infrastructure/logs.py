@@ -62,10 +62,7 @@ class PostgresLog:
 
     async def open(self) -> None:
         """Create what is missing, and begin to write. Raises psycopg.OperationalError, Unavailable."""
-        async with schema_lock(self._conninfo) as connection:
-            await connection.execute(CREATE_VISITOR_KEYS)
-            await connection.execute(CREATE_DEADLINES)
-            await asyncio.to_thread(self.recorder.create_table)
+        await asyncio.to_thread(self._create_tables)
         await self._writer.open()
 
     async def close(self) -> None:
@@ -85,6 +82,12 @@ class PostgresLog:
 
     async def check(self) -> None:
         await self._database.fetch("SELECT 1")
+
+    def _create_tables(self) -> None:
+        with schema_lock(self._conninfo) as connection:
+            connection.execute(CREATE_VISITOR_KEYS)
+            connection.execute(CREATE_DEADLINES)
+            self.recorder.create_table()
 
 
 class MemoryLog:

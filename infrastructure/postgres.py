@@ -3,8 +3,8 @@
 import asyncio
 import os
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -139,11 +139,11 @@ async def watch_over(
             await connection.execute("SELECT 1")
 
 
-@asynccontextmanager
-async def schema_lock(conninfo: str) -> AsyncIterator[AsyncConnection]:
-    """While it is held, this process alone creates tables."""
-    async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
-        await connection.execute("SELECT pg_advisory_lock(%s)", (_SCHEMA_LOCK,))
+@contextmanager
+def schema_lock(conninfo: str) -> Iterator[psycopg.Connection]:
+    """While it is held, this process alone creates tables. Synchronous, like the library that makes one."""
+    with psycopg.connect(conninfo, autocommit=True, **LIVELY) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", (_SCHEMA_LOCK,))
         yield connection
 
 

@@ -92,12 +92,23 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     )
 
 
+def master_key_file(data_dir: Path) -> Path:
+    """Where a data folder keeps its master key."""
+    return data_dir / "master.key"
+
+
+def read_master_key(data_dir: Path) -> bytes | None:
+    """The master key of a data folder, if it has one. Raises SettingsError for a file that holds no key."""
+    path = master_key_file(data_dir)
+    return _key(str(path), path.read_text().strip()) if path.exists() else None
+
+
 def keep_master_key(data_dir: Path) -> bytes:
     """The master key of a data folder, made on first use, readable by its owner alone.
 
     Raises SettingsError where the file doesn't hold a key.
     """
-    path = data_dir / "master.key"
+    path = master_key_file(data_dir)
     if not path.exists():
         data_dir.mkdir(parents=True, exist_ok=True)
         # Written whole under another name first: a crash must not leave half a key.

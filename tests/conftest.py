@@ -69,7 +69,7 @@ def new_conninfo(postgres: TestServer, template: str) -> str:
     return postgres.new_database(template)
 
 
-@pytest.fixture
-def data_dir(tmp_path: Path) -> Path:
-    """A data folder for this test."""
-    return tmp_path / "data"
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder for this module, as its database: the one is written with the other's master key."""
+    return tmp_path_factory.mktemp("data")

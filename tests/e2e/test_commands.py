@@ -150,10 +150,12 @@ def test_a_persona_that_cant_be_read_is_told_in_one_line(run: Run, tmp_path: Pat
 # --- what else can be in the way
 
 
-def test_a_data_folder_that_cant_be_made_is_told_in_one_line(run: Run, tmp_path: Path) -> None:
+def test_a_data_folder_that_cant_be_made_is_told_in_one_line(
+    run: Run, new_conninfo: str, tmp_path: Path
+) -> None:
     (tmp_path / "file").touch()
 
-    refused = run("serve", VERBATIM_DATA_DIR=str(tmp_path / "file" / "data"))
+    refused = run("serve", DATABASE_URL=new_conninfo, VERBATIM_DATA_DIR=str(tmp_path / "file" / "data"))
 
     assert refused.exit_code == 2
     assert "Not a directory" in refused.stderr
@@ -229,8 +231,20 @@ def test_a_session_that_isnt_in_the_log_is_told_by_the_exit_code(run: Run) -> No
     assert refused.stderr == f"Session {UUID(int=1)} is not in the log.\n"
 
 
-def test_a_log_that_cant_be_read_with_this_key_is_told_by_the_exit_code(run: Run, session_id: UUID) -> None:
-    refused = run("transcript", str(session_id), VERBATIM_MASTER_KEY="A" * 43 + "=")
+# --- the master key
 
-    assert refused.exit_code == 65
-    assert "MASTER_KEY isn't the one this database was written with" in refused.stderr
+
+@pytest.mark.parametrize("command", [("serve", "--port", "0"), ("transcript", str(UUID(int=1)))])
+def test_another_master_key_is_told_in_one_line_and_by_the_exit_code(
+    run: Run, session_id: UUID, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    for settings in (
+        {"VERBATIM_MASTER_KEY": "A" * 43 + "="},
+        {"VERBATIM_DATA_DIR": str(tmp_path / "elsewhere")},
+    ):
+        refused = run(*command, **settings)
+        assert refused.exit_code == 65
+        assert "isn't the one this database was written with: set VERBATIM_MASTER_KEY to" in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
+    assert not (tmp_path / "elsewhere").exists()
+    assert run("transcript", str(session_id)).exit_code == 0
