@@ -1,34 +1,49 @@
 """The command line: `verbatim`."""
 
-import asyncio
-import logging
 import os
+import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
-from typing import Any
-from uuid import UUID
 
-import msgspec
-import psycopg
-import rich_click as click
-import uvloop
-from rich.console import Console
+# The imports take most of a start, and Ctrl+C is no fault of theirs: it ends the process without a word. It
+# isn't left to KeyboardInterrupt, in the middle of which some extension modules crash.
+on_interrupt = signal.getsignal(signal.SIGINT)
+if on_interrupt is signal.default_int_handler:
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+try:
+    import asyncio
+    import logging
+    from collections.abc import AsyncIterator, Callable, Coroutine
+    from contextlib import asynccontextmanager
+    from typing import Any
+    from uuid import UUID
 
-from api.app import build, open_store
-from api.server import make_server
-from domain.errors import CorruptLog, Unavailable
-from infrastructure.personas import PersonaError
-from infrastructure.postgres import EmbeddedServer
-from infrastructure.settings import Settings, SettingsError, read_settings
-from projections.renderings import RENDERINGS
-from projections.transcript import transcript as fold_transcript
+    import msgspec
+    import psycopg
+    import rich_click as click
+    import uvloop
+    from eventsourcing.persistence import PersistenceError
+    from rich.console import Console
+
+    from api.app import build, open_store
+    from api.server import CantListen, make_server
+    from domain.errors import CorruptLog, Unavailable
+    from infrastructure.personas import PersonaError
+    from infrastructure.postgres import EmbeddedServer
+    from infrastructure.settings import Settings, SettingsError, read_settings
+    from projections.renderings import RENDERINGS
+    from projections.transcript import transcript as fold_transcript
+finally:
+    if on_interrupt is signal.default_int_handler:
+        signal.signal(signal.SIGINT, on_interrupt)
 
 EXIT_NOT_FOUND = 1
 EXIT_USAGE = 2
 EXIT_CORRUPT = 65
 EXIT_UNAVAILABLE = 69
-"""The last two after sysexits.h: EX_DATAERR, EX_UNAVAILABLE. The README tells what each is for."""
+EXIT_INTERRUPTED = 130
+"""65 and 69 after sysexits.h: EX_DATAERR, EX_UNAVAILABLE. The README tells what each is for."""
+
+ACCEPTED_HOST = "give an address of this machine, or a name that has one"
 
 Work = Callable[[Settings, str], Coroutine[Any, Any, int]]
 
@@ -77,8 +92,11 @@ def serve(host: str | None, port: int | None) -> None:
         server = make_server(app, address, number, lambda port: _say_ready(settings, address, port))
         try:
             await server.serve()
-        except SystemExit:
-            return EXIT_UNAVAILABLE  # uvicorn has said why
+        except CantListen as fault:
+            if not fault.is_port:
+                raise SettingsError("VERBATIM_HOST", address, ACCEPTED_HOST) from None
+            console.print(f"VERBATIM_PORT={number} can't be had at {address}: {fault}", style="red")
+            return EXIT_UNAVAILABLE
         return 0
 
     _run(work)
@@ -118,16 +136,23 @@ def _run(work: Work) -> None:
         settings = read_settings(os.environ)
         sys.exit(uvloop.run(_with_database(settings, work)))
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(EXIT_INTERRUPTED)
     except (SettingsError, PersonaError, OSError) as error:
         console.print(str(error), style="red")
         sys.exit(EXIT_USAGE)
     except CorruptLog as error:
         console.print(str(error), style="red")
         sys.exit(EXIT_CORRUPT)
-    except (psycopg.OperationalError, Unavailable, RuntimeError) as error:
-        console.print(f"The database can't be used: {' '.join(str(error).split())}", style="red")
+    except (psycopg.Error, PersistenceError, Unavailable, RuntimeError) as error:
+        console.print(f"The database can't be used: {_reason(error)}", style="red")
         sys.exit(EXIT_UNAVAILABLE)
+
+
+def _reason(error: Exception) -> str:
+    """What the server says, in a line and without the statement; else what the error says."""
+    error = error if isinstance(error, psycopg.Error) else error.__cause__ or error
+    said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+    return " ".join((said or str(error)).split())
 
 
 async def _with_database(settings: Settings, work: Work) -> int:
@@ -152,7 +177,8 @@ async def _database(settings: Settings) -> AsyncIterator[str]:
 
 
 def _say_ready(settings: Settings, host: str, port: int) -> None:
-    url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    url = f"http://[{here}]:{port}" if ":" in here else f"http://{here}:{port}"
     keeps = "DATABASE_URL" if settings.database_url else f"{settings.data_dir}/postgres"
     console.print(f"[bold]Verbatim[/bold] is ready. Chat at [bold]{url}/[/bold]")
     console.print(f"  WebSocket  {url.replace('http', 'ws', 1)}/ws/chat/")

@@ -1,7 +1,9 @@
 """How the application is served: uvicorn with uvloop, httptools and our frames protocol."""
 
 import asyncio
+import errno
 import gc
+import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +21,48 @@ MAX_HEAD_BYTES = 64 * 1024
 """About what the first line and the headers of a request may have: what one read brings may come on top."""
 
 TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+class CantListen(Exception):
+    """The port can't be had or, if not `is_port`, the host is none of this machine's."""
+
+    def __init__(self, fault: Exception) -> None:
+        number = fault.errno if isinstance(fault, OSError) else None
+        self.is_port = number in (errno.EADDRINUSE, errno.EACCES)
+        super().__init__(os.strerror(number) if number and self.is_port else str(fault))
+
+
+def bound(host: str, port: int) -> list[socket.socket]:
+    """A socket on each address of the host, for as many as there are here. Raises CantListen."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise CantListen(error) from None
+    sockets: list[socket.socket] = []
+    faults: list[CantListen] = []
+    for family, _, _, _, address in dict.fromkeys(found):
+        try:
+            sockets.append(_bound(family, address))
+        except OSError as error:
+            faults.append(CantListen(error))
+    # A name may also have an address of a kind that this machine doesn't use.
+    if faults and (not sockets or any(fault.is_port for fault in faults)):
+        raise faults[0]
+    return sockets
+
+
+def _bound(family: int, address: Any) -> socket.socket:
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            # `::` is then the IPv6 addresses alone, as `0.0.0.0` is the others.
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind(address)
+    except OSError:
+        bound.close()
+        raise
+    return bound
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -55,12 +99,25 @@ class HttpProtocol(HttpToolsProtocol):
 class Server(uvicorn.Server):
     """A server that tells when it is ready and, before it hangs up on anybody, waits for `drain`."""
 
-    def __init__(
-        self, config: uvicorn.Config, on_ready: Callable[[int], None], drain: Callable[[], Awaitable[None]]
-    ) -> None:
+    def __init__(self, config: uvicorn.Config, app: Litestar, on_ready: Callable[[int], None]) -> None:
         super().__init__(config)
+        self._app = app
         self._on_ready = on_ready
-        self._drain = drain
+        self._drain: Callable[[], Awaitable[None]] = app.state.serving.drain
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until a signal says stop. Raises CantListen, and whatever the application fails with."""
+        # Not left to uvicorn, which would print why a start fails, in many lines, and can't be interrupted.
+        if sockets is None:
+            sockets = await asyncio.to_thread(bound, self.config.host, self.config.port)
+        try:
+            async with self._app.lifespan():
+                await super().serve(sockets)
+        except ExceptionGroup as group:  # Litestar has a task group around it
+            raise group.exceptions[0] from None
+        finally:
+            for listening in sockets:
+                listening.close()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -120,7 +177,7 @@ def make_server(app: Litestar, host: str, port: int, on_ready: Callable[[int], N
         forwarded_allow_ips=list(serving.trusted_proxies),
         log_level="error",
         log_config=None,
-        lifespan="on",
+        lifespan="off",
         timeout_graceful_shutdown=10,
     )
-    return Server(config, on_ready, serving.drain)
+    return Server(config, app, on_ready)

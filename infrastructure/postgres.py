@@ -37,7 +37,7 @@ RECONNECT_SECONDS = 0.2
 CHECK_SECONDS = 5.0
 """How often a silent connection is asked whether it lives."""
 
-_SCHEMA_LOCK = 0x76_62_5F_73_63_68_65_6D
+SCHEMA_LOCK = 0x76_62_5F_73_63_68_65_6D
 """An advisory lock of our own: processes that start together must not create the same table together."""
 
 
@@ -143,7 +143,9 @@ async def watch_over(
 def schema_lock(conninfo: str) -> Iterator[psycopg.Connection]:
     """While it is held, this process alone creates tables. Synchronous, like the library that makes one."""
     with psycopg.connect(conninfo, autocommit=True, **LIVELY) as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", (_SCHEMA_LOCK,))
+        # Who holds it is soon done: a start that would wait longer should say so.
+        connection.execute("SET lock_timeout = '10s'")
+        connection.execute("SELECT pg_advisory_lock(%s)", (SCHEMA_LOCK,))
         yield connection
 
 

@@ -2,23 +2,30 @@
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import httpx
 import msgspec
+import psycopg
 import pytest
 import uvloop
 from click.testing import CliRunner, Result
+from psycopg.conninfo import make_conninfo
 
 from api.app import open_store
 from api.cli import main
 from domain.events import SessionStarted, VisitorMessagePosted
 from infrastructure.clock import SystemClock
+from infrastructure.postgres import SCHEMA_LOCK
 from infrastructure.settings import read_settings
+from tests.support.postgres import execute
 from tests.support.service import ServiceProcess
+from tests.support.waiting import until
 
 Run = Callable[..., Result]
 
@@ -147,6 +154,48 @@ def test_a_persona_that_cant_be_read_is_told_in_one_line(run: Run, tmp_path: Pat
     assert len(refused.stderr.splitlines()) == 1
 
 
+# --- Ctrl+C during the start
+
+
+async def starting(environment: Mapping[str, str]) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "api.cli", "serve", "--port", "0"),
+        env={**os.environ, **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+
+
+async def end_of(process: asyncio.subprocess.Process) -> tuple[int | None, bytes]:
+    """How a process ends: its exit code, and all that it has printed."""
+    output, _ = await asyncio.wait_for(process.communicate(), 30)
+    return process.returncode, output
+
+
+@pytest.mark.parametrize("library", ["msgspec", "psycopg_binary", "uvloop", "cryptography"])
+async def test_an_interrupted_load_ends_without_a_word(environment: Mapping[str, str], library: str) -> None:
+    process = await starting(environment)
+    loaded = Path(f"/proc/{process.pid}/maps")
+    await until(lambda: f"/{library}/" in loaded.read_text(), "the process to load this")
+
+    process.send_signal(signal.SIGINT)
+
+    assert await end_of(process) == (130, b"")
+
+
+async def test_an_interrupted_start_ends_without_a_word(
+    environment: Mapping[str, str], new_conninfo: str
+) -> None:
+    with psycopg.connect(new_conninfo, autocommit=True) as another:
+        another.execute("SELECT pg_advisory_lock(%s)", (SCHEMA_LOCK,))
+        process = await starting({**environment, "DATABASE_URL": new_conninfo})
+        waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        await until(lambda: bool(execute(new_conninfo, waiting)), "the start to wait for its turn")
+        process.send_signal(signal.SIGINT)
+
+    assert await end_of(process) == (130, b"")
+
+
 # --- what else can be in the way
 
 
@@ -171,13 +220,67 @@ def test_a_database_that_cant_be_reached_is_told_in_one_line(run: Run, command: 
     assert len(refused.stderr.splitlines()) == 1
 
 
-def test_an_address_that_is_taken_stops_the_start(run: Run, caplog: pytest.LogCaptureFixture) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        refused = run("serve", "--port", port)
+@pytest.mark.parametrize(
+    "may",
+    [(), ("CREATE ON SCHEMA public",), ("CREATE ON SCHEMA public", "SELECT, INSERT ON visitor_keys")],
+    ids=["no table", "no row", "half"],
+)
+def test_a_role_that_may_not_do_enough_is_told_in_one_line(
+    run: Run, new_conninfo: str, may: tuple[str, ...]
+) -> None:
+    role = f"visitor_{uuid4().hex}"
+    execute(new_conninfo, f"CREATE ROLE {role} LOGIN PASSWORD 'secret'")
+    for right in may:
+        execute(new_conninfo, f"GRANT {right} TO {role}")
+
+    refused = run(
+        "serve", "--port", "0", DATABASE_URL=make_conninfo(new_conninfo, user=role, password="secret")
+    )
 
     assert refused.exit_code == 69
-    assert "address already in use" in caplog.text
+    assert refused.stderr.startswith("The database can't be used: ")
+    assert "permission denied" in refused.stderr or "must be owner" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    execute(new_conninfo, f"DROP OWNED BY {role}")
+    execute(new_conninfo, f"DROP ROLE {role}")
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused = run("serve", VERBATIM_PORT=port)
+
+    assert refused.exit_code == 69
+    assert refused.stderr == f"VERBATIM_PORT={port} can't be had at 127.0.0.1: Address already in use\n"
+
+
+@pytest.mark.parametrize("host", ["999.1.1.1", "nobody.invalid", "192.0.2.1", "x" * 70, "a b"])
+def test_a_host_that_is_none_of_this_machine_is_told_in_one_line(run: Run, host: str) -> None:
+    refused = run("serve", "--port", "0", VERBATIM_HOST=host)
+
+    assert refused.exit_code == 2
+    assert refused.stderr == (
+        f"VERBATIM_HOST={host!r} is not accepted: give an address of this machine, or a name that has one\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [("::1", "[::1]"), ("::", "[::1]"), ("0.0.0.0", "127.0.0.1"), ("localhost", "localhost")],
+)
+async def test_a_start_says_an_address_that_can_be_used(
+    environment: Mapping[str, str], tmp_path: Path, host: str, shown: str
+) -> None:
+    if ":" in host and not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    process = ServiceProcess({**environment, "VERBATIM_HOST": host}, tmp_path / "log")
+    await process.start()
+    url = process.output.split("Chat at ")[1].split()[0]
+
+    assert url.startswith(f"http://{shown}:")
+    async with httpx.AsyncClient() as http:
+        assert (await http.get(url + "health/ready")).status_code == 200
+    assert await process.stop() == 0
 
 
 async def test_a_start_says_where_to_go_and_nothing_else(
@@ -191,6 +294,14 @@ async def test_a_start_says_where_to_go_and_nothing_else(
     assert first == f"Verbatim is ready. Chat at {service.url}/"
     assert [line.split()[0] for line in where] == ["WebSocket", "API"]
     assert last.endswith("Stop with Ctrl+C")
+
+
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
 
 
 # --- transcripts

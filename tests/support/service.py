@@ -245,7 +245,8 @@ class ServiceProcess:
         text = self._log.read_bytes()[seen:].decode()
         if "Stop with Ctrl+C" not in text:
             return None
-        return int(text.split("Chat at http://127.0.0.1:")[1].split("/")[0])
+        url = text.split("Chat at ")[1].split()[0]
+        return int(url.rstrip("/").rsplit(":", 1)[1])
 
     async def kill(self) -> None:
         """kill -9."""
