@@ -59,18 +59,22 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     """The settings that an environment gives. Raises SettingsError."""
     read = _Reader(environment)
     idle_warning = read.integer("VERBATIM_IDLE_WARNING_SECONDS", 120, 1, 31_536_000)
-    has_model = bool(environment.get("OPENAI_API_KEY") or environment.get("OPENAI_BASE_URL"))
+    has_model = bool(read.text("OPENAI_API_KEY") or read.text("OPENAI_BASE_URL"))
+    assistant = read.choice("VERBATIM_ASSISTANT", "openai" if has_model else "guide", "guide", "openai")
+    if assistant == "openai" and not has_model:
+        accepted = "set OPENAI_API_KEY or OPENAI_BASE_URL as well"
+        raise SettingsError("VERBATIM_ASSISTANT", assistant, accepted)
     return Settings(
         database_url=read.conninfo("DATABASE_URL"),
         redis_url=read.redis("REDIS_URL"),
         host=read.text("VERBATIM_HOST", "127.0.0.1"),
         port=read.integer("VERBATIM_PORT", 8000, 0, 65535),
         data_dir=Path(read.text("VERBATIM_DATA_DIR", "data")),
-        assistant=read.choice("VERBATIM_ASSISTANT", "openai" if has_model else "guide", "guide", "openai"),
+        assistant=assistant,
         persona=read.file("VERBATIM_PERSONA"),
         words_per_second=read.integer("VERBATIM_WORDS_PER_SECOND", 25, 0, 1000),
         openai_api_key=read.text("OPENAI_API_KEY", "none"),
-        openai_base_url=read.text("OPENAI_BASE_URL") or None,
+        openai_base_url=read.url("OPENAI_BASE_URL"),
         openai_model=read.text("OPENAI_MODEL", "gpt-4o-mini"),
         idle_warning_seconds=idle_warning,
         idle_end_seconds=read.integer(
@@ -167,6 +171,14 @@ class _Reader:
             raise SettingsError(name, "...", accepted) from None
         return value or None
 
+    def url(self, name: str) -> str | None:
+        value = self.text(name)
+        if value and not _is_url(value):
+            # Before an @ there may be a password: then it isn't repeated.
+            shown = "..." if "@" in value else value
+            raise SettingsError(name, shown, "give a URL such as http://127.0.0.1:8080/v1")
+        return value or None
+
     def redis(self, name: str) -> str | None:
         value = self.text(name)
         if value and not value.startswith(("redis://", "rediss://", "unix://")):
@@ -205,9 +217,18 @@ class _Reader:
             raise SettingsError(name, value, accepted) from None
 
 
-def _is_origin(text: str) -> bool:
-    parts = urlsplit(text)
-    return parts.scheme in ("http", "https") and bool(parts.netloc) and not (parts.path or parts.query)
+def _is_origin(value: str) -> bool:
+    parts = urlsplit(value)
+    return _is_url(value) and not (parts.path or parts.query or parts.fragment)
+
+
+def _is_url(value: str) -> bool:
+    try:
+        url = urlsplit(value)
+        _ = url.port  # it may be none
+    except ValueError:
+        return False
+    return url.scheme in ("http", "https") and bool(url.hostname) and value.split() == [value]
 
 
 def _key(name: str, value: str) -> bytes:

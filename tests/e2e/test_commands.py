@@ -101,7 +101,7 @@ def test_a_wrong_command_line_is_told_with_the_way_to_help(run: Run, arguments: 
 
 async def test_a_bad_setting_stops_the_start_with_one_line(environment: Mapping[str, str]) -> None:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "api.cli", "serve"),
+        *(sys.executable, "-m", "api.entry", "serve"),
         env={**os.environ, **environment, "VERBATIM_PORT": "http"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -159,7 +159,7 @@ def test_a_persona_that_cant_be_read_is_told_in_one_line(run: Run, tmp_path: Pat
 
 async def starting(environment: Mapping[str, str]) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "api.cli", "serve", "--port", "0"),
+        *(sys.executable, "-m", "api.entry", "serve", "--port", "0"),
         env={**os.environ, **environment},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -309,7 +309,7 @@ def has_ipv6() -> bool:
 
 async def test_a_transcript_is_printed(environment: Mapping[str, str], session_id: UUID) -> None:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "api.cli", "transcript", str(session_id)),
+        *(sys.executable, "-m", "api.entry", "transcript", str(session_id)),
         env={**os.environ, **environment},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -35,10 +35,56 @@ def test_an_empty_environment_gives_a_service_that_works() -> None:
     assert settings.chunk_window_ms == 100
 
 
-@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "OPENAI_BASE_URL"])
-def test_a_model_that_is_set_answers_unless_another_is_asked_for(name: str) -> None:
-    assert read_settings({name: "x"}).assistant == "openai"
-    assert read_settings({name: "x", "VERBATIM_ASSISTANT": "guide"}).assistant == "guide"
+@pytest.mark.parametrize(
+    ("name", "value"), [("OPENAI_API_KEY", "x"), ("OPENAI_BASE_URL", "http://127.0.0.1:8080/v1")]
+)
+def test_a_model_that_is_set_answers_unless_another_is_asked_for(name: str, value: str) -> None:
+    assert read_settings({name: value}).assistant == "openai"
+    assert read_settings({name: value, "VERBATIM_ASSISTANT": "openai"}).assistant == "openai"
+    assert read_settings({name: value, "VERBATIM_ASSISTANT": "guide"}).assistant == "guide"
+    assert read_settings({name: " "}).assistant == "guide"
+
+
+def test_a_model_that_is_asked_for_must_be_set() -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_settings({"VERBATIM_ASSISTANT": "openai"})
+
+    assert str(refused.value) == (
+        "VERBATIM_ASSISTANT='openai' is not accepted: set OPENAI_API_KEY or OPENAI_BASE_URL as well"
+    )
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8080/v1", "https://ann:secret@models.example.com/v1"])
+def test_a_model_s_server_is_given_by_a_url(url: str) -> None:
+    assert read_settings({"OPENAI_BASE_URL": url}).openai_base_url == url
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "notaurl",
+        "localhost:8080",
+        "ftp://x/v1",
+        "http://",
+        "http:///v1",
+        "http://x:port/",
+        "http://[x",
+        "http://x y",
+    ],
+)
+def test_any_other_url_is_refused_with_what_is_accepted(value: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_settings({"OPENAI_BASE_URL": value})
+
+    assert str(refused.value) == (
+        f"OPENAI_BASE_URL={value!r} is not accepted: give a URL such as http://127.0.0.1:8080/v1"
+    )
+
+
+@pytest.mark.parametrize("value", ["ftp://ann:secret@x/v1", "http://ann:sec/ret@x:port", "ann:secret@x"])
+def test_a_url_that_may_hold_a_password_is_not_repeated(value: str) -> None:
+    with pytest.raises(SettingsError, match=r"OPENAI_BASE_URL='\.\.\.' is not accepted: give a URL such as"):
+        read_settings({"OPENAI_BASE_URL": value})
 
 
 @pytest.mark.parametrize("name", [*NUMBERS, "DATABASE_URL", "VERBATIM_ASSISTANT", "VERBATIM_MASTER_KEY"])
@@ -100,7 +146,10 @@ def test_an_address_that_cant_be_one_is_refused_and_never_repeated(url: str) -> 
     assert "secret" not in str(refused.value)
 
 
-@given(st.dictionaries(st.sampled_from([*NUMBERS, "DATABASE_URL", "VERBATIM_ASSISTANT"]), st.text()))
+ANY = [*NUMBERS, "DATABASE_URL", "VERBATIM_ASSISTANT", "OPENAI_BASE_URL"]
+
+
+@given(st.dictionaries(st.sampled_from(ANY), st.text()))
 def test_any_environment_at_all_is_read_or_refused_in_one_line(environment: dict[str, str]) -> None:
     refusal = ""
     try:
