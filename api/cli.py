@@ -1,46 +1,37 @@
 """The command line: `verbatim`."""
 
+import asyncio
+import logging
 import os
-import signal
+import socket
 import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
 
-# The imports take most of a start, and Ctrl+C is no fault of theirs: it ends the process without a word. It
-# isn't left to KeyboardInterrupt, in the middle of which some extension modules crash.
-on_interrupt = signal.getsignal(signal.SIGINT)
-if on_interrupt is signal.default_int_handler:
-    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-try:
-    import asyncio
-    import logging
-    from collections.abc import AsyncIterator, Callable, Coroutine
-    from contextlib import asynccontextmanager
-    from typing import Any
-    from uuid import UUID
+import msgspec
+import psycopg
+import rich_click as click
+import uvloop
+from eventsourcing.persistence import PersistenceError
+from rich.console import Console
 
-    import msgspec
-    import psycopg
-    import rich_click as click
-    import uvloop
-    from eventsourcing.persistence import PersistenceError
-    from rich.console import Console
-
-    from api.app import build, open_store
-    from api.server import CantListen, make_server
-    from domain.errors import CorruptLog, Unavailable
-    from infrastructure.personas import PersonaError
-    from infrastructure.postgres import EmbeddedServer
-    from infrastructure.settings import Settings, SettingsError, read_settings
-    from projections.renderings import RENDERINGS
-    from projections.transcript import transcript as fold_transcript
-finally:
-    if on_interrupt is signal.default_int_handler:
-        signal.signal(signal.SIGINT, on_interrupt)
+from api.app import build, open_store
+from api.entry import EXIT_INTERRUPTED
+from api.server import CantListen, bound, make_server
+from api.workers import Workers, begin_work, sockets_of
+from domain.errors import CorruptLog, Unavailable
+from infrastructure.personas import PersonaError
+from infrastructure.postgres import EmbeddedServer
+from infrastructure.settings import Settings, SettingsError, read_settings
+from projections.renderings import RENDERINGS
+from projections.transcript import transcript as fold_transcript
 
 EXIT_NOT_FOUND = 1
 EXIT_USAGE = 2
 EXIT_CORRUPT = 65
 EXIT_UNAVAILABLE = 69
-EXIT_INTERRUPTED = 130
 """65 and 69 after sysexits.h: EX_DATAERR, EX_UNAVAILABLE. The README tells what each is for."""
 
 ACCEPTED_HOST = "give an address of this machine, or a name that has one"
@@ -76,28 +67,42 @@ def main() -> None:
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one [VERBATIM_PORT, else 8000]."
 )
-def serve(host: str | None, port: int | None) -> None:
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes on this port."
+)
+@click.option("--listen-fds", hidden=True, help="What a worker is given to listen on.")
+def serve(host: str | None, port: int | None, workers: int, listen_fds: str | None) -> None:
     """Serve the chat, with a PostgreSQL of its own unless DATABASE_URL is set.
 
     Examples:
 
         verbatim serve
 
+        verbatim serve --workers 4
+
         DATABASE_URL=postgresql://app@db/chat verbatim serve --host 0.0.0.0 --port 80
     """
 
     async def work(settings: Settings, conninfo: str) -> int:
         address, number = host or settings.host, settings.port if port is None else port
-        app = await asyncio.to_thread(build, settings, conninfo)
-        server = make_server(app, address, number, lambda port: _say_ready(settings, address, port))
+        if listen_fds:
+            await _serve(settings, conninfo, sockets_of(listen_fds), begin_work)
+            return 0
         try:
-            await server.serve()
+            sockets = await asyncio.to_thread(bound, address, number)
         except CantListen as fault:
             if not fault.is_port:
                 raise SettingsError("VERBATIM_HOST", address, ACCEPTED_HOST) from None
             console.print(f"VERBATIM_PORT={number} can't be had at {address}: {fault}", style="red")
             return EXIT_UNAVAILABLE
-        return 0
+
+        def on_ready() -> None:
+            _say_ready(settings, address, sockets[0].getsockname()[1])
+
+        if workers == 1:
+            await _serve(settings, conninfo, sockets, on_ready)
+            return 0
+        return await Workers(workers, sockets, {"DATABASE_URL": conninfo}).run(on_ready)
 
     _run(work)
 
@@ -130,6 +135,13 @@ def transcript(session: UUID, as_format: str) -> None:
     _run(work)
 
 
+async def _serve(
+    settings: Settings, conninfo: str, sockets: list[socket.socket], on_ready: Callable[[], None]
+) -> None:
+    app = await asyncio.to_thread(build, settings, conninfo)
+    await make_server(app, on_ready).serve(sockets)
+
+
 def _run(work: Work) -> None:
     """Do the work with settings and a database; exit with its code, or say in a line what is wrong."""
     try:
@@ -150,8 +162,8 @@ def _run(work: Work) -> None:
 
 def _reason(error: Exception) -> str:
     """What the server says, in a line and without the statement; else what the error says."""
-    error = error if isinstance(error, psycopg.Error) else error.__cause__ or error
-    said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+    server_error = error if isinstance(error, psycopg.Error) else error.__cause__
+    said = server_error.diag.message_primary if isinstance(server_error, psycopg.Error) else None
     return " ".join((said or str(error)).split())
 
 
@@ -184,7 +196,3 @@ def _say_ready(settings: Settings, host: str, port: int) -> None:
     console.print(f"  WebSocket  {url.replace('http', 'ws', 1)}/ws/chat/")
     console.print(f"  API        {url}/api/docs/")
     console.print(f"  Assistant  {settings.assistant}    Log kept in {keeps}    Stop with Ctrl+C")
-
-
-if __name__ == "__main__":
-    main()

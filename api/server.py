@@ -99,17 +99,15 @@ class HttpProtocol(HttpToolsProtocol):
 class Server(uvicorn.Server):
     """A server that tells when it is ready and, before it hangs up on anybody, waits for `drain`."""
 
-    def __init__(self, config: uvicorn.Config, app: Litestar, on_ready: Callable[[int], None]) -> None:
+    def __init__(self, config: uvicorn.Config, app: Litestar, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._app = app
         self._on_ready = on_ready
         self._drain: Callable[[], Awaitable[None]] = app.state.serving.drain
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until a signal says stop. Raises CantListen, and whatever the application fails with."""
-        # Not left to uvicorn, which would print why a start fails, in many lines, and can't be interrupted.
-        if sockets is None:
-            sockets = await asyncio.to_thread(bound, self.config.host, self.config.port)
+        """Serve on sockets until a signal says stop. Raises whatever the application fails with."""
+        assert sockets is not None, "uvicorn would print why it can't listen, in many lines"
         try:
             async with self._app.lifespan():
                 await super().serve(sockets)
@@ -126,7 +124,7 @@ class Server(uvicorn.Server):
             # at its usual pace it would take a tenth of the time of a busy service.
             gc.freeze()
             gc.set_threshold(50_000, 20, 50)
-            self._on_ready(self.servers[0].sockets[0].getsockname()[1])
+            self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # Nobody new comes in meanwhile: they find another process.
@@ -160,13 +158,11 @@ class Serving(Struct, frozen=True):
     trusted_proxies: tuple[str, ...]
 
 
-def make_server(app: Litestar, host: str, port: int, on_ready: Callable[[int], None]) -> Server:
-    """A server for the application. `on_ready` is called with the port once it listens."""
+def make_server(app: Litestar, on_ready: Callable[[], None]) -> Server:
+    """A server for the application. `on_ready` is called once it listens."""
     serving: Serving = app.state.serving
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         loop="uvloop",
         http=HttpProtocol,
         ws=partial(FramesProtocol, max_pending_bytes=serving.max_pending_bytes),  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ import os
 from collections.abc import AsyncGenerator
 
 from api.app import build
-from api.server import make_server
+from api.server import bound, make_server
 from domain.assistant import Prompt, Said, Text
 from infrastructure.settings import read_settings
 
@@ -39,7 +39,8 @@ def main() -> None:
     settings = read_settings(os.environ)
     assistant = Paced(int(os.environ["BENCH_WORDS"]), float(os.environ["BENCH_RATE"]))
     app = build(settings, settings.database_url or "", assistant)
-    make_server(app, "127.0.0.1", settings.port, lambda port: print(port, flush=True)).run()
+    sockets = bound("127.0.0.1", settings.port)
+    make_server(app, lambda: print(sockets[0].getsockname()[1], flush=True)).run(sockets)
 
 
 if __name__ == "__main__":

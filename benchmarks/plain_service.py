@@ -3,14 +3,15 @@
 import os
 
 from api.app import build
-from api.server import make_server
+from api.server import bound, make_server
 from infrastructure.settings import read_settings
 
 
 def main() -> None:
     settings = read_settings(os.environ)
     app = build(settings, settings.database_url or "")
-    make_server(app, "127.0.0.1", settings.port, lambda port: print(port, flush=True)).run()
+    sockets = bound("127.0.0.1", settings.port)
+    make_server(app, lambda: print(sockets[0].getsockname()[1], flush=True)).run(sockets)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from api.app import build
-from api.server import make_server
+from api.server import bound, make_server
 from domain.assistant import Assistant
 from infrastructure.settings import read_settings
 from tests.support.waiting import until
@@ -186,15 +186,17 @@ async def served(
         "VERBATIM_SESSIONS_PER_MINUTE": "10000",
     }
     settings = read_settings(usual | dict(environment or {}))
-    ports: list[int] = []
+    ready = threading.Event()
+    sockets = bound("127.0.0.1", 0)
+    port = sockets[0].getsockname()[1]
     app = await asyncio.to_thread(build, settings, conninfo, assistant)
-    server = make_server(app, "127.0.0.1", 0, ports.append)
-    thread = threading.Thread(target=server.run, daemon=True)
+    server = make_server(app, ready.set)
+    thread = threading.Thread(target=server.run, args=(sockets,), daemon=True)
     thread.start()
     try:
-        await until(lambda: bool(ports) or not thread.is_alive(), "the service to listen")
-        assert ports, "the service did not start"
-        yield Service(ports[0])
+        await until(lambda: ready.is_set() or not thread.is_alive(), "the service to listen")
+        assert ready.is_set(), "the service did not start"
+        yield Service(port)
     finally:
         server.should_exit = True
         await asyncio.to_thread(thread.join, 30)
@@ -204,9 +206,10 @@ async def served(
 class ServiceProcess:
     """`verbatim serve` in a process of its own."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(self, environment: Mapping[str, str], log: Path, *options: str) -> None:
         self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **environment}
         self._log = log
+        self._options = options
         self.process: subprocess.Popen[bytes] | None = None
         # A test that fails leaves it running.
         atexit.register(lambda: self.process and self.process.kill())
@@ -216,7 +219,7 @@ class ServiceProcess:
         with self._log.open("ab") as log:
             seen = log.tell()
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "api.cli", "serve", "--port", "0"],
+                [sys.executable, "-m", "api.entry", "serve", "--port", "0", *self._options],
                 env=self._environment,
                 stdout=log,
                 stderr=log,

@@ -1,0 +1,97 @@
+"""Several processes on one port: each is a service of its own, and they share the sockets that listen.
+
+uvicorn's own supervisor can start no server but uvicorn's, and ours does more when it stops.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+logger = logging.getLogger(__name__)
+
+READY = b"ready\n"
+RESTART_SECONDS = 1.0
+"""How long after its end a worker is replaced."""
+
+
+class Workers:
+    """Keeps `count` workers running on sockets that listen, until a signal says stop."""
+
+    def __init__(self, count: int, sockets: Sequence[socket.socket], environment: Mapping[str, str]) -> None:
+        self._count = count
+        self._fds = tuple(each.fileno() for each in sockets)
+        self._environment = {**os.environ, **environment}
+        self._processes: set[asyncio.subprocess.Process] = set()
+        self._stopping = asyncio.Event()
+        self._ready = 0
+
+    async def run(self, on_ready: Callable[[], None]) -> int:
+        """Run them; `on_ready` is called once all of them serve.
+
+        The exit code is that of a worker that couldn't start, else 0.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop)
+        codes = await asyncio.gather(*(self._keep_one(on_ready) for _ in range(self._count)))
+        return next((code for code in codes if code), 0)
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        for process in self._processes:
+            process.send_signal(signal.SIGTERM)
+
+    async def _keep_one(self, on_ready: Callable[[], None]) -> int:
+        has_served = False
+        while not self._stopping.is_set():
+            process = await self._start()
+            self._processes.add(process)
+            assert process.stdout is not None
+            if await process.stdout.readline() == READY and not has_served:
+                has_served = True
+                self._ready += 1
+                if self._ready == self._count:
+                    on_ready()
+            code = await process.wait()
+            self._processes.discard(process)
+            if not has_served:
+                self._stop()
+                return code
+            if not self._stopping.is_set():
+                logger.warning("worker %d ended with exit code %d: another one is started", process.pid, code)
+                await asyncio.sleep(RESTART_SECONDS)
+        return 0
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "api.entry", "serve", "--listen-fds", ",".join(map(str, self._fds))),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=self._environment,
+            pass_fds=self._fds,
+            # Ctrl+C is for the one who started them, who passes it on.
+            start_new_session=True,
+        )
+
+
+def sockets_of(fds: str) -> list[socket.socket]:
+    """The sockets that a worker was given."""
+    return [socket.socket(fileno=int(fd)) for fd in fds.split(",")]
+
+
+def begin_work() -> None:
+    """Tell whoever started this worker that it serves; and stop when that one is gone, however it went."""
+    sys.stdout.buffer.write(READY)
+    sys.stdout.flush()
+    threading.Thread(target=_stop_when_alone, daemon=True).start()
+
+
+def _stop_when_alone() -> None:
+    # Nothing is ever written here: it ends when its other end does.
+    os.read(0, 1)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,96 @@
+"""`verbatim serve --workers`: several processes on one port, which stand in for each other."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.client import Client
+from tests.support.service import Service, ServiceProcess, text_of
+from tests.support.waiting import until
+
+QUESTION = "What is a novated lease?"
+
+
+@pytest.fixture
+async def parent(new_conninfo: str, data_dir: Path, tmp_path: Path) -> AsyncIterator[ServiceProcess]:
+    settings = {
+        "DATABASE_URL": new_conninfo,
+        "VERBATIM_DATA_DIR": str(data_dir),
+        "VERBATIM_WORDS_PER_SECOND": "100",
+        "VERBATIM_CHUNK_WINDOW_MS": "20",
+    }
+    process = ServiceProcess(settings, tmp_path / "log", "--workers", "2")
+    yield process
+    for worker in workers(process):
+        worker.kill()
+    await process.kill()
+
+
+def workers(parent: ServiceProcess) -> list[psutil.Process]:
+    assert parent.process is not None
+    try:
+        return psutil.Process(parent.process.pid).children()
+    except psutil.NoSuchProcess:
+        return []
+
+
+async def test_all_workers_serve_and_tell_of_what_happens_at_the_others(parent: ServiceProcess) -> None:
+    service = await parent.start()
+    visitor = await service.start_session()
+
+    async with visitor.socket() as one, visitor.socket() as other:
+        await one.send(visitor.message(QUESTION))
+        here, there = await one.receive_until("complete"), await other.receive_until("complete")
+
+    assert len(workers(parent)) == 2
+    assert here == there
+    assert text_of(here) == here[-1]["message"]
+
+
+async def test_a_worker_that_is_killed_is_replaced_and_nobody_loses_anything(parent: ServiceProcess) -> None:
+    service = await parent.start()
+    clients = [await client_of(service) for _ in range(4)]
+    before = {worker.pid for worker in workers(parent)}
+    saying = [asyncio.create_task(client.say(QUESTION)) for client in clients]
+    await until(lambda: all(said.texts[-1] for c in clients for said in c.said.values()), "words to come")
+
+    workers(parent)[0].kill()
+
+    async with asyncio.timeout(20):
+        answers = {(await said).whole for said in saying}
+    assert len(answers) == 1
+    await until(lambda: len({worker.pid for worker in workers(parent)} - before) == 1, "a new worker")
+    for client in clients:
+        await client.close()
+
+
+async def client_of(service: Service) -> Client:
+    visitor = await service.start_session()
+    return Client(lambda: [service], visitor.session_id, visitor.visitor_id)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+async def test_all_stop_when_they_are_told_to(parent: ServiceProcess, how: signal.Signals) -> None:
+    await parent.start()
+    left = workers(parent)
+    assert parent.process is not None
+
+    parent.process.send_signal(how)
+
+    assert await asyncio.to_thread(parent.process.wait, 20) == 0
+    assert not any(worker.is_running() for worker in left)
+    for trace in ("ERROR", "Traceback"):
+        assert trace not in parent.output
+
+
+async def test_workers_don_t_outlive_the_one_who_started_them(parent: ServiceProcess) -> None:
+    await parent.start()
+    left = workers(parent)
+
+    await parent.kill()
+
+    await until(lambda: not any(worker.is_running() for worker in left), "the workers to be gone")
