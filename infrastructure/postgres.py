@@ -1,10 +1,13 @@
 """Connections, the tables beside the log, and the embedded server."""
 
 import asyncio
+import logging
 import os
+import subprocess
+import threading
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,8 @@ from psycopg.abc import QueryNoTemplate
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from domain.errors import Unavailable
+
+logger = logging.getLogger(__name__)
 
 CREATE_VISITOR_KEYS = """
 CREATE TABLE IF NOT EXISTS visitor_keys (
@@ -33,6 +38,9 @@ LIVELY: dict[str, Any] = {
 """How connections are made: so that a server which is gone without a word is noticed within seconds."""
 
 RECONNECT_SECONDS = 0.2
+
+WATCH_SECONDS = 0.5
+"""How often the embedded server is looked after."""
 
 CHECK_SECONDS = 5.0
 """How often a silent connection is asked whether it lives."""
@@ -157,6 +165,8 @@ class EmbeddedServer:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._told_of: int | None = None
+        self._turn = threading.Lock()  # the library's own lock tells processes apart, not threads
 
     async def start(self) -> str:
         """Start it, or find it running; its conninfo. Raises RuntimeError, saying what to do."""
@@ -174,13 +184,57 @@ class EmbeddedServer:
                 "set DATABASE_URL, or install verbatim-chat[embedded]"
             ) from None
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._server = get_server(self._folder, cleanup_mode="stop")
+        with self._turn, self._telling_where_to_look():
+            self._server = get_server(self._folder, cleanup_mode="stop")
         with self._server._lock:
             # One that was killed is still on the list of its users: nobody would ever stop it.
             users = self._server.global_process_id_list
             users.put([pid for pid in users.get_and_add(os.getpid()) if psutil.pid_exists(pid)])
         return self._server.get_uri()
 
+    async def keep_running(self) -> None:
+        """For ever, start it again when it has died. Raises RuntimeError where it can't."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if not self._lives():
+                pid = self._server.get_pid()
+                if pid != self._told_of:
+                    # Once: it takes several attempts where its children, or it itself, aren't quite gone yet.
+                    logger.warning("the embedded PostgreSQL has died: it is started again")
+                    self._told_of = pid
+                await asyncio.to_thread(self._start_again)
+
+    def _lives(self) -> bool:
+        from psutil import STATUS_ZOMBIE, NoSuchProcess
+
+        process = self._server.get_postmaster_info().process
+        try:
+            if process is None or process.status() != STATUS_ZOMBIE:
+                return process is not None and process.is_running()
+        except NoSuchProcess:
+            return False
+        # It is our child where we are the first process of a container: nobody else would bury it.
+        with suppress(ChildProcessError):
+            os.waitpid(process.pid, os.WNOHANG)
+        return False
+
+    def _start_again(self) -> None:
+        # Another process that uses it may have been first: then it is found running.
+        with self._turn, self._server._lock, self._telling_where_to_look():
+            self._server.ensure_postgres_running()
+
+    @contextmanager
+    def _telling_where_to_look(self) -> Iterator[None]:
+        try:
+            yield
+        except subprocess.SubprocessError:
+            log = self._folder / "log"
+            raise RuntimeError(f"the embedded PostgreSQL doesn't start: {log} may say why") from None
+
     async def stop(self) -> None:
         """Stop it, unless another process uses it too."""
-        await asyncio.to_thread(self._server.cleanup)
+        await asyncio.to_thread(self._stop)
+
+    def _stop(self) -> None:
+        with self._turn:
+            self._server.cleanup()

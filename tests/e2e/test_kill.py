@@ -1,8 +1,10 @@
 """The service in a process of its own, killed in mid-reply: no shown word and no accepted message is lost."""
 
 import asyncio
+import os
 import random
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,6 +15,7 @@ from msgspec import Struct, field
 from websockets.exceptions import ConnectionClosed
 
 from tests.support.service import Frame, Service, ServiceProcess, Visitor, text_of
+from tests.support.waiting import until
 
 QUESTION = "What is a novated lease?"
 VISITORS = 4
@@ -194,3 +197,32 @@ async def test_without_a_database_it_brings_its_own_which_survives_a_kill(open_f
     assert not (open_folder / "data/postgres/postmaster.pid").exists(), "its PostgreSQL is stopped with it"
     assert "Traceback" not in process.output
     assert (open_folder / "data/master.key").stat().st_mode & 0o777 == 0o600
+
+
+async def test_its_own_database_is_started_again_when_it_dies(open_folder: Path) -> None:
+    process = ServiceProcess(settings("", open_folder / "data"), open_folder / "log")
+    service = await process.start()
+    visitor = await service.start_session()
+
+    for stroke in (signal.SIGQUIT, signal.SIGKILL):
+        os.kill(postmaster(open_folder), stroke)
+        await until(lambda: is_answered(visitor), "a message to be answered again")
+
+    assert await process.stop() == 0
+    assert process.output.count("the embedded PostgreSQL has died: it is started again") == 2
+    assert not (open_folder / "data/postgres/postmaster.pid").exists(), "it is stopped with the service"
+    for trace in ("Traceback", "Failed"):
+        assert trace not in process.output
+
+
+def postmaster(folder: Path) -> int:
+    """The process of the embedded server."""
+    return int((folder / "data/postgres/postmaster.pid").read_text().split()[0])
+
+
+async def is_answered(visitor: Visitor) -> bool:
+    async with visitor.service.http() as http:
+        asked = await http.post(
+            visitor.path + "/messages/", json={"message": QUESTION}, headers=visitor.headers
+        )
+    return asked.status_code == 200
