@@ -22,6 +22,6 @@ def live() -> Health:
 
 @route("/health/ready", http_method=PROBE, tags=["Health"], responses=problems(503))
 async def ready(conversations: NamedDependency[Conversations]) -> Health:
-    """The log can be reached."""
+    """The log can be read and written."""
     await conversations.check()
     return Health()

@@ -92,6 +92,11 @@ class GroupCommit:
         if self._pipeline is not None:
             await self._pipeline.close()
 
+    def check(self) -> None:
+        """Return unless every append is refused now. Raises Unavailable."""
+        if self._closing or not self._reachable:
+            raise Unavailable
+
     def append(self, rows: Sequence[StoredEvent], committed: Callable[[], None]) -> "asyncio.Future[None]":
         """Record rows of one stream, with consecutive versions, in one transaction.
 

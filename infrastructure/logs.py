@@ -46,7 +46,7 @@ class Log(Protocol):
         ...
 
     async def check(self) -> None:
-        """Return if the log can be reached. Raises Unavailable."""
+        """Return if the log can be read and written. Raises Unavailable."""
         ...
 
 
@@ -81,6 +81,7 @@ class PostgresLog:
         return (await self._database.fetch(self.recorder.latest_statement))[0][0]
 
     async def check(self) -> None:
+        self._writer.check()
         await self._database.fetch("SELECT 1")
 
     def _create_tables(self) -> None:

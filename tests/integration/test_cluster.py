@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -29,12 +30,10 @@ class Cluster(NamedTuple):
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["postgres", "redis", "no doorbell"])
-async def cluster(
-    request: pytest.FixtureRequest, conninfo: str, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Cluster]:
+async def cluster(request: pytest.FixtureRequest, conninfo: str, data_dir: Path) -> AsyncIterator[Cluster]:
     """For every way to be told of what other nodes record; the last is to look by oneself."""
-    folder = tmp_path_factory.mktemp("cluster")
-    redis = RedisServer(folder)
+    data_dir.mkdir(exist_ok=True)
+    redis = RedisServer(data_dir)
     if request.param == "redis":
         await redis.start()
     settings = {"VERBATIM_CHUNK_WINDOW_MS": "20"}
@@ -43,7 +42,7 @@ async def cluster(
     here, there = Puppet(), Puppet()
     async with AsyncExitStack() as running:
         services = [
-            await running.enter_async_context(served(conninfo, folder, puppet, settings))
+            await running.enter_async_context(served(conninfo, data_dir, puppet, settings))
             for puppet in (here, there)
         ]
         yield Cluster(services[0], services[1], here, there)
