@@ -217,3 +217,40 @@ async def check(client: Client, stage: Stage) -> None:
 
 async def is_served(visitor: Visitor) -> bool:
     return (await visitor.get("/transcript/")).status_code == 200
+
+
+async def test_while_the_database_is_gone_sockets_stay_and_messages_are_refused_clearly(
+    tmp_path: Path,
+) -> None:
+    own = OwnServer()
+    await own.start()
+    stage = Stage(own.conninfo, tmp_path, RedisServer(tmp_path), own=own)
+    try:
+        await stage.start(0)
+        visitor = await stage.nodes()[0].start_session()
+        async with visitor.socket() as socket:
+            await socket.send(visitor.message(QUESTIONS[0]))
+            before = await socket.receive_until("complete")
+            await own.control("stop", "-m", "immediate")
+
+            await socket.send(visitor.message("Are you there?", client_message_id="m-1"))
+            refused = await socket.receive()
+            await socket.send("ping")
+            assert (await socket.receive())["type"] == "pong"
+            await own.control("start")
+            await until(lambda: is_served(visitor), "the log to be readable again")
+            await until(lambda: is_ready(visitor), "the log to be writable again")
+            await socket.send(visitor.message("Are you there?", client_message_id="m-1"))
+            after = await socket.receive_until("complete")
+
+        assert (refused["type"], refused["metadata"]["code"]) == ("error", "unavailable")
+        said = [entry["text"] for entry in (await visitor.transcript())["entries"]]
+        assert said == [QUESTIONS[0], before[-1]["message"], "Are you there?", after[-1]["message"]]
+    finally:
+        await stage.close()
+        await own.stop()
+
+
+async def is_ready(visitor: Visitor) -> bool:
+    async with visitor.service.http() as http:
+        return (await http.get("/health/ready")).status_code == 200
