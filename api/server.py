@@ -89,6 +89,10 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_head = False
         super().on_headers_complete()
 
+    def end_keep_alive(self) -> None:
+        """Close the connection as soon as nothing is being answered on it."""
+        super().shutdown()
+
     def shutdown(self) -> None:
         reads = not self.flow.write_paused
         super().shutdown()
@@ -127,9 +131,13 @@ class Server(uvicorn.Server):
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Nobody new comes in meanwhile: they find another process.
+        # Nobody new comes in meanwhile: they find another process. Nor do proxies that keep connections, and
+        # would bring requests on them.
         for server in self.servers:
             server.close()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, HttpProtocol):
+                connection.end_keep_alive()
         draining = asyncio.ensure_future(self._drain())
         while not draining.done() and not self.force_exit:  # which a second Ctrl+C sets
             await asyncio.wait([draining], timeout=0.1)

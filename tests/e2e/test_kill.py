@@ -226,3 +226,27 @@ async def is_answered(visitor: Visitor) -> bool:
             visitor.path + "/messages/", json={"message": QUESTION}, headers=visitor.headers
         )
     return asked.status_code == 200
+
+
+async def test_a_service_that_is_told_to_stop_keeps_no_connection_by_which_a_proxy_could_bring_it_more(
+    new_conninfo: str, data_dir: Path, tmp_path: Path
+) -> None:
+    leisurely = settings(new_conninfo, data_dir) | {"VERBATIM_WORDS_PER_SECOND": "25"}
+    process = ServiceProcess(leisurely, tmp_path / "log")
+    service = await process.start()
+    visitor = await service.start_session()
+    proxy, writer = await asyncio.open_connection("127.0.0.1", service.port)
+    writer.write(b"GET /health/live HTTP/1.1\r\nHost: verbatim\r\n\r\n")
+    await proxy.readuntil(b"}")
+
+    async with visitor.socket() as socket:
+        await socket.send(visitor.message(QUESTION))
+        await socket.receive()
+        stopping = asyncio.create_task(process.stop())
+        assert await proxy.read() == b"", "it hangs up"
+        # While the reply is still being said, for it can be stopped.
+        await socket.send({**visitor.message(""), "type": "stop"})
+        last = (await socket.receive_until("complete"))[-1]
+
+    assert last["metadata"]["finish_reason"] == "stopped"
+    assert await stopping == 0
