@@ -18,6 +18,7 @@ from uuid import UUID
 
 import httpx
 import msgspec
+import psutil
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
@@ -204,9 +205,10 @@ async def served(
 
 
 class ServiceProcess:
-    """`verbatim serve` in a process of its own."""
+    """`verbatim serve` in a process of its own, on a port that is given, or on any."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path, *options: str) -> None:
+    def __init__(self, environment: Mapping[str, str], log: Path, *options: str, port: int = 0) -> None:
+        self.port = port
         self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **environment}
         self._log = log
         self._options = options
@@ -219,7 +221,7 @@ class ServiceProcess:
         with self._log.open("ab") as log:
             seen = log.tell()
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "api.entry", "serve", "--port", "0", *self._options],
+                [sys.executable, "-m", "api.entry", "serve", "--port", str(self.port), *self._options],
                 env=self._environment,
                 stdout=log,
                 stderr=log,
@@ -235,6 +237,17 @@ class ServiceProcess:
         assert self.process is not None
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+    @property
+    def connections(self) -> int:
+        """How many are connected to its port."""
+        assert self.process is not None
+        opened = psutil.Process(self.process.pid).net_connections("tcp")
+        return sum(each.laddr.port == self.port and each.status == "ESTABLISHED" for each in opened)
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and not self.exited
 
     @property
     def exited(self) -> bool:
