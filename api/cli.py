@@ -153,13 +153,13 @@ def _run(work: Work) -> None:
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
     except (SettingsError, PersonaError, OSError) as error:
-        console.print(str(error), style="red")
+        console.print(str(error), style="red", markup=False)
         sys.exit(EXIT_USAGE)
     except CorruptLog as error:
-        console.print(str(error), style="red")
+        console.print(str(error), style="red", markup=False)
         sys.exit(EXIT_CORRUPT)
     except (psycopg.Error, PersistenceError, Unavailable, RuntimeError) as error:
-        console.print(f"The database can't be used: {_reason(error)}", style="red")
+        console.print(f"The database can't be used: {_reason(error)}", style="red", markup=False)
         sys.exit(EXIT_UNAVAILABLE)
 
 
