@@ -20,6 +20,7 @@ from api.errors import JsonRequest, on_chat_error, on_http_exception, on_unexpec
 from api.health import live, ready
 from api.origins import Origins
 from api.pages import page, static_files
+from api.request_ids import identified
 from api.server import Serving
 from api.sessions import STARTS_SESSION, Sessions
 from api.sockets import Sockets, chat_socket
@@ -36,6 +37,7 @@ from infrastructure.deadlines import PostgresDeadlines
 from infrastructure.doorbells import LocalDoorbell, PostgresDoorbell, RedisDoorbell, RemoteDoorbell
 from infrastructure.event_store import SessionStore
 from infrastructure.keyring import PostgresKeyTable, WrappedKeyring, settle_master_key
+from infrastructure.log_lines import REQUEST_ID
 from infrastructure.logs import PostgresLog
 from infrastructure.personas import load_persona
 from infrastructure.postgres import Database
@@ -98,7 +100,7 @@ def build(settings: Settings, conninfo: str, assistant: Assistant | None = None)
             await rate_limits.delete_expired()
 
     serving = Serving(drain, settings.max_frame_bytes, settings.max_pending_bytes, settings.trusted_proxies)
-    return Litestar(
+    app = Litestar(
         route_handlers=[page, static_files, Sessions, chat_socket, asyncapi_document, live, ready],
         lifespan=[running],
         dependencies={
@@ -120,6 +122,8 @@ def build(settings: Settings, conninfo: str, assistant: Assistant | None = None)
         request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,
     )
+    app.asgi_handler = identified(app.asgi_handler, REQUEST_ID)
+    return app
 
 
 @asynccontextmanager

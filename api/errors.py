@@ -84,7 +84,7 @@ class Problem(Struct, frozen=True, kw_only=True):
     code: str
 
 
-def safe(error: Exception, where: str) -> ChatError:
+def safe(error: Exception, where: str, session_id: object = None) -> ChatError:
     """The error that can be told: this one or, for a fault of ours, which is logged, a Mistake.
 
     Its text may hold what was said, so the log gets its kind and place; CorruptLog speaks of the log alone.
@@ -93,7 +93,8 @@ def safe(error: Exception, where: str) -> ChatError:
         return error
     place = traceback.extract_tb(error.__traceback__)[-1]
     kind = str(error) if isinstance(error, CorruptLog) else type(error).__qualname__
-    logger.error("%s: %s at %s:%s", where, kind, place.filename, place.lineno)
+    told = {"session_id": session_id}
+    logger.error("%s: %s at %s:%s", where, kind, place.filename, place.lineno, extra=told)
     return Mistake()
 
 
@@ -145,7 +146,8 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
 
 def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """A fault of ours."""
-    return on_chat_error(request, safe(error, f"{request.method} {request.url.path}"))
+    session_id = request.scope.get("path_params", {}).get("session_id")
+    return on_chat_error(request, safe(error, f"{request.method} {request.url.path}", session_id))
 
 
 def _refusal(found: Mapping[str, str]) -> InvalidRequest:

@@ -307,8 +307,9 @@ class Conversations:
         try:
             await self._speak_to_the_end(session, reply)
         except Exception as error:
-            logger.error("session %s: answering broke off: %s", session.session_id, type(error).__qualname__)
-            logger.debug("session %s", session.session_id, exc_info=error)
+            told = {"session_id": session.session_id}
+            logger.error("answering broke off: %s", type(error).__qualname__, extra=told)
+            logger.debug("answering broke off", exc_info=error, extra=told)
 
     async def _speak_to_the_end(self, session: ChatSession, reply: Reply) -> None:
         session_id, response_id = session.session_id, reply.response_id
@@ -325,7 +326,7 @@ class Conversations:
             )
             end = partial(decide.complete_reply, response_id=response_id, findings=speech.findings)
         except AssistantFailed as failure:
-            logger.warning("session %s: reply failed: %s", session_id, failure.reason)
+            logger.warning("a reply failed: %s", failure.reason, extra={"session_id": session_id})
             end = partial(
                 decide.fail_reply, response_id=response_id, reason=failure.reason, findings=speech.findings
             )

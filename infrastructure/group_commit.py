@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from uuid import UUID
 
 import psycopg
@@ -68,6 +69,7 @@ class GroupCommit:
         self._reachable = True
         self._closing = False
         self._loop: asyncio.AbstractEventLoop
+        self._context = copy_context()
         self._commits: set[asyncio.Task[None]] = set()
         self._is_looking_soon = False
         self._reconnecting = asyncio.Lock()
@@ -117,7 +119,8 @@ class GroupCommit:
         # Not at once: all who are about to append should be in the same commit.
         if not self._is_looking_soon:
             self._is_looking_soon = True
-            self._loop.call_soon(self._commit_pending)
+            # In our own context: a commit is nobody's, and not of the request that happened to ask for it.
+            self._loop.call_soon(self._commit_pending, context=self._context)
 
     def _commit_pending(self) -> None:
         self._is_looking_soon = False
