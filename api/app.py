@@ -17,6 +17,7 @@ from litestar.stores.memory import MemoryStore
 
 from api.docs import OPENAPI, asyncapi_document
 from api.errors import JsonRequest, on_chat_error, on_http_exception, on_unexpected
+from api.headers import guarded
 from api.health import live, ready
 from api.origins import Origins
 from api.pages import page, static_files
@@ -122,7 +123,7 @@ def build(settings: Settings, conninfo: str, assistant: Assistant | None = None)
         request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,
     )
-    app.asgi_handler = identified(app.asgi_handler, REQUEST_ID)
+    app.asgi_handler = identified(guarded(app.asgi_handler), REQUEST_ID)
     return app
 
 

@@ -8,9 +8,9 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from litestar import MediaType, Response, get
+from litestar import MediaType, Request, Response, get
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import SwaggerRenderPlugin
+from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import (
     OpenAPIMediaType,
     OpenAPIResponse,
@@ -21,9 +21,17 @@ from litestar.openapi.spec import (
 )
 
 from api import frames
+from api.pages import STATIC
 
 VERSION = "0.1.0"
-UI = "/static/swagger-ui"
+
+
+class SwaggerPage(OpenAPIRenderPlugin):
+    """Swagger UI. Not Litestar's page, which has a script in it: see `api/headers.py`."""
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        return (STATIC / "docs.html").read_bytes()
+
 
 OPENAPI = OpenAPIConfig(
     title="Verbatim",
@@ -31,15 +39,7 @@ OPENAPI = OpenAPIConfig(
     description="Conversations in which every word is on the record before it is on the screen. "
     "The WebSocket is described by [AsyncAPI](/api/docs/asyncapi.json).",
     path="/api/docs",
-    render_plugins=[
-        SwaggerRenderPlugin(
-            js_url=f"{UI}/swagger-ui-bundle.js",
-            css_url=f"{UI}/swagger-ui.css",
-            standalone_preset_js_url=f"{UI}/swagger-ui-standalone-preset.js",
-            favicon='<link rel="icon" href="/static/icon.svg" type="image/svg+xml">',
-            path="/",
-        )
-    ],
+    render_plugins=[SwaggerPage(path="/")],
 )
 
 

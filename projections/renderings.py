@@ -27,6 +27,13 @@ _HIDDEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 _MARKUP = re.compile(r"[\\`*_{}\[\]()#+\-.!<>|~=&$:@^]")
 
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 42rem; margin: 2rem auto; padding: 1rem }
+h1 { font-size: 1.2rem } h2 { font-size: 1rem; display: inline }
+time { color: #666; font-size: .85rem } p { white-space: pre-wrap; margin: .25rem 0 1rem }
+"""
+"""Of the HTML page, which is shown only where it is allowed by its hash."""
+
 
 def as_text(transcript: Transcript) -> str:
     """One paragraph an entry; only entries begin at the margin."""
@@ -56,11 +63,7 @@ def as_html(transcript: Transcript) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Session {transcript.session_id}</title>\n<style>\n"
-        "body { font: 16px/1.5 system-ui, sans-serif; max-width: 42rem; margin: 2rem auto; padding: 1rem }\n"
-        "h1 { font-size: 1.2rem } h2 { font-size: 1rem; display: inline }\n"
-        "time { color: #666; font-size: .85rem } p { white-space: pre-wrap; margin: .25rem 0 1rem }\n"
-        "</style>\n</head>\n<body>\n"
+        f"<title>Session {transcript.session_id}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
         f"<h1>Session {transcript.session_id}</h1>\n{entries}\n</body>\n</html>\n"
     )
 
