@@ -14,11 +14,13 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.middleware.rate_limit import RateLimitConfig
 from litestar.stores.memory import MemoryStore
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from api.docs import OPENAPI, asyncapi_document
 from api.errors import JsonRequest, on_chat_error, on_http_exception, on_unexpected
 from api.headers import guarded
 from api.health import live, ready
+from api.metrics import count_requests, count_sockets, metrics
 from api.origins import Origins
 from api.pages import page, static_files
 from api.request_ids import identified
@@ -40,10 +42,11 @@ from infrastructure.event_store import SessionStore
 from infrastructure.keyring import PostgresKeyTable, WrappedKeyring, settle_master_key
 from infrastructure.log_lines import REQUEST_ID
 from infrastructure.logs import PostgresLog
+from infrastructure.meters import Meters
 from infrastructure.personas import load_persona
 from infrastructure.postgres import Database
 from infrastructure.presence import Presence
-from infrastructure.settings import Settings
+from infrastructure.settings import Settings, keep_operator_token
 
 MAX_BODY_BYTES = 256 * 1024
 ALEX = Path(__file__).parent.parent / "infrastructure" / "assistants" / "personas" / "alex" / "persona.toml"
@@ -57,10 +60,13 @@ def build(settings: Settings, conninfo: str, assistant: Assistant | None = None)
     clock = SystemClock()
     presence = Presence(conninfo)
     doorbell = build_doorbell(settings, conninfo, presence.name)
+    registry = CollectorRegistry()
+    meters = Meters(registry)
     database = Database(conninfo)
     keyring = build_keyring(settings, conninfo, database)
-    log = PostgresLog(conninfo, database)
-    store = SessionStore(log, keyring, doorbell)
+    operator_token = settings.operator_token or keep_operator_token(settings.data_dir)
+    log = PostgresLog(conninfo, database, meters)
+    store = SessionStore(log, keyring, doorbell, meters)
     persona, knowledge = load_persona(settings.persona or ALEX)
     speaker = assistant or build_assistant(settings, persona, knowledge)
     rules = build_rules(settings, persona.texts)
@@ -72,7 +78,11 @@ def build(settings: Settings, conninfo: str, assistant: Assistant | None = None)
         per_address=settings.sockets_per_address,
         per_session=settings.sockets_per_session,
     )
-    deadlines = DeadlineKeeper(PostgresDeadlines(database, rules.idle), conversations.attend, clock)
+    table = PostgresDeadlines(database, rules.idle, meters)
+    deadlines = DeadlineKeeper(table, conversations.attend, clock)
+    meters.append_queue.set_function(lambda: log.pending)
+    meters.live_replies.set_function(lambda: conversations.speaking)
+    ProcessCollector(registry=registry)
 
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncIterator[None]:
@@ -102,16 +112,21 @@ def build(settings: Settings, conninfo: str, assistant: Assistant | None = None)
 
     serving = Serving(drain, settings.max_frame_bytes, settings.max_pending_bytes, settings.trusted_proxies)
     app = Litestar(
-        route_handlers=[page, static_files, Sessions, chat_socket, asyncapi_document, live, ready],
+        route_handlers=[page, static_files, Sessions, chat_socket, asyncapi_document, live, ready, metrics],
         lifespan=[running],
         dependencies={
             "conversations": _always(conversations),
             "clock": _always(clock),
             "sockets": _always(sockets),
+            "registry": _always(registry),
         },
-        state=State({"serving": serving, "origins": origins}),
+        state=State({"serving": serving, "origins": origins, "operator_token": operator_token}),
         cors_config=build_cors(settings),
-        middleware=[build_rate_limit(settings).middleware],
+        middleware=[
+            count_requests(registry),
+            count_sockets(meters.open_sockets),
+            build_rate_limit(settings).middleware,
+        ],
         stores={"rate_limit": rate_limits},
         request_class=JsonRequest,
         exception_handlers={

@@ -25,7 +25,13 @@ from infrastructure.background import for_ever
 from infrastructure.log_lines import set_up_logs
 from infrastructure.personas import PersonaError
 from infrastructure.postgres import EmbeddedServer
-from infrastructure.settings import Settings, SettingsError, read_settings
+from infrastructure.settings import (
+    OPERATOR_TOKEN,
+    Settings,
+    SettingsError,
+    keep_operator_token,
+    read_settings,
+)
 from projections.renderings import RENDERINGS
 from projections.transcript import transcript as fold_transcript
 
@@ -95,8 +101,10 @@ def serve(host: str | None, port: int | None, workers: int, listen_fds: str | No
             console.print(f"VERBATIM_PORT={number} can't be had at {address}: {fault}", style="red")
             return EXIT_UNAVAILABLE
 
+        operators = _where_the_operators_token_is(settings)
+
         def on_ready() -> None:
-            _say_ready(settings, address, sockets[0].getsockname()[1])
+            _say_ready(settings, address, sockets[0].getsockname()[1], operators)
 
         if workers == 1:
             await _serve(settings, conninfo, sockets, on_ready)
@@ -188,11 +196,20 @@ async def _database(settings: Settings) -> AsyncIterator[str]:
         await embedded.stop()
 
 
-def _say_ready(settings: Settings, host: str, port: int) -> None:
+def _where_the_operators_token_is(settings: Settings) -> str:
+    """Told at the start: the token itself but once, when it has just been made."""
+    if settings.operator_token:
+        return "VERBATIM_OPERATOR_TOKEN"
+    path = settings.data_dir / OPERATOR_TOKEN
+    return str(path) if path.exists() else f"{path}, made now: {keep_operator_token(settings.data_dir)}"
+
+
+def _say_ready(settings: Settings, host: str, port: int, operators: str) -> None:
     here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     url = f"http://[{here}]:{port}" if ":" in here else f"http://{here}:{port}"
     keeps = "DATABASE_URL" if settings.database_url else f"{settings.data_dir}/postgres"
     welcome.print(f"[bold]Verbatim[/bold] is ready. Chat at [bold]{url}/[/bold]")
     welcome.print(f"  WebSocket  {url.replace('http', 'ws', 1)}/ws/chat/")
     welcome.print(f"  API        {url}/api/docs/")
+    welcome.print(f"  Operators  token in {operators}")
     welcome.print(f"  Assistant  {settings.assistant}    Log kept in {keeps}    Stop with Ctrl+C")

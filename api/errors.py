@@ -100,7 +100,13 @@ def safe(error: Exception, where: str, session_id: object = None) -> ChatError:
 
 # --- for Litestar
 
-CODES = {400: "invalid_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+CODES = {
+    400: "invalid_request",
+    401: "unauthorized",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+}
 """Of what Litestar refuses by itself."""
 
 

@@ -37,6 +37,7 @@ HEADERS: Sequence[Header] = (
     (b"x-frame-options", b"DENY"),
 )
 PRIVATE_HEADERS: Sequence[Header] = (*HEADERS, (b"cache-control", b"no-store"))
+PRIVATE = ("/api/", "/metrics")
 """For what was said, and what opens it: no cache may keep it."""
 
 
@@ -47,7 +48,7 @@ def guarded(app: ASGIApp) -> ASGIApp:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        wanted = PRIVATE_HEADERS if scope["path"].startswith("/api/") else HEADERS
+        wanted = PRIVATE_HEADERS if scope["path"].startswith(PRIVATE) else HEADERS
 
         def answer(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":

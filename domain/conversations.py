@@ -164,6 +164,11 @@ class Conversations:
 
     # --- the process
 
+    @property
+    def speaking(self) -> int:
+        """How many replies this process is speaking."""
+        return len(self._speakers)
+
     async def check(self) -> None:
         """Return if messages could be recorded now, as far as that can be told. Raises Unavailable."""
         if self._is_closing:

@@ -17,6 +17,7 @@ from domain.deadlines import IdleRules, deadline_after
 from domain.errors import CorruptLog
 from domain.events import EVENTS, ReplyChunksRecorded, SessionStarted
 from infrastructure import codec
+from infrastructure.meters import Meters
 from infrastructure.postgres import Database
 from infrastructure.presence import LIVING
 
@@ -79,7 +80,7 @@ CLAIM = """
         WHERE (due_at <= $1 OR speaker = ANY($3)) AND coalesce(claimed_until <= $1, true)
         ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED
     )
-    RETURNING session_id
+    RETURNING session_id, due_at
 """
 
 # If an event has moved the deadline meanwhile, it isn't claimed any more.
@@ -103,9 +104,10 @@ class _Change(Struct):
 class PostgresDeadlines:
     """The table in PostgreSQL."""
 
-    def __init__(self, database: Database, rules: IdleRules) -> None:
+    def __init__(self, database: Database, rules: IdleRules, meters: Meters | None = None) -> None:
         self._database = database
         self._rules = rules
+        self._meters = meters or Meters()
         self._topics = [event.topic for event in EVENTS if event is not ReplyChunksRecorded]
 
     async def keep_up(self) -> bool:
@@ -130,7 +132,9 @@ class PostgresDeadlines:
 
     async def claim(self, now: datetime, until: datetime, dead: frozenset[str], most: int) -> Sequence[UUID]:
         rows = await self._database.fetch(CLAIM, (now, until, [*dead], most))
-        return [session_id for (session_id,) in rows]
+        # What isn't due is looked at because its speaker has died.
+        self._meters.looked_at((now - due_at).total_seconds() for _, due_at in rows if due_at <= now)
+        return [session_id for session_id, _ in rows]
 
     async def settle(self, until: datetime, due: Mapping[UUID, datetime | None]) -> None:
         over = [session_id for session_id, at in due.items() if at is None]

@@ -24,6 +24,7 @@ from domain.ports import Doorbell, Keyring, Recorded
 from domain.session import ChatSession, begin, cause_of, evolve
 from infrastructure import codec
 from infrastructure.logs import Log
+from infrastructure.meters import Meters
 
 logger = logging.getLogger(__name__)
 
@@ -49,10 +50,11 @@ class Known(Struct, frozen=True):
 class SessionStore:
     """See `domain.ports.EventStore`."""
 
-    def __init__(self, log: Log, keyring: Keyring, doorbell: Doorbell) -> None:
+    def __init__(self, log: Log, keyring: Keyring, doorbell: Doorbell, meters: Meters | None = None) -> None:
         self._log = log
         self._keyring = keyring
         self._doorbell = doorbell
+        self._meters = meters or Meters()
         self._known: OrderedDict[UUID, Known] = OrderedDict()
         self._tails: dict[UUID, _Tail] = {}
         self._seen = 0  # the position up to which we know which sessions have moved on
@@ -66,13 +68,9 @@ class SessionStore:
         return known.session
 
     async def refresh(self, session_id: UUID) -> ChatSession | None:
+        await self._read_on(session_id)
         known = self._known.get(session_id)
-        rows = await self._log.read(session_id, known.session.version if known else 0)
-        known, news = await self._fold(session_id, known, rows)
-        if known is None:
-            return None
-        self._learn(known, news)
-        return self._known[session_id].session
+        return known.session if known else None
 
     async def append(
         self, session_id: UUID, after: int, events: Sequence[Event], at: datetime
@@ -95,6 +93,7 @@ class SessionStore:
             await self._log.append(rows, lambda: self._committed(then, news))
         except Conflict:
             # Whoever was first may be another process: what we know is behind, and the next load reads on.
+            self._meters.conflicts.inc()
             await self.refresh(session_id)
             raise
         return session
@@ -172,8 +171,11 @@ class SessionStore:
             self._seen = places[-1].position
 
     async def _catch_up(self, session_id: UUID) -> None:
+        is_known = session_id in self._known
         try:
-            await self.refresh(session_id)
+            news = await self._read_on(session_id)
+            if is_known:  # else all of it comes in, however old
+                self._meters.learned(news)
         except CorruptLog as error:
             logger.error("%s", error)  # and those who follow get no more: what can't be read isn't shown
 
@@ -203,6 +205,16 @@ class SessionStore:
     def _committed(self, known: Known, news: Sequence[Recorded]) -> None:
         self._learn(known, news)
         self._doorbell.ring()
+        self._meters.recorded(news)
+
+    async def _read_on(self, session_id: UUID) -> Sequence[Recorded]:
+        """Learn what has been recorded after what is known of a session. Raises Unavailable, CorruptLog."""
+        known = self._known.get(session_id)
+        rows = await self._log.read(session_id, known.session.version if known else 0)
+        known, news = await self._fold(session_id, known, rows)
+        if known is not None:
+            self._learn(known, news)
+        return news
 
     async def _at_version(self, session_id: UUID, after: int) -> Known | None:
         if after == 0:

@@ -15,6 +15,7 @@ from eventsourcing.persistence import StoredEvent
 from psycopg.pq.abc import PGresult
 
 from domain.errors import Conflict, Unavailable
+from infrastructure.meters import Meters
 from infrastructure.pipeline import (
     ConnectionLost,
     Pipeline,
@@ -59,13 +60,14 @@ class GroupCommit:
     refused, so that nothing waits that nobody knows the fate of.
     """
 
-    def __init__(self, conninfo: str, recorder: Recorder) -> None:
+    def __init__(self, conninfo: str, recorder: Recorder, meters: Meters | None = None) -> None:
         self._conninfo = conninfo
         self._lock = Statement("lock", recorder.lock_statement, 0)
         self._append = Statement("append", recorder.append_statement, 5)
         self._settle = Statement("settle", recorder.settle_statement, 4)
         self._pending: deque[_Command] = deque()
         self._pipeline: Pipeline | None = None
+        self._meters = meters or Meters()
         self._reachable = True
         self._closing = False
         self._loop: asyncio.AbstractEventLoop
@@ -99,6 +101,11 @@ class GroupCommit:
         if self._closing or not self._reachable:
             raise Unavailable
 
+    @property
+    def pending(self) -> int:
+        """How many commands wait to be sent."""
+        return len(self._pending)
+
     def append(self, rows: Sequence[StoredEvent], committed: Callable[[], None]) -> "asyncio.Future[None]":
         """Record rows of one stream, with consecutive versions, in one transaction.
 
@@ -111,7 +118,7 @@ class GroupCommit:
         if self._closing or not self._reachable:
             future.set_exception(Unavailable())
         else:
-            self._pending.append(_Command(rows, committed, future))
+            self._pending.append(_Command(rows, committed, future, self._loop.time()))
             self._look_soon()
         return future
 
@@ -139,6 +146,7 @@ class GroupCommit:
     async def _see_through(self, batch: "list[_Command]") -> None:
         try:
             await self._commit(batch)
+            self._meters.committed(len(batch), self._loop.time() - batch[0].asked_at)
         except Exception as error:
             # Whatever it is, the other sessions need their writer.
             logger.exception("a commit broke off", exc_info=error)
@@ -242,12 +250,17 @@ class GroupCommit:
 class _Command:
     """Rows of one stream that are recorded together or not at all."""
 
-    __slots__ = ("committed", "future", "place", "rows", "stream")
+    __slots__ = ("asked_at", "committed", "future", "place", "rows", "stream")
 
     def __init__(
-        self, rows: Sequence[StoredEvent], committed: Callable[[], None], future: "asyncio.Future[None]"
+        self,
+        rows: Sequence[StoredEvent],
+        committed: Callable[[], None],
+        future: "asyncio.Future[None]",
+        asked_at: float,
     ) -> None:
         self.rows = rows
+        self.asked_at = asked_at
         self.committed = committed
         self.future = future
         self.stream = rows[0].originator_id

@@ -11,6 +11,7 @@ from eventsourcing.popo import POPOApplicationRecorder
 from domain.errors import Conflict
 from infrastructure.deadlines import CREATE_DEADLINES
 from infrastructure.group_commit import GroupCommit
+from infrastructure.meters import Meters
 from infrastructure.postgres import CREATE_VISITOR_KEYS, Database, schema_lock
 from infrastructure.recorder import Recorder, datastore, require_consecutive
 
@@ -53,12 +54,17 @@ class Log(Protocol):
 class PostgresLog:
     """The log in PostgreSQL."""
 
-    def __init__(self, conninfo: str, database: Database) -> None:
+    def __init__(self, conninfo: str, database: Database, meters: Meters | None = None) -> None:
         self._conninfo = conninfo
         self._database = database
         self.recorder = Recorder(datastore(conninfo))
-        self._writer = GroupCommit(conninfo, self.recorder)
+        self._writer = GroupCommit(conninfo, self.recorder, meters)
         self.append = self._writer.append
+
+    @property
+    def pending(self) -> int:
+        """How many appends wait to be sent."""
+        return self._writer.pending
 
     async def open(self) -> None:
         """Create what is missing, and begin to write. Raises psycopg.OperationalError, Unavailable."""

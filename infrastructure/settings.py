@@ -1,6 +1,7 @@
 """Settings: one frozen struct from one mapping of environment variables, read nowhere else."""
 
 import base64
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from ipaddress import ip_network
@@ -13,6 +14,8 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 KEY_BYTES = 32
+OPERATOR_TOKEN = "operator.token"  # noqa: S105
+"""The file's name in the data folder."""
 
 T = TypeVar("T")
 
@@ -53,6 +56,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[str, ...]
     grace_seconds: int
     master_key: bytes | None
+    operator_token: str | None
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -93,6 +97,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         trusted_proxies=read.addresses("VERBATIM_TRUSTED_PROXIES", ("127.0.0.1",)),
         grace_seconds=read.integer("VERBATIM_GRACE_SECONDS", 30, 0, 3600),
         master_key=read.key("VERBATIM_MASTER_KEY"),
+        operator_token=read.token("VERBATIM_OPERATOR_TOKEN"),
     )
 
 
@@ -113,19 +118,30 @@ def keep_master_key(data_dir: Path) -> bytes:
     Raises SettingsError where the file doesn't hold a key.
     """
     path = master_key_file(data_dir)
+    return _key(str(path), _kept(path, base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()))
+
+
+def keep_operator_token(data_dir: Path) -> str:
+    """The operators' token of a data folder, kept like the master key. Raises SettingsError likewise."""
+    path = data_dir / OPERATOR_TOKEN
+    return _token(str(path), _kept(path, secrets.token_urlsafe(KEY_BYTES)))
+
+
+def _kept(path: Path, new: str) -> str:
+    """The secret that a file holds: the new one, where there is no file yet."""
     if not path.exists():
-        data_dir.mkdir(parents=True, exist_ok=True)
-        # Written whole under another name first: a crash must not leave half a key.
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Written whole under another name first: a crash must not leave half a secret.
         draft = path.with_suffix(f".{secrets.token_hex(4)}")
         draft.touch(mode=0o600, exist_ok=False)
-        draft.write_text(base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode() + "\n")
+        draft.write_text(new + "\n")
         try:
             path.hardlink_to(draft)
         except FileExistsError:
-            pass  # another process was first: its key stands
+            pass  # another process was first: its secret stands
         finally:
             draft.unlink()
-    return _key(str(path), path.read_text().strip())
+    return path.read_text().strip()
 
 
 class _Reader:
@@ -207,6 +223,10 @@ class _Reader:
         value = self.text(name)
         return _key(name, value) if value else None
 
+    def token(self, name: str) -> str | None:
+        value = self.text(name)
+        return _token(name, value) if value else None
+
     def _parsed(self, name: str, default: T, parse: Callable[[str], T], accepted: str) -> T:
         value = self.text(name)
         if not value:
@@ -240,3 +260,9 @@ def _key(name: str, value: str) -> bytes:
         # The value is a secret, or was meant to be one: it isn't repeated.
         raise SettingsError(name, "...", f"give {KEY_BYTES} random bytes in base64")
     return key
+
+
+def _token(name: str, value: str) -> str:
+    if not re.fullmatch(r"[!-~]{16,}", value):
+        raise SettingsError(name, "...", "give at least 16 characters from ! to ~, without spaces")
+    return value

@@ -292,7 +292,7 @@ async def test_a_start_says_where_to_go_and_nothing_else(
 
     first, *where, last = process.output.splitlines()
     assert first == f"Verbatim is ready. Chat at {service.url}/"
-    assert [line.split()[0] for line in where] == ["WebSocket", "API"]
+    assert [line.split()[0] for line in where] == ["WebSocket", "API", "Operators"]
     assert last.endswith("Stop with Ctrl+C")
 
 
@@ -302,6 +302,24 @@ def has_ipv6() -> bool:
     except OSError:
         return False
     return True
+
+
+async def test_the_operators_token_is_told_once_when_it_is_made(
+    environment: Mapping[str, str], data_dir: Path, tmp_path: Path
+) -> None:
+    told = []
+    for number, setting in enumerate(({}, {}, {"VERBATIM_OPERATOR_TOKEN": "a-token-of-one's-own"})):
+        process = ServiceProcess({**environment, **setting}, tmp_path / f"log {number}")
+        await process.start()
+        await process.stop()
+        told += [line.strip() for line in process.output.splitlines() if "token" in line]
+
+    path = data_dir / "operator.token"
+    assert told == [
+        f"Operators  token in {path}, made now: {path.read_text().strip()}",
+        f"Operators  token in {path}",
+        "Operators  token in VERBATIM_OPERATOR_TOKEN",
+    ]
 
 
 # --- transcripts

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infrastructure.settings import KEY_BYTES, SettingsError, keep_master_key, read_settings
+from infrastructure.settings import (
+    KEY_BYTES,
+    SettingsError,
+    keep_master_key,
+    keep_operator_token,
+    read_settings,
+)
 
 KEY = base64.b64encode(bytes(range(KEY_BYTES))).decode()
 
@@ -204,3 +210,37 @@ def test_a_file_that_holds_no_key_is_refused_and_kept(tmp_path: Path) -> None:
         keep_master_key(tmp_path)
 
     assert path.read_text() == "half a k"
+
+
+# --- the operators' token
+
+
+def test_an_operators_token_is_16_characters_or_more_without_spaces() -> None:
+    assert read_settings({}).operator_token is None
+    assert read_settings({"VERBATIM_OPERATOR_TOKEN": "t" * 16}).operator_token == "t" * 16
+
+    for value in ("t" * 15, "a token with a space", "a-token-with-\xe9"):
+        with pytest.raises(SettingsError) as refused:
+            read_settings({"VERBATIM_OPERATOR_TOKEN": value})
+        assert str(refused.value).startswith(
+            "VERBATIM_OPERATOR_TOKEN='...' is not accepted: give at least 16"
+        )
+
+
+def test_an_operators_token_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
+    token = keep_operator_token(tmp_path / "data")
+
+    assert keep_operator_token(tmp_path / "data") == token
+    assert len(token) >= 32
+    assert stat.S_IMODE((tmp_path / "data" / "operator.token").stat().st_mode) == 0o600
+    assert read_settings({"VERBATIM_OPERATOR_TOKEN": token}).operator_token == token
+
+
+def test_a_file_that_holds_no_token_is_refused_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "operator.token"
+    path.touch()
+
+    with pytest.raises(SettingsError, match=r"operator\.token='...' is not accepted"):
+        keep_operator_token(tmp_path)
+
+    assert path.read_text() == ""

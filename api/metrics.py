@@ -1,0 +1,68 @@
+"""`/metrics`, for operators: what `docs/metrics.md` lists, of this process alone."""
+
+from typing import Any
+
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.enums import ScopeType
+from litestar.plugins.prometheus import PrometheusConfig, PrometheusMiddleware
+from litestar.types import ASGIApp, Middleware, Receive, Scope, Send
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import choose_encoder
+
+from api.auth import operators_only
+
+LABELS = ("method", "path", "status_code", "app_name")
+"""Litestar's."""
+
+
+@get("/metrics", guards=[operators_only], include_in_schema=False, sync_to_thread=False)
+def metrics(request: Request[Any, Any, Any], registry: NamedDependency[CollectorRegistry]) -> Response[bytes]:
+    """All there is, in the format that is asked for."""
+    encode, media_type = choose_encoder(request.headers.get("accept", ""))
+    return Response(encode(registry), media_type=media_type)
+
+
+def count_requests(registry: CollectorRegistry) -> Middleware:
+    """Litestar's own metrics of requests, in this registry: by itself it has one for the whole process."""
+    requests = Counter("verbatim_requests_total", "Requests", LABELS, registry=registry)
+    errors = Counter("verbatim_requests_error_total", "Answers of 500 and above", LABELS, registry=registry)
+    seconds = Histogram(
+        "verbatim_request_duration_seconds", "Until an answer was sent whole", LABELS, registry=registry
+    )
+    in_progress = Gauge(
+        "verbatim_requests_in_progress", "Requests that are being answered", LABELS, registry=registry
+    )
+
+    class InRegistry(PrometheusMiddleware):
+        def request_count(self, labels: dict[str, str | int | float]) -> Counter:
+            return requests
+
+        def requests_error_count(self, labels: dict[str, str | int | float]) -> Counter:
+            return errors
+
+        def request_time(self, labels: dict[str, str | int | float]) -> Histogram:
+            return seconds
+
+        def requests_in_progress(self, labels: dict[str, str | int | float]) -> Gauge:
+            return in_progress
+
+    return PrometheusConfig(
+        app_name="verbatim", group_path=True, scopes={ScopeType.HTTP}, middleware_class=InRegistry
+    ).middleware
+
+
+def count_sockets(open_sockets: Gauge) -> Middleware:
+    """How many sockets are open now: nothing is done for what goes through them."""
+
+    def counting(app: ASGIApp) -> ASGIApp:
+        async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "websocket":
+                with open_sockets.track_inprogress():
+                    await app(scope, receive, send)
+            else:
+                await app(scope, receive, send)
+
+        return handle
+
+    return counting
