@@ -13,6 +13,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.middleware.rate_limit import RateLimitConfig
+from litestar.plugins import InitPlugin
 from litestar.stores.memory import MemoryStore
 from prometheus_client import CollectorRegistry, ProcessCollector
 
@@ -46,7 +47,7 @@ from infrastructure.meters import Meters
 from infrastructure.personas import load_persona
 from infrastructure.postgres import Database
 from infrastructure.presence import Presence
-from infrastructure.settings import Settings, keep_operator_token
+from infrastructure.settings import Settings, SettingsError, keep_operator_token
 
 MAX_BODY_BYTES = 256 * 1024
 ALEX = Path(__file__).parent.parent / "infrastructure" / "assistants" / "personas" / "alex" / "persona.toml"
@@ -120,6 +121,7 @@ def build(settings: Settings, conninfo: str, assistant: Assistant | None = None)
             "sockets": _always(sockets),
             "registry": _always(registry),
         },
+        plugins=build_plugins(settings),
         state=State({"serving": serving, "origins": origins, "operator_token": operator_token}),
         cors_config=build_cors(settings),
         middleware=[
@@ -195,6 +197,18 @@ def build_assistant(settings: Settings, persona: Persona, knowledge: Knowledge) 
         persona=persona,
         ranking=Ranking(knowledge),
     )
+
+
+def build_plugins(settings: Settings) -> list[InitPlugin]:
+    """Tracing, if the settings ask for it. Raises SettingsError where it isn't installed."""
+    if settings.otlp_endpoint is None:
+        return []
+    try:
+        from api.tracing import Tracing
+    except ImportError:
+        accepted = "install what it needs first, pip install 'verbatim-chat[otel]'"
+        raise SettingsError("OTEL_EXPORTER_OTLP_ENDPOINT", settings.otlp_endpoint, accepted) from None
+    return [Tracing(settings.otlp_endpoint, REQUEST_ID)]
 
 
 def build_rules(settings: Settings, texts: Texts) -> Rules:

@@ -57,6 +57,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     grace_seconds: int
     master_key: bytes | None
     operator_token: str | None
+    otlp_endpoint: str | None
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -98,6 +99,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         grace_seconds=read.integer("VERBATIM_GRACE_SECONDS", 30, 0, 3600),
         master_key=read.key("VERBATIM_MASTER_KEY"),
         operator_token=read.token("VERBATIM_OPERATOR_TOKEN"),
+        otlp_endpoint=read.url("OTEL_EXPORTER_OTLP_ENDPOINT"),
     )
 
 
@@ -192,7 +194,7 @@ class _Reader:
         if value and not _is_url(value):
             # Before an @ there may be a password: then it isn't repeated.
             shown = "..." if "@" in value else value
-            raise SettingsError(name, shown, "give a URL such as http://127.0.0.1:8080/v1")
+            raise SettingsError(name, shown, "give a URL such as http://127.0.0.1:8080")
         return value or None
 
     def redis(self, name: str) -> str | None:
