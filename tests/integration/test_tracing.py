@@ -102,5 +102,5 @@ def test_without_the_extra_the_start_stops_with_one_line(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("value", ["collector", "grpc://collector:4317", "http:///nowhere"])
 def test_an_endpoint_is_an_address(value: str) -> None:
-    with pytest.raises(SettingsError, match="is not accepted: give an address such as http://host:4318"):
+    with pytest.raises(SettingsError, match="is not accepted: give a URL such as "):
         read_settings({"OTEL_EXPORTER_OTLP_ENDPOINT": value})

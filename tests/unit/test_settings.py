@@ -83,7 +83,7 @@ def test_any_other_url_is_refused_with_what_is_accepted(value: str) -> None:
         read_settings({"OPENAI_BASE_URL": value})
 
     assert str(refused.value) == (
-        f"OPENAI_BASE_URL={value!r} is not accepted: give a URL such as http://127.0.0.1:8080/v1"
+        f"OPENAI_BASE_URL={value!r} is not accepted: give a URL such as http://127.0.0.1:8080"
     )
 
 
