@@ -44,10 +44,10 @@ PRIVATE = ("/api/", "/metrics")
 def guarded(app: ASGIApp) -> ASGIApp:
     """The application, with these headers on every answer. Around Litestar, as in `request_ids`."""
 
-    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+    # No coroutine of its own: a socket would hold it for as long as it is open.
+    def handle(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
-            await app(scope, receive, send)
-            return
+            return app(scope, receive, send)
         wanted = PRIVATE_HEADERS if scope["path"].startswith(PRIVATE) else HEADERS
 
         def answer(message: Message) -> Awaitable[None]:
@@ -55,7 +55,7 @@ def guarded(app: ASGIApp) -> ASGIApp:
                 message["headers"] = _completed([*message["headers"]], wanted)
             return send(message)
 
-        await app(scope, receive, answer)
+        return app(scope, receive, answer)
 
     return handle
 

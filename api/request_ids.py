@@ -18,17 +18,17 @@ def identified(app: ASGIApp, request_id: ContextVar[str | None]) -> ASGIApp:
     """The application, with an id for all that it is asked. Around Litestar, since middleware inside of it
     doesn't see what its router refuses."""
 
-    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+    # Neither of these is a coroutine of its own: a socket is open for long, and sends much.
+    def handle(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         own = _given(scope) or secrets.token_hex(8).encode()
 
-        # No coroutine of its own: a socket sends much through it.
         def answer(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start" or message["type"] == "websocket.accept":
                 message["headers"] = [*message["headers"], (HEADER, own)]
             return send(message)
 
         request_id.set(own.decode())
-        await app(scope, receive, answer)
+        return app(scope, receive, answer)
 
     return handle
 
