@@ -101,9 +101,10 @@ def serve(host: str | None, port: int | None, workers: int, listen_fds: str | No
             console.print(f"VERBATIM_PORT={number} can't be had at {address}: {fault}", style="red")
             return EXIT_UNAVAILABLE
 
-        operators = _where_the_operators_token_is(settings)
+        had_token = (settings.data_dir / OPERATOR_TOKEN).exists()
 
         def on_ready() -> None:
+            operators = _where_the_operators_token_is(settings, is_new=not had_token)
             _say_ready(settings, address, sockets[0].getsockname()[1], operators)
 
         if workers == 1:
@@ -196,12 +197,12 @@ async def _database(settings: Settings) -> AsyncIterator[str]:
         await embedded.stop()
 
 
-def _where_the_operators_token_is(settings: Settings) -> str:
+def _where_the_operators_token_is(settings: Settings, *, is_new: bool) -> str:
     """Told at the start: the token itself but once, when it has just been made."""
     if settings.operator_token:
         return "VERBATIM_OPERATOR_TOKEN"
     path = settings.data_dir / OPERATOR_TOKEN
-    return str(path) if path.exists() else f"{path}, made now: {keep_operator_token(settings.data_dir)}"
+    return f"{path}, made now: {keep_operator_token(settings.data_dir)}" if is_new else str(path)
 
 
 def _say_ready(settings: Settings, host: str, port: int, operators: str) -> None:

@@ -178,14 +178,18 @@ class GroupCommit:
     async def _commit(self, batch: "list[_Command]", *, unsure: bool = False) -> None:
         """Record a batch; `unsure` says that an attempt before may have recorded it already."""
         while True:
-            pipeline = self._pipeline or await self._reconnected()
+            if self._pipeline is None and not await self._reconnect(() if unsure else batch):
+                return
+            pipeline = self._pipeline
+            assert pipeline is not None
             try:
                 refused = await self._write(pipeline, batch, unsure=unsure)
                 break
-            except ConnectionLost:
-                logger.warning("the connection to the log was lost: settling %d commands", len(batch))
+            except ConnectionLost as loss:
                 await self._give_up(pipeline)
-                unsure = True
+                if loss.was_sent:
+                    logger.warning("the connection to the log was lost: settling %d commands", len(batch))
+                    unsure = True
             except Refused as error:
                 if len(batch) > 1:
                     # If the server dislikes one command, the others must not suffer for it.
@@ -228,7 +232,9 @@ class GroupCommit:
             self._pipeline = None
         await pipeline.close()
 
-    async def _reconnected(self) -> Pipeline:
+    async def _reconnect(self, unsent: "Sequence[_Command]") -> bool:
+        """Connect, however long that takes. Where it doesn't succeed at once, what has never been sent is
+        refused: the answer is then no."""
         async with self._reconnecting:
             attempt = 0
             while self._pipeline is None:
@@ -237,10 +243,12 @@ class GroupCommit:
                 except psycopg.OperationalError:
                     self._reachable = False
                     self._refuse_pending()
+                    for command in unsent:
+                        command.fail(Unavailable())
                     await asyncio.sleep(RECONNECT_SECONDS[min(attempt, len(RECONNECT_SECONDS) - 1)])
                     attempt += 1
             self._reachable = True
-            return self._pipeline
+            return not (attempt and unsent)
 
     def _refuse_pending(self) -> None:
         while self._pending:

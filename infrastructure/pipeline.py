@@ -25,7 +25,11 @@ _READY = frozenset({pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK})
 
 
 class ConnectionLost(Exception):
-    """The connection died: what became of what was sent is unknown."""
+    """The connection died: what became of what was sent, if it was, is unknown."""
+
+    def __init__(self, *, was_sent: bool = True) -> None:
+        super().__init__()
+        self.was_sent = was_sent
 
 
 class Refused(Exception):
@@ -107,7 +111,7 @@ class Pipeline:
     def _round(self, send: Callable[[], None]) -> "asyncio.Future[list[PGresult]]":
         future: asyncio.Future[list[PGresult]] = self._loop.create_future()
         if self._lost:
-            future.set_exception(ConnectionLost())
+            future.set_exception(ConnectionLost(was_sent=False))
             return future
         self._rounds.append(future)
         try:

@@ -305,8 +305,10 @@ def has_ipv6() -> bool:
 
 
 async def test_the_operators_token_is_told_once_when_it_is_made(
-    environment: Mapping[str, str], data_dir: Path, tmp_path: Path
+    environment: Mapping[str, str], new_conninfo: str, tmp_path: Path
 ) -> None:
+    data_dir = tmp_path / "data"
+    environment = {**environment, "DATABASE_URL": new_conninfo, "VERBATIM_DATA_DIR": str(data_dir)}
     told = []
     for number, setting in enumerate(({}, {}, {"VERBATIM_OPERATOR_TOKEN": "a-token-of-one's-own"})):
         process = ServiceProcess({**environment, **setting}, tmp_path / f"log {number}")

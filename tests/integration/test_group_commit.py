@@ -283,6 +283,32 @@ async def test_while_the_server_is_out_of_reach_commands_are_refused_and_afterwa
         assert len(recorded(conninfo, stream)) == 1
 
 
+async def test_what_never_reached_the_server_is_refused_at_once(
+    conninfo: str, proxy: Proxy, remote: GroupCommit
+) -> None:
+    proxy.shut()
+    await until(lambda: remote._pipeline is not None and remote._pipeline._lost, "the loss to be noticed")
+    refused, later = uuid4(), uuid4()
+
+    assert await outcomes([remote.append([row(refused, 1)], nobody)]) == [Unavailable]
+    with pytest.raises(Unavailable):
+        remote.check()
+    proxy.is_open = True
+    await until(lambda: is_reachable(remote), "the server to be reached again")
+
+    assert await outcomes([remote.append([row(later, 1)], nobody)]) == [None]
+    assert recorded(conninfo, refused) == []
+    assert len(recorded(conninfo, later)) == 1
+
+
+def is_reachable(writer: GroupCommit) -> bool:
+    try:
+        writer.check()
+    except Unavailable:
+        return False
+    return True
+
+
 async def refusal(writer: GroupCommit) -> tuple[dict[UUID, "asyncio.Future[None]"], UUID]:
     """The commands that an unreachable server keeps waiting, and the first that is refused for it."""
     commands: dict[UUID, asyncio.Future[None]] = {}
