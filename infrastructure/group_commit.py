@@ -184,31 +184,37 @@ class GroupCommit:
             assert pipeline is not None
             try:
                 refused = await self._write(pipeline, batch, unsure=unsure)
-                break
             except ConnectionLost as loss:
                 await self._give_up(pipeline)
                 if loss.was_sent:
                     logger.warning("the connection to the log was lost: settling %d commands", len(batch))
                     unsure = True
             except Refused as error:
-                if len(batch) > 1:
-                    # If the server dislikes one command, the others must not suffer for it.
-                    for command in batch:
-                        await self._commit([command], unsure=unsure)
+                if not await self._is_to_be_settled(pipeline, batch, error, unsure=unsure):
                     return
-                if not (unsure and error.sqlstate.startswith(TRANSIENT)):
-                    logger.error("the log refused an append: SQLSTATE %s", error.sqlstate)
-                    batch[0].fail(Unavailable())
-                    return
-                # Whether the command stands already is still unknown: ask on, and maybe somebody else.
-                logger.warning("the log can't settle a command: SQLSTATE %s", error.sqlstate)
-                await self._give_up(pipeline)
-                await asyncio.sleep(RECONNECT_SECONDS[-1])
-        for command in batch:
-            if command.place in refused:
-                command.fail(Conflict())
             else:
-                command.succeed()
+                for command in batch:
+                    command.fail(Conflict()) if command.place in refused else command.succeed()
+                return
+
+    async def _is_to_be_settled(
+        self, pipeline: Pipeline, batch: "list[_Command]", error: Refused, *, unsure: bool
+    ) -> bool:
+        """Whether a batch that the server has refused must be tried again; else all has been done for it."""
+        if len(batch) > 1:
+            # If the server dislikes one command, the others must not suffer for it.
+            for command in batch:
+                await self._commit([command], unsure=unsure)
+            return False
+        if not (unsure and error.sqlstate.startswith(TRANSIENT)):
+            logger.error("the log refused an append: SQLSTATE %s", error.sqlstate)
+            batch[0].fail(Unavailable())
+            return False
+        # Whether the command stands already is still unknown: ask on, and maybe somebody else.
+        logger.warning("the log can't settle a command: SQLSTATE %s", error.sqlstate)
+        await self._give_up(pipeline)
+        await asyncio.sleep(RECONNECT_SECONDS[-1])
+        return True
 
     async def _write(self, pipeline: Pipeline, batch: "list[_Command]", *, unsure: bool) -> set[Place]:
         """The rows that are not recorded. Raises ConnectionLost, Refused."""
