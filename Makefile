@@ -12,8 +12,9 @@ help:  ## Show this help
 serve: .venv/serve  ## Serve the chat at http://127.0.0.1:8000/
 	@exec $(BIN)/verbatim serve
 
+# Two files at a time: most tests wait for sockets and processes, and two cores have time for both.
 test: .venv/test  ## Run all tests but the real model's
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-model: .venv/model  ## Chat with a real model on a real OpenAI-compatible server
 	$(BIN)/python -m pytest tests/model --timeout 600
