@@ -12,7 +12,6 @@ from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
-from litestar.middleware.rate_limit import RateLimitConfig
 from litestar.plugins import InitPlugin
 from litestar.stores.memory import MemoryStore
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -26,7 +25,7 @@ from api.origins import Origins
 from api.pages import page, static_files
 from api.request_ids import identified
 from api.server import Serving
-from api.sessions import STARTS_SESSION, Sessions
+from api.sessions import Sessions
 from api.sockets import Sockets, chat_socket
 from domain.assistant import Assistant
 from domain.conversations import Conversations, Rules
@@ -122,12 +121,18 @@ def build(settings: Settings, conninfo: str, assistant: Assistant | None = None)
             "registry": _always(registry),
         },
         plugins=build_plugins(settings),
-        state=State({"serving": serving, "origins": origins, "operator_token": operator_token}),
+        state=State(
+            {
+                "serving": serving,
+                "origins": origins,
+                "operator_token": operator_token,
+                "sessions_per_minute": settings.sessions_per_minute,
+            }
+        ),
         cors_config=build_cors(settings),
         middleware=[
             count_requests(registry),
             count_sockets(meters.open_sockets),
-            build_rate_limit(settings).middleware,
         ],
         stores={"rate_limit": rate_limits},
         request_class=JsonRequest,
@@ -224,14 +229,6 @@ def build_rules(settings: Settings, texts: Texts) -> Rules:
             warning_text=texts.idle_warning,
             end_text=texts.session_end,
         ),
-    )
-
-
-def build_rate_limit(settings: Settings) -> RateLimitConfig:
-    """How many sessions one address may start in a minute."""
-    return RateLimitConfig(
-        ("minute", settings.sessions_per_minute),
-        check_throttle_handler=lambda request: STARTS_SESSION in request.route_handler.opt,
     )
 
 

@@ -1,8 +1,11 @@
 """How many of something one address, or one session, may have at once: of each process for itself."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Hashable
+from typing import Any
+
+from litestar.middleware.rate_limit import RateLimitConfig, RateLimitMiddleware
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from domain.errors import RateLimited
 
@@ -34,12 +37,16 @@ class Tally:
         if not self._open[owner]:
             del self._open[owner]
 
-    @contextmanager
-    def one_more(self, owner: Hashable) -> Iterator[None]:
-        """Meanwhile, one more is open. Raises RateLimited."""
-        self.require_room(owner)
-        self.take(owner)
-        try:
-            yield
-        finally:
-            self.give_back(owner)
+
+class SessionStarts(RateLimitMiddleware):
+    """How many sessions one address starts in a minute: `state.sessions_per_minute`.
+
+    For the one handler that starts them: around the application it would cost each socket a coroutine.
+    """
+
+    def __init__(self, app: ASGIApp, **_: Any) -> None:
+        super().__init__(app, RateLimitConfig(("minute", 1)))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.max_requests = scope["litestar_app"].state.sessions_per_minute
+        await super().__call__(scope, receive, send)

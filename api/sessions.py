@@ -32,6 +32,7 @@ from api.frames import (
     is_extra,
 )
 from api.joining import join
+from api.limits import SessionStarts
 from api.origins import from_allowed_origin
 from api.wire import sse_event
 from domain.conversations import Conversations
@@ -46,9 +47,6 @@ KEEP_ALIVE_SECONDS = 15.0
 
 REPLY_SECONDS = 180.0
 """How long a request that wants its reply whole is kept waiting."""
-
-STARTS_SESSION = "starts_session"
-"""In a handler's `opt`: it counts for how many sessions an address may start."""
 
 METADATA_LIMITS = {
     "max_properties": 32,
@@ -106,7 +104,7 @@ class Sessions(Controller):
         responses=problems(400, 403, 413, 429, 503),
         operation_id="startSession",
         operation_class=OptionalBody,
-        opt={STARTS_SESSION: True},
+        middleware=[SessionStarts],
     )
     async def start(
         self,

@@ -73,10 +73,15 @@ async def chat_socket(socket: WebSocket, sockets: NamedDependency[Sockets]) -> N
     # Accepted even if it is then dismissed: a browser tells its page nothing of a handshake that failed.
     await socket.accept(SUBPROTOCOL if has_more else None)
     visitor = _Visitor(socket, sockets, has_more=has_more)
+    address = socket.client.host if socket.client else None
     try:
         sockets.origins.check(socket.headers.get("origin"), socket.headers.get("host"))
-        with sockets.by_address.one_more(socket.client.host if socket.client else None):
+        sockets.by_address.require_room(address)
+        sockets.by_address.take(address)
+        try:
             await visitor.serve()
+        finally:
+            sockets.by_address.give_back(address)
     except (WebSocketDisconnect, ClientDisconnected):
         pass
     except Exception as error:
