@@ -1,5 +1,6 @@
-# The service alone, for any number of nodes. It needs a DATABASE_URL and a VERBATIM_MASTER_KEY, which all nodes
-# share: without a key it would make one of its own, and finds no place here where it may write it.
+# The service alone, for any number of nodes. It needs a DATABASE_URL, a VERBATIM_MASTER_KEY and a
+# VERBATIM_OPERATOR_TOKEN, which all nodes share: it would make the last two itself, and finds no place here where it
+# may write them.
 
 # The Python that the tests run on.
 FROM python:3.11-slim AS build

@@ -130,7 +130,16 @@ def keep_operator_token(data_dir: Path) -> str:
 
 
 def _kept(path: Path, new: str) -> str:
-    """The secret that a file holds: the new one, where there is no file yet."""
+    """The secret that a file holds: the new one, where there is no file yet. Raises SettingsError."""
+    try:
+        return _kept_in(path, new)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        accepted = f"give a folder that this user may write ({why}), or the secrets as settings"
+        raise SettingsError("VERBATIM_DATA_DIR", str(path.parent), accepted) from None
+
+
+def _kept_in(path: Path, new: str) -> str:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         # Written whole under another name first: a crash must not leave half a secret.

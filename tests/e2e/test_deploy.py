@@ -149,6 +149,15 @@ async def test_no_log_of_nginx_holds_a_query_string(site: Site, tmp_path: Path) 
     assert (failed.status_code, failed.json()["code"]) == (503, "unavailable")
 
 
+async def test_a_request_has_the_same_id_in_nginx_s_log_and_in_the_answer(site: Site) -> None:
+    async with site.front.http() as http:
+        response = await http.get("/health/live", headers={"X-Request-Id": "chosen-outside"})
+
+    own = response.headers["X-Request-Id"]
+    assert own != "chosen-outside"
+    await until(lambda: f"as {own}\n" in site.nginx.access_log, "the request to be logged by its id")
+
+
 async def test_a_body_that_the_service_would_refuse_is_refused_at_the_door(site: Site) -> None:
     visitor = await site.front.start_session()
     direct = Visitor(Service(site.nodes[0].port), visitor.session_id, visitor.visitor_id)
@@ -323,13 +332,35 @@ def test_the_nodes_settings_are_accepted_as_they_stand_and_with_secrets_from_the
         assert with_secrets.database_url == "postgresql://verbatim:s3cret@postgres:5432/verbatim"
 
 
+async def test_a_node_starts_where_it_can_write_nothing(new_conninfo: str, tmp_path: Path) -> None:
+    """As a container must, whose file system is read-only."""
+    nowhere = tmp_path / "a file"
+    nowhere.touch()
+    for node in NODES.values():
+        secrets = {name: value for name, value in composed(node, {}).items() if name.startswith("VERBATIM_")}
+        process = ServiceProcess(
+            {**secrets, "DATABASE_URL": new_conninfo, "VERBATIM_DATA_DIR": str(nowhere / "data")},
+            tmp_path / "log",
+            port=free_port(),
+        )
+
+        await process.start()
+
+        assert await process.stop() == 0
+
+
 def settings(node: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
-    """A node's settings, with `${NAME:-default}` put in as Compose does."""
+    """A node's settings."""
+    return read_settings(composed(node, environment))
+
+
+def composed(node: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+    """What a node's environment is, with `${NAME:-default}` put in as Compose does."""
 
     def put_in(text: str) -> str:
         return re.sub(r"\$\{(\w+):-([^}]*)\}", lambda found: environment.get(found[1]) or found[2], text)
 
-    return read_settings({name: put_in(value) for name, value in node["environment"].items()})
+    return {name: put_in(value) for name, value in node["environment"].items()}
 
 
 def test_nginx_knows_the_nodes_that_compose_starts_and_the_files_that_it_mounts() -> None:

@@ -244,3 +244,12 @@ def test_a_file_that_holds_no_token_is_refused_and_kept(tmp_path: Path) -> None:
         keep_operator_token(tmp_path)
 
     assert path.read_text() == ""
+
+
+def test_a_folder_that_can_t_be_written_is_named_with_the_way_out(tmp_path: Path) -> None:
+    nowhere = tmp_path / "a file"
+    nowhere.touch()
+
+    for keep in (keep_master_key, keep_operator_token):
+        with pytest.raises(SettingsError, match=r"VERBATIM_DATA_DIR='.*/a file' is not accepted: .*secrets"):
+            keep(nowhere)
