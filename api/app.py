@@ -26,6 +26,7 @@ from api.pages import page, static_files
 from api.request_ids import identified
 from api.server import Serving
 from api.sessions import Sessions
+from api.siblings import Siblings
 from api.sockets import Sockets, chat_socket
 from domain.assistant import Assistant
 from domain.conversations import Conversations, Rules
@@ -52,8 +53,11 @@ MAX_BODY_BYTES = 256 * 1024
 ALEX = Path(__file__).parent.parent / "infrastructure" / "assistants" / "personas" / "alex" / "persona.toml"
 
 
-def build(settings: Settings, conninfo: str, assistant: Assistant | None = None) -> Litestar:
+def build(
+    settings: Settings, conninfo: str, assistant: Assistant | None = None, siblings: Siblings | None = None
+) -> Litestar:
     """The application on the database at `conninfo`; the assistant is the settings', unless one is given.
+    Workers that share a port are each other's `siblings`.
 
     It waits for the database: in a loop, that is for a thread. Raises CorruptLog for another master key.
     """
@@ -119,6 +123,7 @@ def build(settings: Settings, conninfo: str, assistant: Assistant | None = None)
             "clock": _always(clock),
             "sockets": _always(sockets),
             "registry": _always(registry),
+            "siblings": _always(siblings),
         },
         plugins=build_plugins(settings),
         state=State(

@@ -6,6 +6,8 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +21,7 @@ from rich.console import Console
 from api.app import build, open_store
 from api.entry import EXIT_INTERRUPTED
 from api.server import CantListen, bound, make_server
+from api.siblings import Siblings
 from api.workers import Workers, begin_work, sockets_of
 from domain.errors import CorruptLog, Unavailable
 from infrastructure.background import for_ever
@@ -76,7 +79,10 @@ def main() -> None:
     "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes on this port."
 )
 @click.option("--listen-fds", hidden=True, help="What a worker is given to listen on.")
-def serve(host: str | None, port: int | None, workers: int, listen_fds: str | None) -> None:
+@click.option("--siblings", hidden=True, type=click.Path(path_type=Path), help="Where workers meet.")
+def serve(
+    host: str | None, port: int | None, workers: int, listen_fds: str | None, siblings: Path | None
+) -> None:
     """Serve the chat, with a PostgreSQL of its own unless DATABASE_URL is set.
 
     Examples:
@@ -91,7 +97,7 @@ def serve(host: str | None, port: int | None, workers: int, listen_fds: str | No
     async def work(settings: Settings, conninfo: str) -> int:
         address, number = host or settings.host, settings.port if port is None else port
         if listen_fds:
-            await _serve(settings, conninfo, sockets_of(listen_fds), begin_work)
+            await _serve(settings, conninfo, sockets_of(listen_fds), begin_work, siblings)
             return 0
         try:
             sockets = await asyncio.to_thread(bound, address, number)
@@ -144,9 +150,14 @@ def transcript(session: UUID, as_format: str) -> None:
 
 
 async def _serve(
-    settings: Settings, conninfo: str, sockets: list[socket.socket], on_ready: Callable[[], None]
+    settings: Settings,
+    conninfo: str,
+    sockets: list[socket.socket],
+    on_ready: Callable[[], None],
+    siblings: Path | None = None,
 ) -> None:
-    app = await asyncio.to_thread(build, settings, conninfo)
+    others = Siblings(siblings) if siblings else None
+    app = await asyncio.to_thread(partial(build, settings, conninfo, siblings=others))
     await make_server(app, on_ready).serve(sockets)
 
 

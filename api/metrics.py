@@ -1,4 +1,4 @@
-"""`/metrics`, for operators: what `docs/metrics.md` lists, of this process alone."""
+"""`/metrics`, for operators: what `docs/metrics.md` lists, of this process and its siblings on the port."""
 
 from typing import Any
 
@@ -11,14 +11,22 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 
 from api.auth import operators_only
+from api.siblings import Siblings
 
 LABELS = ("method", "path", "status_code", "app_name")
 """Litestar's."""
 
 
-@get("/metrics", guards=[operators_only], include_in_schema=False, sync_to_thread=False)
-def metrics(request: Request[Any, Any, Any], registry: NamedDependency[CollectorRegistry]) -> Response[bytes]:
+@get("/metrics", guards=[operators_only], include_in_schema=False)
+async def metrics(
+    request: Request[Any, Any, Any],
+    registry: NamedDependency[CollectorRegistry],
+    siblings: NamedDependency[Siblings | None],
+) -> Response[bytes]:
     """All there is, in the format that is asked for."""
+    is_from_sibling = request.client is None
+    if siblings and not is_from_sibling:
+        registry = await siblings.measured(request.headers["authorization"])
     encode, media_type = choose_encoder(request.headers.get("accept", ""))
     return Response(encode(registry), media_type=media_type)
 

@@ -9,8 +9,12 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from api.siblings import bound_for_siblings
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +42,11 @@ class Workers:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop)
-        codes = await asyncio.gather(*(self._keep_one(on_ready) for _ in range(self._count)))
+        with tempfile.TemporaryDirectory(prefix="verbatim-workers-") as name:
+            folder = Path(name)
+            codes = await asyncio.gather(
+                *(self._keep_one(folder, number, on_ready) for number in range(self._count))
+            )
         return next((code for code in codes if code), 0)
 
     def _stop(self) -> None:
@@ -46,10 +54,14 @@ class Workers:
         for process in self._processes:
             process.send_signal(signal.SIGTERM)
 
-    async def _keep_one(self, on_ready: Callable[[], None]) -> int:
+    async def _keep_one(self, folder: Path, number: int, on_ready: Callable[[], None]) -> int:
+        with bound_for_siblings(folder, number) as own:
+            return await self._keep_on(folder, own, on_ready)
+
+    async def _keep_on(self, folder: Path, own: socket.socket, on_ready: Callable[[], None]) -> int:
         has_served = False
         while not self._stopping.is_set():
-            process = await self._start()
+            process = await self._start(folder, own)
             self._processes.add(process)
             assert process.stdout is not None
             if await process.stdout.readline() == READY and not has_served:
@@ -67,13 +79,15 @@ class Workers:
                 await asyncio.sleep(RESTART_SECONDS)
         return 0
 
-    async def _start(self) -> asyncio.subprocess.Process:
+    async def _start(self, folder: Path, own: socket.socket) -> asyncio.subprocess.Process:
+        fds = (*self._fds, own.fileno())
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "api.entry", "serve", "--listen-fds", ",".join(map(str, self._fds))),
+            *(sys.executable, "-m", "api.entry", "serve"),
+            *("--listen-fds", ",".join(map(str, fds)), "--siblings", str(folder)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env=self._environment,
-            pass_fds=self._fds,
+            pass_fds=fds,
             # Ctrl+C is for the one who started them, who passes it on.
             start_new_session=True,
         )

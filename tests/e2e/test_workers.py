@@ -3,22 +3,26 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import psutil
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.client import Client
 from tests.support.service import Service, ServiceProcess, text_of
 from tests.support.waiting import until
 
 QUESTION = "What is a novated lease?"
+TOKEN = "an-operator's-token"
 
 
 @pytest.fixture
 async def parent(new_conninfo: str, data_dir: Path, tmp_path: Path) -> AsyncIterator[ServiceProcess]:
     settings = {
         "DATABASE_URL": new_conninfo,
+        "VERBATIM_OPERATOR_TOKEN": TOKEN,
         "VERBATIM_DATA_DIR": str(data_dir),
         "VERBATIM_WORDS_PER_SECOND": "100",
         "VERBATIM_CHUNK_WINDOW_MS": "20",
@@ -49,6 +53,26 @@ async def test_all_workers_serve_and_tell_of_what_happens_at_the_others(parent: 
     assert len(workers(parent)) == 2
     assert here == there
     assert text_of(here) == here[-1]["message"]
+
+
+async def test_whichever_worker_is_asked_tells_what_all_of_them_measure(parent: ServiceProcess) -> None:
+    service = await parent.start()
+    visitor = await service.start_session()
+
+    async with AsyncExitStack() as sockets, service.http() as http:
+        for _ in range(6):
+            await sockets.enter_async_context(visitor.socket())
+        for _ in range(4):
+            answer = await http.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+            found = {
+                sample.labels["worker"]: sample.value
+                for family in text_string_to_metric_families(answer.text)
+                for sample in family.samples
+                if sample.name == "verbatim_open_sockets"
+            }
+            assert set(found) == {"0", "1"}
+            assert sum(found.values()) == 6
+        assert (await http.get("/metrics")).status_code == 401
 
 
 async def test_a_worker_that_is_killed_is_replaced_and_nobody_loses_anything(parent: ServiceProcess) -> None:
