@@ -36,7 +36,7 @@ from api.limits import SessionStarts
 from api.origins import from_allowed_origin
 from api.wire import sse_event
 from domain.conversations import Conversations
-from domain.errors import ReplyBrokeOff, ReplyTooSlow, SessionNotActive
+from domain.errors import ReplyBrokeOff, ReplyTooSlow, SessionErased, SessionNotActive
 from domain.ports import Clock, Recorded
 from domain.session import ChatSession
 from projections.renderings import RENDERINGS
@@ -315,6 +315,8 @@ async def _all_frames(
         yield [greeting]
         async for news in history:
             yield _frames(news, after)
+            if news[-1].session.erased_at:
+                raise SessionErased
 
 
 def _frames(news: Sequence[Recorded], after: Cursor | None = None) -> Sequence[Sent]:

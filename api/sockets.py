@@ -40,7 +40,7 @@ from api.limits import Tally
 from api.origins import Origins
 from api.wire import EXTENSION, FrameCache, payloads, text_frame
 from domain.conversations import Conversations
-from domain.errors import ChatError, InvalidRequest, Restarting
+from domain.errors import ChatError, InvalidRequest, Restarting, SessionErased
 from domain.ports import Recorded
 
 MAX_JOINED = 16
@@ -218,6 +218,8 @@ class _Visitor:
                         is_wanted = self._has_more or not is_extra(recorded.event)
                         if is_wanted and (wire := self._cache.wire(recorded, after)):
                             await self._write(wire)
+                        if recorded.session.erased_at:
+                            raise SessionErased
             # Nobody follows any more: this process is about to stop.
             await self._socket.close(RESTART, "restart")
         except (WebSocketDisconnect, ClientDisconnected):

@@ -55,6 +55,9 @@ class OneKey:
     async def find(self, visitor_id: UUID) -> bytes | None:
         return self._key or None
 
+    async def destroy(self, visitor_id: UUID) -> None:
+        await self._keyring.destroy(visitor_id)
+
 
 async def main() -> None:
     options = arguments(__doc__, pending=100_000, due=1000, seconds=10.0)

@@ -50,6 +50,10 @@ class Suggestions(Struct, frozen=True):
     suggestions: tuple[str, ...]
 
 
+class Unanswered(Struct, frozen=True):
+    """The assistant has no answer to this, and says so."""
+
+
 class SessionComplete(Struct, frozen=True):
     """The conversation has come to its end with this reply."""
 
@@ -61,7 +65,7 @@ class Finished(Struct, frozen=True):
     usage: Usage | None = None
 
 
-Said = Text | Details | NeedsInfo | Suggestions | SessionComplete | Finished
+Said = Text | Details | NeedsInfo | Suggestions | Unanswered | SessionComplete | Finished
 
 
 class AssistantFailed(Exception):

@@ -19,7 +19,7 @@ from msgspec import Struct
 from domain import session as decide
 from domain.assistant import Assistant, AssistantFailed, Prompt
 from domain.deadlines import IdleRules, next_deadline, on_due
-from domain.errors import Conflict, ReplyClosed, Restarting, SessionNotFound, Unavailable
+from domain.errors import Conflict, KeyDestroyed, ReplyClosed, Restarting, SessionNotFound, Unavailable
 from domain.events import Event, Rating, ReplyChunksRecorded, SessionEnded
 from domain.ports import Clock, EventStore, Recorded
 from domain.session import ChatSession, Reply
@@ -73,11 +73,13 @@ class Conversations:
     # --- what visitors do
 
     async def start(self, visitor_id: UUID | None, metadata: Mapping[str, str]) -> ChatSession:
-        """Begin a session, for a new visitor where none is named. Raises Unavailable."""
-        now = self._clock.now()
+        """Begin a session, for a new visitor unless one is named who wasn't erased. Raises Unavailable."""
         visitor_id = visitor_id or self._clock.new_id()
-        events = decide.start(visitor_id, now, self._rules.session_lifetime, metadata)
-        return await self._within_limit(self._store.append(self._clock.new_id(), 0, events, now))
+        try:
+            return await self._within_limit(self._start(visitor_id, metadata))
+        except KeyDestroyed:
+            # Whoever asked to be forgotten and comes back, with an id that a browser kept, is somebody new.
+            return await self._within_limit(self._start(self._clock.new_id(), metadata))
 
     async def enter(self, session_id: UUID, visitor_id: UUID, seen: int | None = None) -> ChatSession:
         """The session as it is now, for its own visitor.
@@ -197,6 +199,11 @@ class Conversations:
         self._store.hang_up(but={speaker.session_id for speaker in self._speakers.values()})
 
     # --- deciding
+
+    async def _start(self, visitor_id: UUID, metadata: Mapping[str, str]) -> ChatSession:
+        now = self._clock.now()
+        events = decide.start(visitor_id, now, self._rules.session_lifetime, metadata)
+        return await self._store.append(self._clock.new_id(), 0, events, now)
 
     async def _post(
         self, session_id: UUID, visitor_id: UUID, text: str, client_message_id: str | None

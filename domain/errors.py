@@ -8,7 +8,8 @@
     │   ├── SessionNotFound         "Session not found"
     │   ├── SessionNotActive        "Session is not active"
     │   ├── SessionExpired          "Session has expired"
-    │   └── VisitorMismatch         "Visitor ID does not match"
+    │   ├── VisitorMismatch         "Visitor ID does not match"
+    │   └── SessionErased           its visitor has asked to be forgotten
     ├── MessageConflict           the same client_message_id with another text
     ├── ReplyNotFound             the session has no such reply, or it is still being spoken
     ├── RateLimited               more of something than is allowed
@@ -18,6 +19,7 @@
         └── Restarting              this process is about to stop
 
     Conflict                      another writer was first: load again and decide again
+    KeyDestroyed                  this visitor has been forgotten, and can't be given a key again
     ReplyClosed                   the reply was ended by somebody else: stop speaking
     CorruptLog                    what is stored can't be what was recorded
 
@@ -76,6 +78,11 @@ class VisitorMismatch(SessionError):
     text = "Visitor ID does not match"
 
 
+class SessionErased(SessionError):
+    code = "session_erased"
+    text = "This conversation has been erased"
+
+
 class MessageConflict(ChatError):
     code = "conflict"
     text = "client_message_id was already used for another message"
@@ -112,6 +119,10 @@ class Restarting(Unavailable):
 
 class Conflict(Exception):
     """The session has moved on since it was loaded."""
+
+
+class KeyDestroyed(Exception):
+    """The visitor's key was destroyed: nothing can be sealed for this visitor any more."""
 
 
 class ReplyClosed(Exception):

@@ -4,7 +4,7 @@ Each event names its topic, with a version, and which of its fields are personal
 with the visitor's key, everything else stays clear so that counts and timings outlive an erasure.
 A session and a version identify an event, so no event repeats them; and since a session has at most
 one open reply, the events of a reply don't repeat its id either, where the log would pay for it with
-every batch of words.
+every batch of words. What is counted stands in clear beside what was said, so that counts outlive it.
 
 Nothing here refers back to what holds it, so the garbage collector needn't look (`gc=False`).
 
@@ -42,14 +42,16 @@ class SessionStarted(Event, frozen=True, gc=False):
 
 
 class VisitorMessagePosted(Event, frozen=True, gc=False):
-    """The visitor said something. `client_message_id` is the sender's own name for it."""
+    """The visitor said something. `client_message_id` is the sender's own name for it: sealed, since a page
+    may put anything there. `took` says which of the suggestions offered last this is, from 0."""
 
-    topic: ClassVar[str] = "visitor_message_posted.v1"
-    personal: ClassVar[tuple[str, ...]] = ("text",)
+    topic: ClassVar[str] = "visitor_message_posted.v2"
+    personal: ClassVar[tuple[str, ...]] = ("text", "client_message_id")
 
     message_id: UUID
     text: str
     client_message_id: str | None = None
+    took: int | None = None
 
 
 class ReplyStarted(Event, frozen=True, gc=False):
@@ -76,22 +78,25 @@ class ReplyChunksRecorded(Event, frozen=True, gc=False):
 
 
 class DetailsCollected(Event, frozen=True, gc=False):
-    """Facts about the visitor were found in a message: new or changed values only, by key."""
+    """Facts about the visitor were found in a message: new or changed values only, by key. The `keys` are
+    the persona's, and clear."""
 
-    topic: ClassVar[str] = "details_collected.v1"
+    topic: ClassVar[str] = "details_collected.v2"
     personal: ClassVar[tuple[str, ...]] = ("values",)
 
     message_id: UUID
     values: dict[str, str]
+    keys: tuple[str, ...] = ()
 
 
 class SuggestionsOffered(Event, frozen=True, gc=False):
-    """Next things to say were offered with the open reply."""
+    """Next things to say were offered with the open reply, `count` of them."""
 
-    topic: ClassVar[str] = "suggestions_offered.v1"
+    topic: ClassVar[str] = "suggestions_offered.v2"
     personal: ClassVar[tuple[str, ...]] = ("suggestions",)
 
     suggestions: tuple[str, ...]
+    count: int = 0
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False):
@@ -103,9 +108,10 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
 
 class ReplyCompleted(Event, frozen=True, gc=False):
     """The assistant said all it had to say. `text_hash` is the SHA-256 of the whole reply, in hex:
-    sealed, because the hash of a short text gives the text away."""
+    sealed, because the hash of a short text gives the text away. `unanswered` says that the assistant had no
+    answer, and said so."""
 
-    topic: ClassVar[str] = "reply_completed.v1"
+    topic: ClassVar[str] = "reply_completed.v2"
     personal: ClassVar[tuple[str, ...]] = ("text_hash",)
 
     response_id: UUID
@@ -114,6 +120,7 @@ class ReplyCompleted(Event, frozen=True, gc=False):
     needs_info: bool | None = None
     ends_session: bool = False
     usage: Usage | None = None
+    unanswered: bool = False
 
 
 class ReplyStopped(Event, frozen=True, gc=False):
@@ -169,6 +176,12 @@ class FeedbackGiven(Event, frozen=True, gc=False):
     comment: str = ""
 
 
+class VisitorErased(Event, frozen=True, gc=False):
+    """The visitor asked to be forgotten: the key that sealed what was said here is destroyed."""
+
+    topic: ClassVar[str] = "visitor_erased.v1"
+
+
 EVENTS: tuple[type[Event], ...] = (
     SessionStarted,
     VisitorMessagePosted,
@@ -182,4 +195,5 @@ EVENTS: tuple[type[Event], ...] = (
     IdleWarningIssued,
     SessionEnded,
     FeedbackGiven,
+    VisitorErased,
 )

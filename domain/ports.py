@@ -66,6 +66,10 @@ class EventStore(Protocol):
         """Meanwhile, `told` is called with each later state of a session as soon as it is known here."""
         ...
 
+    async def sessions_of(self, visitor_id: UUID) -> Sequence[UUID]:
+        """All sessions that were ever started for a visitor, by any process. Raises Unavailable."""
+        ...
+
     def hang_up(self, but: Collection[UUID] = ()) -> None:
         """From now on, end whatever follows a session, but for these, once it has been given all there is."""
         ...
@@ -116,11 +120,18 @@ class Keyring(Protocol):
     """One secret key for each visitor. Destroying it makes all that it sealed unreadable."""
 
     async def create(self, visitor_id: UUID) -> bytes:
-        """The visitor's 32-byte key, made now if there is none."""
+        """The visitor's 32-byte key, made now if there never was one. Raises KeyDestroyed, Unavailable."""
         ...
 
     async def find(self, visitor_id: UUID) -> bytes | None:
-        """The visitor's key, or None where there is none (any more)."""
+        """The visitor's key, or None where it was destroyed.
+
+        Raises CorruptLog where there is no trace of one, Unavailable.
+        """
+        ...
+
+    async def destroy(self, visitor_id: UUID) -> None:
+        """Destroy the visitor's key for good, whether or not there is one. Raises Unavailable."""
         ...
 
 

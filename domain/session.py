@@ -24,6 +24,7 @@ from domain.errors import (
     RateLimited,
     ReplyClosed,
     ReplyNotFound,
+    SessionErased,
     SessionExpired,
     SessionNotActive,
     VisitorMismatch,
@@ -45,6 +46,7 @@ from domain.events import (
     SessionStarted,
     SuggestionsOffered,
     Usage,
+    VisitorErased,
     VisitorMessagePosted,
 )
 from domain.utterance import Utterance
@@ -118,7 +120,7 @@ class ChatSession(Struct, frozen=True, gc=False):
 
     `quiet_since` is when the visitor last said something, or a reply ended; `warned_at` is when the visitor
     was warned that this was long ago. `active_at` are the times at which the visitor posted or rated
-    something, those of the latest minute.
+    something, those of the latest minute. Since `erased_at`, nothing that was said is known any more.
     """
 
     session_id: UUID
@@ -137,6 +139,7 @@ class ChatSession(Struct, frozen=True, gc=False):
     turns: tuple[Turn, ...] = ()
     posted: Mapping[str, Posted] = {}
     feedback: Mapping[UUID, Feedback | None] = {}
+    erased_at: datetime | None = None
 
     @property
     def open_reply(self) -> Reply | None:
@@ -196,6 +199,8 @@ def evolve(session: ChatSession, event: Event, at: datetime) -> ChatSession:  # 
         case FeedbackGiven(response_id=response_id, rating=rating, comment=comment):
             feedback = {**session.feedback, response_id: Feedback(rating, comment)}
             return replace(session, version=version, feedback=feedback, active_at=_active_at(session, at))
+        case VisitorErased():
+            return _forgotten(session, version, at)
         case _:
             raise AssertionError(f"{event.topic} can't follow the start of a session")
 
@@ -269,6 +274,20 @@ def _closed(session: ChatSession, version: int, at: datetime, status: ReplyStatu
     return replace(session, version=version, reply=reply, turns=turns, feedback=feedback, quiet_since=at)
 
 
+def _forgotten(session: ChatSession, version: int, at: datetime) -> ChatSession:
+    return replace(
+        session,
+        version=version,
+        erased_at=at,
+        details={},
+        waiting=(),
+        reply=None,
+        turns=(),
+        posted={},
+        feedback={},
+    )
+
+
 def _with_turn(session: ChatSession, turn: Turn) -> tuple[Turn, ...]:
     return (*session.turns, turn)[-REMEMBERED_TURNS:]
 
@@ -282,10 +301,12 @@ def start(visitor_id: UUID, now: datetime, lifetime: timedelta, metadata: Mappin
 
 
 def recognise(session: ChatSession, visitor_id: UUID) -> None:
-    """Let only its own visitor at a session. Raises VisitorMismatch."""
+    """Let only its own visitor at a session. Raises VisitorMismatch, SessionErased."""
     # In constant time: a visitor_id is a credential.
     if not hmac.compare_digest(session.visitor_id.bytes, visitor_id.bytes):
         raise VisitorMismatch
+    if session.erased_at:
+        raise SessionErased
 
 
 def require_active(session: ChatSession, now: datetime) -> None:
@@ -324,7 +345,12 @@ def post(
             f"Too many messages: {MAX_WAITING} wait for their answers, send the next one after a reply"
         )
     _require_calm(session, per_minute, now)
-    return [VisitorMessagePosted(message_id, text, client_message_id)]
+    return [VisitorMessagePosted(message_id, text, client_message_id, _taken(session, text))]
+
+
+def _taken(session: ChatSession, text: str) -> int | None:
+    offered = session.reply.suggestions if session.reply else ()
+    return offered.index(text) if text in offered else None
 
 
 def rate(
@@ -366,6 +392,7 @@ class Findings(Struct, frozen=True, gc=False):
     ends_session: bool = False
     finish_reason: FinishReason = "stop"
     usage: Usage | None = None
+    unanswered: bool = False
 
 
 def complete_reply(session: ChatSession, response_id: UUID, findings: Findings) -> list[Event]:
@@ -377,7 +404,7 @@ def complete_reply(session: ChatSession, response_id: UUID, findings: Findings) 
     reply = _require_open(session, response_id)
     events = _details(session, reply, findings)
     if findings.suggestions:
-        events.append(SuggestionsOffered(findings.suggestions))
+        events.append(SuggestionsOffered(findings.suggestions, len(findings.suggestions)))
     events.append(
         ReplyCompleted(
             response_id=response_id,
@@ -386,6 +413,7 @@ def complete_reply(session: ChatSession, response_id: UUID, findings: Findings) 
             needs_info=findings.needs_info,
             ends_session=ends_session,
             usage=findings.usage,
+            unanswered=findings.unanswered,
         )
     )
     if ends_session:
@@ -420,6 +448,11 @@ def end(session: ChatSession, ending: SessionEnded) -> list[Event]:
     return [*stopped, ending]
 
 
+def erase(session: ChatSession) -> list[Event]:
+    """Forget the visitor, and first end the session; nothing if that is done."""
+    return [] if session.erased_at else [*end(session, SessionEnded("deleted")), VisitorErased()]
+
+
 def _require_calm(session: ChatSession, per_minute: int, now: datetime) -> None:
     if sum(time > now - MINUTE for time in session.active_at) >= per_minute:
         raise RateLimited(f"Too many messages: {per_minute} a minute are accepted, try again in a moment")
@@ -434,4 +467,4 @@ def _require_open(session: ChatSession, response_id: UUID) -> Reply:
 
 def _details(session: ChatSession, reply: Reply, findings: Findings) -> list[Event]:
     news = {key: value for key, value in findings.details.items() if session.details.get(key) != value}
-    return [DetailsCollected(reply.question.message_id, news)] if news else []
+    return [DetailsCollected(reply.question.message_id, news, tuple(news))] if news else []

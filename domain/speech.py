@@ -24,6 +24,7 @@ from domain.assistant import (
     SessionComplete,
     Suggestions,
     Text,
+    Unanswered,
 )
 from domain.errors import ReplyClosed
 from domain.ports import Clock
@@ -163,6 +164,8 @@ def _with(findings: Findings, said: Said) -> Findings:
             return replace(findings, needs_info=needs_info)
         case Suggestions(suggestions=suggestions):
             return replace(findings, suggestions=suggestions)
+        case Unanswered():
+            return replace(findings, unanswered=True)
         case SessionComplete():
             return replace(findings, ends_session=True)
         case Finished(reason=reason, usage=usage):

@@ -45,7 +45,20 @@ class Upcaster(NamedTuple):
     change: Callable[[Fields], Fields]
 
 
-UPCASTERS: dict[str, Upcaster] = {}
+UPCASTERS: dict[str, Upcaster] = {
+    # A client_message_id was clear.
+    "visitor_message_posted.v1": Upcaster("visitor_message_posted.v2", ("text",), lambda fields: fields),
+    # What is counted stood nowhere but in what was said.
+    "details_collected.v1": Upcaster(
+        "details_collected.v2", ("values",), lambda fields: fields | {"keys": list(fields.get("values", ()))}
+    ),
+    "suggestions_offered.v1": Upcaster(
+        "suggestions_offered.v2",
+        ("suggestions",),
+        lambda fields: fields | {"count": len(fields.get("suggestions", ()))},
+    ),
+    "reply_completed.v1": Upcaster("reply_completed.v2", ("text_hash",), lambda fields: fields),
+}
 """By old topic. They are chained until a topic of today is reached."""
 
 
@@ -98,12 +111,14 @@ class _Format:
             if name not in event_type.personal
         )
         types = get_type_hints(event_type)
-        self.empty = {name: _EMPTY[get_origin(types[name]) or types[name]] for name in event_type.personal}
+        self.empty = {
+            name: _EMPTY.get(get_origin(types[name]) or types[name]) for name in event_type.personal
+        }
 
 
 _NO_DEFAULT = object()
 _EMPTY: dict[Any, Any] = {str: "", tuple: (), dict: {}}
-"""A personal field of this type, where nobody can read it."""
+"""A personal field of this type, where nobody can read it; of any other, None."""
 _FORMATS = {event_type.topic: _Format(event_type) for event_type in EVENTS}
 _encode = msgspec.json.Encoder().encode
 _pack = msgspec.msgpack.Encoder().encode
@@ -124,13 +139,17 @@ def encode(
     at: datetime,
     prev: bytes,
     cause: int,
-    cipher: AESGCM,
+    cipher: AESGCM | None,
 ) -> StoredEvent:
-    """An event as it is stored after the event whose hash is `prev` (empty for a session's first)."""
+    """An event as it is stored after the event whose hash is `prev` (empty for a session's first).
+
+    Without a cipher, only an event that has nothing personal.
+    """
     topic = event.topic
     written = _FORMATS[topic]
     sealed = ""
     if written.personal:
+        assert cipher, f"{topic} can't be sealed: the visitor's key is destroyed"
         nonce = _nonces.take()
         secret = _pack([getattr(event, field) for field in written.personal])
         sealed = _text_of(nonce + cipher.encrypt(nonce, secret, _place(session_id, version, topic)))

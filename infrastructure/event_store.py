@@ -40,11 +40,12 @@ POLL_SECONDS = 1.0
 
 
 class Known(Struct, frozen=True):
-    """A session as this process knows it, the hash of its latest event, and its visitor's cipher."""
+    """A session as this process knows it, the hash of its latest event, and its visitor's cipher: None where
+    the key was destroyed, and what was said reads as nothing."""
 
     session: ChatSession
     head: bytes
-    cipher: AESGCM
+    cipher: AESGCM | None
 
 
 class SessionStore:
@@ -88,7 +89,7 @@ class SessionStore:
             rows.append(row)
             news.append(Recorded(event, session, at))
         assert session is not None, "append needs an event"
-        then = Known(session, head, cipher)
+        then = Known(session, head, None if session.erased_at else cipher)
         try:
             await self._log.append(rows, lambda: self._committed(then, news))
         except Conflict:
@@ -103,6 +104,9 @@ class SessionStore:
 
     async def check(self) -> None:
         await self._log.check()
+
+    async def sessions_of(self, visitor_id: UUID) -> Sequence[UUID]:
+        return await self._log.sessions_of(visitor_id)
 
     async def follow(self, session_id: UUID, after: int) -> AsyncGenerator[Sequence[Recorded], None]:
         with self._tail(session_id) as tail:
@@ -256,10 +260,11 @@ class SessionStore:
 
     async def _first(self, session_id: UUID, row: StoredEvent) -> tuple[Known, Recorded]:
         visitor_id = codec.visitor_of(row)
-        key = await self._keyring.find(visitor_id)
-        if key is None:
-            raise CorruptLog(f"session {session_id}: its visitor's key is missing")
-        cipher = AESGCM(key)
+        try:
+            key = await self._keyring.find(visitor_id)
+        except CorruptLog as error:
+            raise CorruptLog(f"session {session_id}: {error}") from None
+        cipher = AESGCM(key) if key else None
         event, at = codec.decode(row, cipher)
         session = begin(session_id, _start(event), at)
         return Known(session, codec.digest(row), cipher), Recorded(event, session, at)
@@ -284,7 +289,8 @@ def _next(known: Known, row: StoredEvent) -> tuple[Known, Recorded]:
         raise CorruptLog(f"session {row.originator_id}: version {version} doesn't follow the one before it")
     event, at = codec.decode(row, known.cipher)
     session = evolve(known.session, event, at)
-    return Known(session, codec.digest(row), known.cipher), Recorded(event, session, at)
+    cipher = None if session.erased_at else known.cipher
+    return Known(session, codec.digest(row), cipher), Recorded(event, session, at)
 
 
 def _start(event: Event) -> SessionStarted:

@@ -1,7 +1,7 @@
 """Per-visitor keys, wrapped by a master key.
 
 What is stored is a nonce and the AES-256-GCM encryption of the visitor's 32-byte key under the master key,
-with the visitor's id as associated data. Deleting that row is all it takes to make everything that the
+with the visitor's id as associated data. Overwriting that is all it takes to make everything that the
 visitor's key has sealed unreadable, wherever it was copied to.
 
 The database also keeps what tells its master key from any other: with two of them, no service could read all
@@ -16,7 +16,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from domain.errors import CorruptLog
+from domain.errors import CorruptLog, KeyDestroyed
 from infrastructure.postgres import CREATE_VISITOR_KEYS, Database, schema_lock
 from infrastructure.settings import Settings, keep_master_key, master_key_file, read_master_key
 
@@ -36,21 +36,31 @@ SEALED_BY_IT = """
     (SELECT sealed, ''::bytea FROM master_key_check)
     UNION ALL
     (SELECT wrapped, uuid_send(visitor_id) FROM visitor_keys
-     WHERE NOT EXISTS (SELECT FROM master_key_check) LIMIT 1)
+     WHERE wrapped IS NOT NULL AND NOT EXISTS (SELECT FROM master_key_check) LIMIT 1)
 """
 """The check or, in a database that has none yet, any visitor's key; with their associated data."""
 
 KEEP_CHECK = "INSERT INTO master_key_check (sealed) VALUES (%s) ON CONFLICT DO NOTHING"
 
 
+Wrapped = bytes | None
+"""A wrapped key; None for one that was destroyed."""
+
+
 class KeyTable(Protocol):
     """Where wrapped keys are kept."""
 
-    async def insert(self, visitor_id: UUID, wrapped: bytes) -> bytes:
-        """Keep a wrapped key, unless there is one: answers with the one that stands."""
+    async def insert(self, visitor_id: UUID, wrapped: bytes) -> Wrapped:
+        """Keep a wrapped key, unless there is or was one: answers with what stands."""
         ...
 
-    async def select(self, visitor_id: UUID) -> bytes | None: ...
+    async def select(self, visitor_id: UUID) -> Wrapped:
+        """The key that stands. Raises LookupError where there never was one."""
+        ...
+
+    async def destroy(self, visitor_id: UUID) -> None:
+        """Have it that there was a key, and that it is destroyed."""
+        ...
 
 
 class WrappedKeyring:
@@ -62,11 +72,20 @@ class WrappedKeyring:
 
     async def create(self, visitor_id: UUID) -> bytes:
         wrapped = _seal(self._master, os.urandom(KEY_BYTES), visitor_id.bytes)
-        return self._unwrap(visitor_id, await self._table.insert(visitor_id, wrapped))
+        standing = await self._table.insert(visitor_id, wrapped)
+        if standing is None:
+            raise KeyDestroyed
+        return self._unwrap(visitor_id, standing)
 
     async def find(self, visitor_id: UUID) -> bytes | None:
-        wrapped = await self._table.select(visitor_id)
+        try:
+            wrapped = await self._table.select(visitor_id)
+        except LookupError:
+            raise CorruptLog("a visitor's key is missing") from None
         return None if wrapped is None else self._unwrap(visitor_id, wrapped)
+
+    async def destroy(self, visitor_id: UUID) -> None:
+        await self._table.destroy(visitor_id)
 
     def _unwrap(self, visitor_id: UUID, wrapped: bytes) -> bytes:
         try:
@@ -81,13 +100,16 @@ class MemoryKeyTable:
     """Wrapped keys for as long as the process lives."""
 
     def __init__(self) -> None:
-        self._rows: dict[UUID, bytes] = {}
+        self._rows: dict[UUID, Wrapped] = {}
 
-    async def insert(self, visitor_id: UUID, wrapped: bytes) -> bytes:
+    async def insert(self, visitor_id: UUID, wrapped: bytes) -> Wrapped:
         return self._rows.setdefault(visitor_id, wrapped)
 
-    async def select(self, visitor_id: UUID) -> bytes | None:
-        return self._rows.get(visitor_id)
+    async def select(self, visitor_id: UUID) -> Wrapped:
+        return self._rows[visitor_id]
+
+    async def destroy(self, visitor_id: UUID) -> None:
+        self._rows[visitor_id] = None
 
 
 class PostgresKeyTable:
@@ -96,7 +118,7 @@ class PostgresKeyTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def insert(self, visitor_id: UUID, wrapped: bytes) -> bytes:
+    async def insert(self, visitor_id: UUID, wrapped: bytes) -> Wrapped:
         # The update that changes nothing makes RETURNING give the row that stands.
         rows = await self._database.fetch(
             "INSERT INTO visitor_keys AS k (visitor_id, wrapped) VALUES ($1, $2) "
@@ -105,11 +127,21 @@ class PostgresKeyTable:
         )
         return rows[0][0]
 
-    async def select(self, visitor_id: UUID) -> bytes | None:
-        rows: Sequence[tuple[bytes]] = await self._database.fetch(
+    async def select(self, visitor_id: UUID) -> Wrapped:
+        rows: Sequence[tuple[Wrapped]] = await self._database.fetch(
             "SELECT wrapped FROM visitor_keys WHERE visitor_id = $1", (visitor_id,)
         )
-        return rows[0][0] if rows else None
+        if not rows:
+            raise LookupError
+        return rows[0][0]
+
+    async def destroy(self, visitor_id: UUID) -> None:
+        await self._database.fetch(
+            "INSERT INTO visitor_keys AS k (visitor_id, destroyed_at) VALUES ($1, now()) "
+            "ON CONFLICT (visitor_id) DO UPDATE "
+            "SET wrapped = NULL, destroyed_at = coalesce(k.destroyed_at, now())",
+            (visitor_id,),
+        )
 
 
 # --- the master key

@@ -1,6 +1,7 @@
 """Where stored events are kept: PostgreSQL, or this process's memory, with the same promises."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 from uuid import UUID
@@ -9,6 +10,8 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.popo import POPOApplicationRecorder
 
 from domain.errors import Conflict
+from domain.events import SessionStarted
+from infrastructure import codec
 from infrastructure.deadlines import CREATE_DEADLINES
 from infrastructure.group_commit import GroupCommit
 from infrastructure.meters import Meters
@@ -16,6 +19,18 @@ from infrastructure.postgres import CREATE_VISITOR_KEYS, Database, schema_lock
 from infrastructure.recorder import Recorder, datastore, require_consecutive
 
 MOST_PLACES = 10_000
+
+
+NAMED_VISITOR = """substring(state FROM position('"visitor_id":"'::bytea IN state) + 14 FOR 36)"""
+"""The visitor that a session's first event names. Not read as JSON: that would fail on what isn't."""
+
+CREATE_STARTED_INDEX = f"""
+    CREATE INDEX IF NOT EXISTS stored_events_visitor ON stored_events (({NAMED_VISITOR}))
+    WHERE originator_version = 1
+"""
+"""Of each session's first event, the visitor that it names: all others cost it nothing."""
+
+SESSIONS_OF = f"SELECT originator_id FROM stored_events WHERE originator_version = 1 AND {NAMED_VISITOR} = $1"  # noqa: S608
 
 
 class Place(NamedTuple):
@@ -44,6 +59,10 @@ class Log(Protocol):
 
     async def latest(self) -> int:
         """The latest position in the whole log. Raises Unavailable."""
+        ...
+
+    async def sessions_of(self, visitor_id: UUID) -> Sequence[UUID]:
+        """The sessions whose first event names a visitor. Raises Unavailable."""
         ...
 
     async def check(self) -> None:
@@ -86,6 +105,10 @@ class PostgresLog:
     async def latest(self) -> int:
         return (await self._database.fetch(self.recorder.latest_statement))[0][0]
 
+    async def sessions_of(self, visitor_id: UUID) -> Sequence[UUID]:
+        rows = await self._database.fetch(SESSIONS_OF, (str(visitor_id).encode(),))
+        return [session_id for (session_id,) in rows]
+
     async def check(self) -> None:
         self._writer.check()
         await self._database.fetch("SELECT 1")
@@ -95,6 +118,7 @@ class PostgresLog:
             connection.execute(CREATE_VISITOR_KEYS)
             connection.execute(CREATE_DEADLINES)
             self.recorder.create_table()
+            connection.execute(CREATE_STARTED_INDEX)
 
 
 class MemoryLog:
@@ -127,6 +151,10 @@ class MemoryLog:
 
     async def latest(self) -> int:
         return self.recorder.max_notification_id() or 0
+
+    async def sessions_of(self, visitor_id: UUID) -> Sequence[UUID]:
+        starts = self.recorder.select_notifications(None, sys.maxsize, topics=[SessionStarted.topic])
+        return [UUID(str(start.originator_id)) for start in starts if codec.visitor_of(start) == visitor_id]
 
     async def check(self) -> None:
         pass

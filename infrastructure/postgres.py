@@ -23,10 +23,13 @@ logger = logging.getLogger(__name__)
 CREATE_VISITOR_KEYS = """
 CREATE TABLE IF NOT EXISTS visitor_keys (
     visitor_id uuid PRIMARY KEY,
-    wrapped bytea NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT now()
+    wrapped bytea,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    destroyed_at timestamptz,
+    CHECK ((wrapped IS NULL) = (destroyed_at IS NOT NULL))
 )
 """
+"""What is destroyed leaves its row, so that no new key is made for what the old one had sealed."""
 
 LIVELY: dict[str, Any] = {
     "connect_timeout": 5,

@@ -18,7 +18,7 @@ from itertools import chain, islice
 
 from msgspec import Struct
 
-from domain.assistant import Details, NeedsInfo, Prompt, Said, SessionComplete, Suggestions, Text
+from domain.assistant import Details, NeedsInfo, Prompt, Said, SessionComplete, Suggestions, Text, Unanswered
 from domain.knowledge import Entry, Knowledge
 from domain.persona import Detail, Persona
 from infrastructure.assistants import details
@@ -73,6 +73,8 @@ class GuideAssistant:
             yield NeedsInfo(reply.needs_info)
         if reply.suggestions:
             yield Suggestions(reply.suggestions)
+        if self._texts.unknown in reply.texts:
+            yield Unanswered()
         if reply.ends_session:
             yield SessionComplete()
 

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 from eventsourcing.persistence import IntegrityError, StoredEvent
 
-from domain.errors import Conflict, CorruptLog
+from domain.errors import Conflict, CorruptLog, KeyDestroyed
 from domain.events import (
     DetailsCollected,
     Event,
@@ -21,6 +21,7 @@ from domain.events import (
     ReplyStarted,
     SessionEnded,
     SessionStarted,
+    VisitorErased,
     VisitorMessagePosted,
 )
 from domain.ports import Recorded
@@ -440,6 +441,7 @@ class LateLog:
         self.check = log.check
         self.since = log.since
         self.latest = log.latest
+        self.sessions_of = log.sessions_of
         self.late: asyncio.Event | None = None
 
     async def read(self, session_id: UUID, after: int, most: int | None = None) -> Sequence[StoredEvent]:
@@ -528,7 +530,7 @@ async def test_without_the_visitor_s_key_nothing_is_read(stores: Stores, store: 
 
     await stores.remove_key(session.visitor_id)
 
-    with pytest.raises(CorruptLog, match="its visitor's key is missing"):
+    with pytest.raises(CorruptLog, match="a visitor's key is missing"):
         await (await stores.open()).load(session.session_id)
 
 
@@ -588,3 +590,72 @@ async def test_the_log_tells_of_a_commit_even_if_nobody_waits_for_it(stores: Sto
 
     await until(lambda: committed == [1], "the commit to be told")
     assert len(await log.read(session_id, 0)) == 1
+
+
+# --- a visitor who is forgotten
+
+
+async def test_a_visitor_s_sessions_are_those_whose_start_names_the_visitor(store: SessionStore) -> None:
+    visitor_id = uuid4()
+    mine = {(await store.append(uuid4(), 0, [started(visitor_id)], AT)).session_id for _ in range(3)}
+    await new_session(store, said(str(visitor_id)))
+
+    assert set(await store.sessions_of(visitor_id)) == mine
+    assert await store.sessions_of(uuid4()) == []
+
+
+async def test_without_the_key_what_happened_is_read_and_what_was_said_is_not(
+    stores: Stores, store: SessionStore
+) -> None:
+    visitor_id = uuid4()
+    session = await store.append(uuid4(), 0, [started(visitor_id), said("my secret")], AT)
+    await store.append(session.session_id, 2, [SessionEnded("deleted"), VisitorErased()], AT)
+    await WrappedKeyring(MASTER_KEY, stores.keys).destroy(visitor_id)
+
+    read = await (await stores.open()).read(session.session_id)
+
+    assert [type(one.event) for one in read] == [
+        SessionStarted,
+        VisitorMessagePosted,
+        SessionEnded,
+        VisitorErased,
+    ]
+    assert "my secret" not in repr(read)
+    assert read[-1].session.erased_at == AT
+
+
+async def test_a_process_that_knew_the_session_forgets_what_was_said(
+    stores: Stores, store: SessionStore
+) -> None:
+    session = await new_session(store, said("my secret"))
+    other = await stores.open()
+    await other.load(session.session_id)
+    await store.append(session.session_id, 2, [SessionEnded("deleted"), VisitorErased()], AT)
+
+    assert "my secret" not in repr(await other.refresh(session.session_id))
+    assert "my secret" not in repr(await store.load(session.session_id))
+
+
+async def test_nothing_can_be_said_for_a_visitor_whose_key_is_destroyed(
+    stores: Stores, store: SessionStore
+) -> None:
+    visitor_id = uuid4()
+    session = await store.append(uuid4(), 0, [started(visitor_id)], AT)
+    keyring = WrappedKeyring(MASTER_KEY, stores.keys)
+
+    for _ in range(2):
+        await keyring.destroy(visitor_id)
+
+    assert await keyring.find(visitor_id) is None
+    with pytest.raises(KeyDestroyed):
+        await keyring.create(visitor_id)
+    with pytest.raises(KeyDestroyed):
+        await store.append(uuid4(), 0, [started(visitor_id)], AT)
+    assert await store.sessions_of(visitor_id) == [session.session_id]
+
+
+async def test_a_key_that_was_never_there_is_not_one_that_was_destroyed(stores: Stores) -> None:
+    await stores.open_log()
+
+    with pytest.raises(CorruptLog, match="a visitor's key is missing"):
+        await WrappedKeyring(MASTER_KEY, stores.keys).find(uuid4())

@@ -31,6 +31,7 @@ from domain.events import (
     SessionStarted,
     SuggestionsOffered,
     Usage,
+    VisitorErased,
     VisitorMessagePosted,
 )
 from infrastructure import codec
@@ -43,19 +44,26 @@ MESSAGE, RESPONSE = UUID("770e8400-e29b-41d4-a716-446655440000"), UUID("880e8400
 
 EXAMPLES: tuple[Event, ...] = (
     SessionStarted(UUID("660e8400-e29b-41d4-a716-446655440000"), AT, {"page": "/pricing", "name": "Zoë"}),
-    VisitorMessagePosted(MESSAGE, "What is a novated lease? 🚗", "m-1"),
+    VisitorMessagePosted(MESSAGE, "What is a novated lease? 🚗", "m-1", 1),
     ReplyStarted(RESPONSE, MESSAGE, "guide", "a1b2c3d4"),
     ReplyChunksRecorded((120, 0, 35), ("A ", "novated ", "lease…")),
-    DetailsCollected(MESSAGE, {"name": "Ann", "email": "ann@example.com"}),
-    SuggestionsOffered(("What are the benefits?", "How do I get started?")),
+    DetailsCollected(MESSAGE, {"name": "Ann", "email": "ann@example.com"}, ("name", "email")),
+    SuggestionsOffered(("What are the benefits?", "How do I get started?"), 2),
     ReplyCompleted(
-        RESPONSE, "9f86d081884c7d65", "length", needs_info=True, ends_session=True, usage=Usage(12, 345)
+        RESPONSE,
+        "9f86d081884c7d65",
+        "length",
+        needs_info=True,
+        ends_session=True,
+        usage=Usage(12, 345),
+        unanswered=True,
     ),
     ReplyStopped(RESPONSE, "visitor"),
     ReplyFailed(RESPONSE, "interrupted", again=True),
     IdleWarningIssued(RESPONSE, "Are you still there?", 120),
     SessionEnded("idle_timeout", RESPONSE, "I'll end this session for now.", 240),
     FeedbackGiven(RESPONSE, "up", "That helped, thanks."),
+    VisitorErased(),
 )
 
 

@@ -46,6 +46,7 @@ from domain.events import (
     StoppedBy,
     SuggestionsOffered,
     Usage,
+    VisitorErased,
     VisitorMessagePosted,
 )
 from infrastructure import codec
@@ -64,15 +65,19 @@ fields = st.dictionaries(texts, texts, max_size=4)
 moments = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 EXAMPLES: dict[type[Event], st.SearchStrategy[Event]] = {
     SessionStarted: st.builds(SessionStarted, st.uuids(), moments, fields),
-    VisitorMessagePosted: st.builds(VisitorMessagePosted, st.uuids(), texts, st.none() | texts),
+    VisitorMessagePosted: st.builds(
+        VisitorMessagePosted, st.uuids(), texts, st.none() | texts, st.none() | st.integers(0, 9)
+    ),
     ReplyStarted: st.builds(ReplyStarted, st.uuids(), st.uuids(), texts, texts),
     ReplyChunksRecorded: st.lists(st.tuples(st.integers(0, 2**40), texts), max_size=8).map(
         lambda words: ReplyChunksRecorded(
             tuple(delay for delay, _ in words), tuple(part for _, part in words)
         )
     ),
-    DetailsCollected: st.builds(DetailsCollected, st.uuids(), fields),
-    SuggestionsOffered: st.builds(SuggestionsOffered, st.lists(texts, max_size=4).map(tuple)),
+    DetailsCollected: st.builds(DetailsCollected, st.uuids(), fields, st.lists(texts, max_size=4).map(tuple)),
+    SuggestionsOffered: st.builds(
+        SuggestionsOffered, st.lists(texts, max_size=4).map(tuple), st.integers(0, 9)
+    ),
     ReplyCompleted: st.builds(
         ReplyCompleted,
         st.uuids(),
@@ -81,6 +86,7 @@ EXAMPLES: dict[type[Event], st.SearchStrategy[Event]] = {
         st.none() | st.booleans(),
         st.booleans(),
         st.none() | st.builds(Usage, st.integers(0, 2**40), st.integers(0, 2**40)),
+        st.booleans(),
     ),
     ReplyStopped: st.builds(ReplyStopped, st.uuids(), st.sampled_from(get_args(StoppedBy))),
     ReplyFailed: st.builds(ReplyFailed, st.uuids(), texts, st.booleans()),
@@ -93,6 +99,7 @@ EXAMPLES: dict[type[Event], st.SearchStrategy[Event]] = {
         st.none() | st.integers(0, 2**40),
     ),
     FeedbackGiven: st.builds(FeedbackGiven, st.uuids(), st.sampled_from(get_args(Rating)), texts),
+    VisitorErased: st.just(VisitorErased()),
 }
 events = st.one_of(*EXAMPLES.values())
 times = st.integers(0, 10**13).map(lambda ms: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms))
@@ -161,7 +168,7 @@ def test_a_session_s_first_event_names_its_visitor_in_clear() -> None:
 
 PERSONAL: tuple[Event, ...] = (
     SessionStarted(VISITOR, AT, {"Secret-key": "Secret-1"}),
-    VisitorMessagePosted(UUID(int=3), "Secret-2"),
+    VisitorMessagePosted(UUID(int=3), "Secret-2", "Secret-id"),
     ReplyChunksRecorded((0, 1), ("Secret-3 ", "Secret-4")),
     DetailsCollected(UUID(int=3), {"Secret-name": "Secret-5"}),
     SuggestionsOffered(("Secret-6", "Secret-7")),
@@ -173,11 +180,11 @@ PERSONAL: tuple[Event, ...] = (
 def test_personal_fields_are_those_of_the_design() -> None:
     assert {event_type.topic: event_type.personal for event_type in EVENTS if event_type.personal} == {
         "session_started.v1": ("metadata",),
-        "visitor_message_posted.v1": ("text",),
+        "visitor_message_posted.v2": ("text", "client_message_id"),
         "reply_chunks_recorded.v1": ("parts",),
-        "details_collected.v1": ("values",),
-        "suggestions_offered.v1": ("suggestions",),
-        "reply_completed.v1": ("text_hash",),
+        "details_collected.v2": ("values",),
+        "suggestions_offered.v2": ("suggestions",),
+        "reply_completed.v2": ("text_hash",),
         "feedback_given.v1": ("comment",),
     }
     assert {type(event) for event in PERSONAL} == {kind for kind in EVENTS if kind.personal}

@@ -23,6 +23,7 @@ CODES_OF_ERRORS = {
     "session_not_active": errors.SessionNotActive,
     "session_expired": errors.SessionExpired,
     "visitor_mismatch": errors.VisitorMismatch,
+    "session_erased": errors.SessionErased,
     "conflict": errors.MessageConflict,
     "reply_not_found": errors.ReplyNotFound,
     "rate_limited": errors.RateLimited,

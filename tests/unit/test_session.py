@@ -17,6 +17,7 @@ from domain.errors import (
     MessageTooLong,
     RateLimited,
     ReplyClosed,
+    SessionErased,
     SessionExpired,
     SessionNotActive,
     SessionNotFound,
@@ -26,6 +27,7 @@ from domain.events import (
     DetailsCollected,
     Ending,
     Event,
+    FeedbackGiven,
     ReplyChunksRecorded,
     ReplyCompleted,
     ReplyFailed,
@@ -35,6 +37,7 @@ from domain.events import (
     SessionStarted,
     SuggestionsOffered,
     Usage,
+    VisitorErased,
     VisitorMessagePosted,
 )
 from domain.session import MAX_WAITING, REMEMBERED_TURNS, ChatSession, Findings, Turn, cause_of, evolve, fold
@@ -291,8 +294,8 @@ def test_a_reply_is_completed_with_all_that_was_found() -> None:
     events = decide.complete_reply(session, R1, findings)
 
     assert events == [
-        DetailsCollected(message_id(1), {"name": "Ann", "email": "ann@example.com"}),
-        SuggestionsOffered(("Tell me more",)),
+        DetailsCollected(message_id(1), {"name": "Ann", "email": "ann@example.com"}, ("name", "email")),
+        SuggestionsOffered(("Tell me more",), 1),
         ReplyCompleted(
             response_id=R1,
             text_hash=sha256(b"Hello Ann").hexdigest(),
@@ -316,7 +319,7 @@ def test_only_details_that_are_new_or_changed_are_recorded() -> None:
     changed = decide.complete_reply(session, R1, Findings(details={"name": "Ann", "city": "Sydney"}))
     unchanged = decide.complete_reply(session, R1, Findings(details={"name": "Ann"}))
 
-    assert changed[0] == DetailsCollected(message_id(1), {"city": "Sydney"})
+    assert changed[0] == DetailsCollected(message_id(1), {"city": "Sydney"}, ("city",))
     assert [type(event) for event in unchanged] == [ReplyCompleted]
     assert evolve(session, changed[0], NOW).details == {"name": "Ann", "city": "Sydney"}
 
@@ -346,7 +349,7 @@ def test_a_reply_that_fails_keeps_what_was_learned_and_offers_nothing() -> None:
 
     events = decide.fail_reply(session, R1, "timeout", findings)
 
-    assert events == [DetailsCollected(message_id(1), {"name": "Ann"}), ReplyFailed(R1, "timeout")]
+    assert events == [DetailsCollected(message_id(1), {"name": "Ann"}, ("name",)), ReplyFailed(R1, "timeout")]
     failed = evolve(session, events[1], NOW)
     assert failed.open_reply is None
     assert failed.waiting == ()
@@ -623,3 +626,52 @@ def _require_everything_once(events: list[Event]) -> None:
 
     assert sum(isinstance(event, SessionEnded) for event in events) <= 1
     assert not any(isinstance(event, SessionEnded) for event in events[:-1])
+
+
+# --- suggestions that are taken
+
+
+@pytest.mark.parametrize(("text", "took"), [("More", 0), ("Less", 1), ("more", None), ("Both", None)])
+def test_a_message_says_which_of_the_suggestions_it_is(text: str, took: int | None) -> None:
+    session = session_after(asked(1), began(R1, 1), SuggestionsOffered(("More", "Less"), 2), completed(R1))
+
+    (posted,) = post(session, text)
+
+    assert isinstance(posted, VisitorMessagePosted)
+    assert posted.took == took
+
+
+# --- a visitor who is forgotten
+
+
+def test_erasing_ends_the_session_first() -> None:
+    session = session_after(asked(1), began(R1, 1), said("Hi"))
+
+    assert decide.erase(session) == [
+        ReplyStopped(R1, "session_end"),
+        SessionEnded("deleted"),
+        VisitorErased(),
+    ]
+    assert decide.erase(session_after(SessionEnded("completed"))) == [VisitorErased()]
+    assert decide.erase(session_after(SessionEnded("completed"), VisitorErased())) == []
+
+
+def test_nothing_that_was_said_outlives_an_erasure_and_nobody_is_let_in() -> None:
+    session = session_after(
+        asked(1, "my secret", "secret-id"),
+        began(R1, 1),
+        said("a secret"),
+        DetailsCollected(message_id(1), {"name": "Secret"}, ("name",)),
+        completed(R1),
+        FeedbackGiven(R1, "up", "secret"),
+        asked(2, "more secrets"),
+        SessionEnded("deleted"),
+        VisitorErased(),
+    )
+
+    assert "ecret" not in repr(session)
+    assert (session.ended, session.erased_at) == ("deleted", NOW)
+    with pytest.raises(SessionErased):
+        decide.recognise(session, VISITOR)
+    with pytest.raises(VisitorMismatch):
+        decide.recognise(session, STRANGER)
