@@ -96,7 +96,7 @@ class Feedback(Struct, frozen=True, gc=False):
 
 class Reply(Struct, frozen=True, gc=False):
     """The latest reply, spoken by the process `node`. `started_version` is that of its first event, `version`
-    of its latest."""
+    of its latest. `words` and `first_word_ms` are known also where what was said isn't, any more."""
 
     response_id: UUID
     question: Question
@@ -107,6 +107,8 @@ class Reply(Struct, frozen=True, gc=False):
     said: Utterance
     status: ReplyStatus = "open"
     suggestions: tuple[str, ...] = ()
+    words: int = 0
+    first_word_ms: int | None = None
 
     @property
     def text(self) -> str:
@@ -120,7 +122,8 @@ class ChatSession(Struct, frozen=True, gc=False):
 
     `quiet_since` is when the visitor last said something, or a reply ended; `warned_at` is when the visitor
     was warned that this was long ago. `active_at` are the times at which the visitor posted or rated
-    something, those of the latest minute. Since `erased_at`, nothing that was said is known any more.
+    something, those of the latest minute. `messages` and `replies` are how many there have been. Since
+    `erased_at`, nothing that was said is known any more.
     """
 
     session_id: UUID
@@ -139,6 +142,8 @@ class ChatSession(Struct, frozen=True, gc=False):
     turns: tuple[Turn, ...] = ()
     posted: Mapping[str, Posted] = {}
     feedback: Mapping[UUID, Feedback | None] = {}
+    messages: int = 0
+    replies: int = 0
     erased_at: datetime | None = None
 
     @property
@@ -169,17 +174,16 @@ def evolve(session: ChatSession, event: Event, at: datetime) -> ChatSession:  # 
     """The session after one more event, recorded at `at`."""
     version = session.version + 1
     match event:
-        case ReplyChunksRecorded(parts=parts):
-            reply = _open(session)
-            reply = replace(reply, said=reply.said.plus(parts), version=version)
-            return replace(session, version=version, reply=reply)
+        case ReplyChunksRecorded():
+            return replace(session, version=version, reply=_with_words(_open(session), event, version))
         case VisitorMessagePosted():
             return _with_message(replace(session, version=version), event, at)
         case ReplyStarted(response_id=response_id, message_id=message_id, node=node):
             question = _waiting(session, message_id)
             waiting = tuple(q for q in session.waiting if q is not question)
             reply = Reply(response_id, question, node, at, version, version, Utterance.nothing())
-            return replace(session, version=version, reply=reply, waiting=waiting)
+            replies = session.replies + 1
+            return replace(session, version=version, reply=reply, waiting=waiting, replies=replies)
         case DetailsCollected(values=values):
             return replace(session, version=version, details={**session.details, **values})
         case SuggestionsOffered(suggestions=suggestions):
@@ -228,6 +232,16 @@ def cause_of(session: ChatSession, event: Event) -> int:
             return session.version
 
 
+def _with_words(reply: Reply, event: ReplyChunksRecorded, version: int) -> Reply:
+    return replace(
+        reply,
+        said=reply.said.plus(event.parts),
+        version=version,
+        words=reply.words + len(event.delays),
+        first_word_ms=event.delays[0] if reply.first_word_ms is None else reply.first_word_ms,
+    )
+
+
 def _open(session: ChatSession) -> Reply:
     reply = session.open_reply
     assert reply is not None, "the log holds an event of a reply where none is open"
@@ -256,6 +270,7 @@ def _with_message(session: ChatSession, event: VisitorMessagePosted, at: datetim
         waiting=(*session.waiting, question),
         turns=_with_turn(session, Turn("visitor", event.text, session.version)),
         posted=posted,
+        messages=session.messages + 1,
         quiet_since=at,
         warned_at=None,
         active_at=_active_at(session, at),

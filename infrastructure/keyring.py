@@ -75,19 +75,20 @@ class WrappedKeyring:
         standing = await self._table.insert(visitor_id, wrapped)
         if standing is None:
             raise KeyDestroyed
-        return self._unwrap(visitor_id, standing)
+        return self.unwrap(visitor_id, standing)
 
     async def find(self, visitor_id: UUID) -> bytes | None:
         try:
             wrapped = await self._table.select(visitor_id)
         except LookupError:
             raise CorruptLog("a visitor's key is missing") from None
-        return None if wrapped is None else self._unwrap(visitor_id, wrapped)
+        return None if wrapped is None else self.unwrap(visitor_id, wrapped)
 
     async def destroy(self, visitor_id: UUID) -> None:
         await self._table.destroy(visitor_id)
 
-    def _unwrap(self, visitor_id: UUID, wrapped: bytes) -> bytes:
+    def unwrap(self, visitor_id: UUID, wrapped: bytes) -> bytes:
+        """The key that a row of the table holds. Raises CorruptLog."""
         try:
             return _open(self._master, wrapped, visitor_id.bytes)
         except InvalidTag:

@@ -1,0 +1,190 @@
+"""Builds: a projection's tables, in a schema of their own. While one is live, another can be made beside it.
+
+    building --caught up--> live --another one has taken its place--> retired --dropped--> gone
+
+Whoever reads does so through the views of the schema `analytics`, which always show what is live. A build is
+made anew when the code has a newer version of its projection, or when somebody asks for it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import psycopg
+from eventsourcing.persistence import Tracking
+from msgspec import Struct
+from psycopg import Connection
+from psycopg.rows import tuple_row
+from psycopg.sql import SQL, Identifier
+
+from projections.projection import Projection
+from projections.tracking import ProjectionRecorder
+
+State = Literal["building", "live", "retired"]
+Views = Callable[[Mapping[str, str]], Sequence[str]]
+"""The statements that make the views, for the schema of each projection's live build."""
+
+CREATE_PROJECTIONS = """
+    CREATE TABLE IF NOT EXISTS projections (
+        build text PRIMARY KEY,
+        name text NOT NULL,
+        version integer NOT NULL,
+        state text NOT NULL CHECK (state IN ('building', 'live', 'retired')),
+        began_at timestamptz NOT NULL DEFAULT now()
+    );
+    CREATE UNIQUE INDEX IF NOT EXISTS projections_live ON projections (name) WHERE state = 'live';
+    CREATE TABLE IF NOT EXISTS projection_faults (
+        build text NOT NULL REFERENCES projections ON DELETE CASCADE,
+        session_id uuid NOT NULL,
+        version bigint NOT NULL,
+        position bigint NOT NULL,
+        topic text NOT NULL,
+        error text NOT NULL,
+        at timestamptz NOT NULL DEFAULT now(),
+        retry boolean NOT NULL DEFAULT false,
+        PRIMARY KEY (build, session_id)
+    );
+    CREATE SEQUENCE IF NOT EXISTS projection_builds;
+"""
+
+CURRENT = """
+    SELECT build, name, version, state, notification_id FROM projections
+    JOIN {tracking} ON application_name = build ORDER BY began_at, build
+"""
+
+SWAP = "UPDATE projections SET state = 'retired' WHERE name = %s AND state = 'live'"
+SHOW = "UPDATE projections SET state = 'live' WHERE build = %s"
+REGISTER = "INSERT INTO projections (build, name, version, state) VALUES (%s, %s, %s, %s)"
+
+LOCK_TIMEOUT = "SET LOCAL lock_timeout = '200ms'"
+"""Views and tables that somebody reads for long are replaced later: new readers would queue behind us."""
+
+
+class Build(Struct, frozen=True):
+    """Tables in a schema named like the build, with what has been taken in up to a position."""
+
+    build: str
+    name: str
+    version: int
+    state: State
+    position: int
+
+
+class Builds:
+    """The builds of a database, for the projections of this code."""
+
+    def __init__(self, recorder: ProjectionRecorder, projections: Sequence[Projection], views: Views) -> None:
+        self._recorder = recorder
+        self._views = views
+        self.projections = {projection.name: projection for projection in projections}
+
+    def open(self) -> None:
+        """Create what is missing, and have the views show what is live."""
+        self._recorder.create_table()
+        with self._recorder.connection() as connection:
+            connection.execute(CREATE_PROJECTIONS)
+        self.begin_missing()
+        with self._recorder.connection() as connection:
+            self._publish(connection)
+
+    def all(self) -> Sequence[Build]:
+        """All there are."""
+        with self._recorder.connection() as connection:
+            return _all(connection, self._recorder)
+
+    def ours(self) -> Sequence[Build]:
+        """Those that this code takes events into."""
+        return [build for build in self.all() if build.state != "retired" and self._is_ours(build)]
+
+    def begin_missing(self) -> None:
+        """Begin a build where there is none, or an older one."""
+        builds = self.all()
+        for projection in self.projections.values():
+            of_it = [build for build in builds if build.name == projection.name]
+            live = next((build for build in of_it if build.state == "live"), None)
+            if live is None:
+                self.begin(projection.name, "live")
+            elif live.version < projection.version and not any(map(self._is_being_built, of_it)):
+                self.begin(projection.name, "building")
+
+    def begin(self, name: str, state: State = "building") -> Build:
+        """Begin a build, with tables that are empty."""
+        projection = self.projections[name]
+        with self._recorder.connection() as connection:
+            # Two who begin at the same time would both make the live one.
+            connection.execute("LOCK TABLE projections IN SHARE ROW EXCLUSIVE MODE")
+            if state == "live" and any(
+                build.name == name and build.state == "live" for build in _all(connection, self._recorder)
+            ):
+                state = "building"
+            number = _one(connection, "SELECT nextval('projection_builds')")
+            build = Build(f"{name}_{number}", name, projection.version, state, 0)
+            connection.execute(SQL("CREATE SCHEMA {}").format(Identifier(build.build)))
+            with schema(connection, build.build):
+                for statements in projection.tables.values():
+                    connection.execute(statements.encode())
+            connection.execute(REGISTER, (build.build, name, build.version, state))
+            with connection.cursor() as cursor:
+                self._recorder._insert_tracking(cursor, Tracking(build.build, 0))
+        return build
+
+    def swap_in(self, build: Build) -> bool:
+        """Have a build take the live one's place, unless somebody is reading that for long just now."""
+        try:
+            with self._recorder.connection() as connection:
+                connection.execute(LOCK_TIMEOUT)
+                connection.execute(SWAP, (build.name,))
+                connection.execute(SHOW, (build.build,))
+                self._publish(connection)
+        except psycopg.errors.LockNotAvailable:
+            return False
+        return True
+
+    def drop_retired(self) -> None:
+        """Drop the tables that nobody is shown any more, as far as nobody reads them still."""
+        for build in self.all():
+            if build.state != "retired":
+                continue
+            try:
+                with self._recorder.connection() as connection:
+                    connection.execute(LOCK_TIMEOUT)
+                    connection.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(build.build)))
+                    connection.execute("DELETE FROM projections WHERE build = %s", (build.build,))
+                    query = SQL("DELETE FROM {} WHERE application_name = %s").format(self._recorder.table)
+                    connection.execute(query, (build.build,))
+            except psycopg.errors.LockNotAvailable:
+                pass
+
+    def _publish(self, connection: Connection[Any]) -> None:
+        builds = _all(connection, self._recorder)
+        live = {build.name: build.build for build in builds if build.state == "live"}
+        for statement in self._views(live):
+            connection.execute(statement.encode())
+
+    def _is_ours(self, build: Build) -> bool:
+        projection = self.projections.get(build.name)
+        return projection is not None and projection.version == build.version
+
+    def _is_being_built(self, build: Build) -> bool:
+        return build.state == "building" and self._is_ours(build)
+
+
+@contextmanager
+def schema(connection: Connection[Any], name: str) -> Iterator[None]:
+    """Meanwhile, in a transaction, tables are those of this schema."""
+    connection.execute(SQL("SET LOCAL search_path = {}, pg_temp").format(Identifier(name)))
+    yield
+    connection.execute("SET LOCAL search_path TO DEFAULT")
+
+
+def _all(connection: Connection[Any], recorder: ProjectionRecorder) -> Sequence[Build]:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        rows = cursor.execute(SQL(CURRENT).format(tracking=recorder.table)).fetchall()
+    return [Build(*row) for row in rows]
+
+
+def _one(connection: Connection[Any], query: str) -> Any:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(query.encode()).fetchone()
+    assert row is not None
+    return row[0]

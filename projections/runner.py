@@ -1,0 +1,215 @@
+"""Drives projections: reads the log in order and writes rows, many events at once, and each exactly once.
+
+Builds that stand at the same position are read for together. An event that a projection can't digest is set
+aside with its error, and with all that follows in its session there: the others go on.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg import RawCursor
+from psycopg.sql import SQL, Identifier
+
+from domain.log import LogReader, LogSource, Told
+from domain.ports import Recorded
+from projections.builds import Build, Builds, schema
+from projections.projection import Change, Projection
+from projections.tracking import ProjectionRecorder
+
+logger = logging.getLogger(__name__)
+
+MOST_EVENTS = 5_000
+"""Events that are taken in at once."""
+
+SET_ASIDE = """
+    INSERT INTO projection_faults (build, session_id, version, position, topic, error)
+    VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT (build, session_id) DO UPDATE SET version = excluded.version, position = excluded.position,
+        topic = excluded.topic, error = excluded.error, at = now(), retry = false
+"""
+FAULTY = "SELECT build, session_id, retry FROM projection_faults"
+FORGET_FAULT = "DELETE FROM projection_faults WHERE build = $1 AND session_id = $2"
+
+
+class Unreadable(Exception):
+    """The log itself can't be read there. Its text tells of the log alone."""
+
+
+class Runner:
+    """Takes what the log has into the tables of all builds. It blocks: it is for a thread or a process."""
+
+    def __init__(self, recorder: ProjectionRecorder, source: LogSource, builds: Builds) -> None:
+        self._recorder = recorder
+        self._source = source
+        self._builds = builds
+        self._readers: dict[int, LogReader] = {}
+
+    def open(self) -> None:
+        """Create what is missing."""
+        self._builds.open()
+
+    def step(self) -> bool:
+        """Take in a batch for each position at which builds stand, the furthest first: what is live doesn't
+        wait for what is being built. Whether there may be more.
+
+        Raises Overtaken, and the library's errors where the database can't be reached.
+        """
+        builds = self._builds.ours()
+        try:
+            moved = [self._advance(*group) for group in self._groups(builds)]
+        except BaseException:
+            # They have read what wasn't written.
+            self._readers.clear()
+            raise
+        self._retry(builds)
+        self._settle()
+        return any(moved)
+
+    def _groups(self, builds: Sequence[Build]) -> Sequence[tuple[Sequence[Build], int]]:
+        """Builds that stand at one place, and how far they can go before they meet others."""
+        limit = self._source.head()
+        groups: list[tuple[Sequence[Build], int]] = []
+        furthest_first = sorted(builds, key=attrgetter("position"), reverse=True)
+        for position, group in groupby(furthest_first, key=attrgetter("position")):
+            groups.append(([*group], limit))
+            limit = position
+        return groups
+
+    def _advance(self, builds: Sequence[Build], limit: int) -> bool:
+        position = builds[0].position
+        if position >= limit:
+            return False
+        reader = self._readers.pop(position, None) or self._source.reader(position)
+        told = reader.read(limit, MOST_EVENTS)
+        names = [build.build for build in builds]
+        with self._recorder.advancing(names, position, reader.position) as cursor:
+            faulty = {(build, session_id) for build, session_id, _ in cursor.execute(FAULTY)}
+            for build in builds:
+                fit = [each for each in told if (build.build, each.session_id) not in faulty]
+                self._take_in(cursor, build, fit if faulty else told)
+        self._readers[reader.position] = reader
+        return True
+
+    # --- rows
+
+    def _take_in(self, cursor: RawCursor[Any], build: Build, told: Sequence[Told]) -> None:
+        projection = self._builds.projections[build.name]
+        try:
+            with cursor.connection.transaction(), schema(cursor.connection, build.build):
+                write(cursor, projection, _recorded(told))
+        except psycopg.OperationalError:
+            raise
+        except Exception:
+            self._take_in_apart(cursor, build, told)
+
+    def _take_in_apart(self, cursor: RawCursor[Any], build: Build, told: Sequence[Told]) -> None:
+        """Event by event in sessions that fail, to find the one that can't be digested."""
+        projection = self._builds.projections[build.name]
+        by_session: dict[UUID, list[Told]] = {}
+        for each in told:
+            by_session.setdefault(each.session_id, []).append(each)
+        for session in by_session.values():
+            if self._try(cursor, build, projection, session) is None:
+                continue
+            for each in session:
+                if error := self._try(cursor, build, projection, [each]):
+                    _set_aside(cursor, build, each, error)
+                    break
+
+    def _try(
+        self, cursor: RawCursor[Any], build: Build, projection: Projection, told: Sequence[Told]
+    ) -> str | None:
+        """Take events in, or say why that can't be done."""
+        try:
+            with cursor.connection.transaction(), schema(cursor.connection, build.build):
+                write(cursor, projection, _recorded(told))
+        except psycopg.OperationalError:
+            raise
+        except Exception as error:
+            return _reason(error)
+        return None
+
+    # --- what happens seldom
+
+    def _retry(self, builds: Sequence[Build]) -> None:
+        """Make the rows of sessions anew for which somebody has asked."""
+        with self._recorder.connection() as connection:
+            cursor = RawCursor(connection)
+            asked = [(row["build"], row["session_id"]) for row in _faults(cursor) if row["retry"]]
+        for name, session_id in asked:
+            for build in self._builds.ours():
+                if build.build == name:
+                    self._make_anew(build, session_id)
+
+    def _make_anew(self, build: Build, session_id: UUID) -> None:
+        projection = self._builds.projections[build.name]
+        history = self._source.history(session_id, build.position)
+        with self._recorder.advancing([build.build], build.position, build.position) as cursor:
+            cursor.execute(FORGET_FAULT, (build.build, session_id))
+            for table in projection.tables:
+                place = SQL("{}.{}").format(Identifier(build.build), Identifier(table))
+                cursor.execute(SQL("DELETE FROM {} WHERE session_id = $1").format(place), (session_id,))
+            self._take_in(cursor, build, history)
+
+    def _settle(self) -> None:
+        """Show what has caught up; drop what isn't shown any more."""
+        builds = self._builds.ours()
+        head = self._source.head()
+        live = {build.name: build.position for build in builds if build.state == "live"}
+        for build in builds:
+            if build.state == "building" and build.position >= live.get(build.name, head):
+                self._builds.swap_in(build)
+        self._builds.drop_retired()
+
+
+def write(cursor: RawCursor[Any], projection: Projection, history: Sequence[Recorded]) -> None:
+    """Write what a history changes, in tables that the search path names."""
+    for name, rows in latest(projection, projection.changes(history)).items():
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        cursor.execute(projection.writes[name].statement.encode(), columns)
+
+
+def latest(projection: Projection, changes: Sequence[Change]) -> Mapping[str, Sequence[tuple[Any, ...]]]:
+    """The rows of each write, in the order of the writes: of changes to the same row, the last."""
+    rows: dict[str, dict[tuple[Any, ...], tuple[Any, ...]]] = {}
+    for name, row in changes:
+        rows.setdefault(name, {})[row[: projection.writes[name].key]] = row
+    return {name: [*rows[name].values()] for name in projection.writes if name in rows}
+
+
+def _recorded(told: Sequence[Told]) -> Sequence[Recorded]:
+    """Raises Unreadable."""
+    history: list[Recorded] = []
+    for each in told:
+        if each.recorded is None:
+            raise Unreadable(each.fault)
+        history.append(each.recorded)
+    return history
+
+
+def _reason(error: Exception) -> str:
+    """What is told of an error: its text may hold what was said, unless it is ours."""
+    if isinstance(error, psycopg.Error):
+        return f"{type(error).__name__} ({error.sqlstate or 'no code'})"
+    return str(error) if isinstance(error, Unreadable) else type(error).__name__
+
+
+def _set_aside(cursor: RawCursor[Any], build: Build, told: Told, error: str) -> None:
+    logger.error(
+        "%s can't digest version %d: %s",
+        build.name,
+        told.version,
+        error,
+        extra={"session_id": told.session_id},
+    )
+    row = (build.build, told.session_id, told.version, told.position, told.topic, error)
+    cursor.execute(SET_ASIDE, row)
+
+
+def _faults(cursor: RawCursor[Any]) -> Sequence[Mapping[str, Any]]:
+    return cursor.execute(FAULTY).fetchall()
