@@ -1,8 +1,8 @@
 """The composition root: settings -> adapters -> Litestar. Read it from top to bottom."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,20 +34,27 @@ from domain.deadlines import DeadlineKeeper, IdleRules
 from domain.errors import ChatError
 from domain.knowledge import Knowledge
 from domain.persona import Persona, Texts
-from domain.ports import EventStore, Keyring
+from domain.ports import Doorbell, EventStore, Keyring
 from infrastructure.background import for_ever
 from infrastructure.clock import SystemClock
 from infrastructure.deadlines import PostgresDeadlines
 from infrastructure.doorbells import LocalDoorbell, PostgresDoorbell, RedisDoorbell, RemoteDoorbell
-from infrastructure.event_store import SessionStore
-from infrastructure.keyring import PostgresKeyTable, WrappedKeyring, settle_master_key
+from infrastructure.event_store import POLL_SECONDS, SessionStore
+from infrastructure.keyring import MasterKey, PostgresKeyTable, WrappedKeyring, settle_master_key
 from infrastructure.log_lines import REQUEST_ID
+from infrastructure.log_reader import PostgresLogSource
 from infrastructure.logs import PostgresLog
 from infrastructure.meters import Meters
 from infrastructure.personas import load_persona
-from infrastructure.postgres import Database
+from infrastructure.postgres import Database, schema_lock
 from infrastructure.presence import Presence
+from infrastructure.recorder import datastore
 from infrastructure.settings import Settings, SettingsError, keep_operator_token
+from projections.builds import Builds
+from projections.catalogue import PROJECTIONS
+from projections.runner import Runner
+from projections.tracking import ProjectionRecorder
+from projections.views import views
 
 MAX_BODY_BYTES = 256 * 1024
 ALEX = Path(__file__).parent.parent / "infrastructure" / "assistants" / "personas" / "alex" / "persona.toml"
@@ -162,6 +169,36 @@ async def open_store(settings: Settings, conninfo: str) -> AsyncIterator[EventSt
     log = PostgresLog(conninfo, database)
     async with opened(database, log):
         yield SessionStore(log, keyring, LocalDoorbell())
+
+
+@contextmanager
+def open_runner(settings: Settings, conninfo: str) -> Iterator[Runner]:
+    """What drives the projections, for a thread or a process. Raises CorruptLog for another master key."""
+    master_key = MasterKey(settle_master_key(settings, conninfo))
+    with open_builds(conninfo) as builds:
+        source = PostgresLogSource(builds.recorder.datastore, master_key)
+        yield Runner(builds.recorder, source, builds)
+
+
+@contextmanager
+def open_builds(conninfo: str) -> Iterator[Builds]:
+    """The tables of the projections: created, where they aren't there yet."""
+    connections = datastore(conninfo, pool_size=2)
+    try:
+        builds = Builds(ProjectionRecorder(connections), PROJECTIONS, views)
+        with schema_lock(conninfo):
+            builds.open()
+        yield builds
+    finally:
+        connections.close()
+
+
+async def keep_projecting(runner: Runner, doorbell: Doorbell) -> None:
+    """For ever, take in what is recorded, soon after somebody rings."""
+    while True:
+        while await asyncio.to_thread(runner.step):
+            pass
+        await doorbell.wait(POLL_SECONDS)
 
 
 @asynccontextmanager

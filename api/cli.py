@@ -1,54 +1,38 @@
 """The command line: `verbatim`."""
 
 import asyncio
-import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import msgspec
-import psycopg
 import rich_click as click
-import uvloop
-from eventsourcing.persistence import PersistenceError
 from rich.console import Console
 
 from api.app import build, open_store
-from api.entry import EXIT_INTERRUPTED
+from api.children import begin_work
+from api.cli_projections import project, projections
+from api.commands import EXIT_NOT_FOUND, EXIT_UNAVAILABLE, console, run
+from api.projecting import projecting_beside
 from api.server import CantListen, bound, make_server
 from api.siblings import Siblings
-from api.workers import Workers, begin_work, sockets_of
-from domain.errors import CorruptLog, Unavailable
-from infrastructure.background import for_ever
+from api.workers import Workers, sockets_of
 from infrastructure.log_lines import set_up_logs
-from infrastructure.personas import PersonaError
-from infrastructure.postgres import EmbeddedServer
 from infrastructure.settings import (
     OPERATOR_TOKEN,
     Settings,
     SettingsError,
     keep_operator_token,
-    read_settings,
 )
 from projections.renderings import RENDERINGS
 from projections.transcript import transcript as fold_transcript
 
-EXIT_NOT_FOUND = 1
-EXIT_USAGE = 2
-EXIT_CORRUPT = 65
-EXIT_UNAVAILABLE = 69
-"""65 and 69 after sysexits.h: EX_DATAERR, EX_UNAVAILABLE. The README tells what each is for."""
-
 ACCEPTED_HOST = "give an address of this machine, or a name that has one"
 
-Work = Callable[[Settings, str], Coroutine[Any, Any, int]]
-
-console = Console(stderr=True, highlight=False, soft_wrap=True)
 welcome = Console(highlight=False, soft_wrap=True)
 """For people: stderr has the log lines of a service that runs, for programs to read."""
 
@@ -78,10 +62,18 @@ def main() -> None:
 @click.option(
     "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes on this port."
 )
+@click.option(
+    "--project/--no-project", "projects", default=True, show_default=True, help="Drive the projections, too."
+)
 @click.option("--listen-fds", hidden=True, help="What a worker is given to listen on.")
 @click.option("--siblings", hidden=True, type=click.Path(path_type=Path), help="Where workers meet.")
 def serve(
-    host: str | None, port: int | None, workers: int, listen_fds: str | None, siblings: Path | None
+    host: str | None,
+    port: int | None,
+    workers: int,
+    projects: bool,
+    listen_fds: str | None,
+    siblings: Path | None,
 ) -> None:
     """Serve the chat, with a PostgreSQL of its own unless DATABASE_URL is set.
 
@@ -113,12 +105,14 @@ def serve(
             operators = _where_the_operators_token_is(settings, is_new=not had_token)
             _say_ready(settings, address, sockets[0].getsockname()[1], operators)
 
-        if workers == 1:
-            await _serve(settings, conninfo, sockets, on_ready)
-            return 0
-        return await Workers(workers, sockets, {"DATABASE_URL": conninfo}).run(on_ready)
+        environment = {"DATABASE_URL": conninfo}
+        async with projecting_beside(environment) if projects else nullcontext():
+            if workers == 1:
+                await _serve(settings, conninfo, sockets, on_ready)
+                return 0
+            return await Workers(workers, sockets, environment).run(on_ready)
 
-    _run(work)
+    run(work)
 
 
 @main.command()
@@ -146,7 +140,7 @@ def transcript(session: UUID, as_format: str) -> None:
         click.echo(msgspec.json.encode(said) if as_format == "json" else RENDERINGS[as_format][1](said))
         return 0
 
-    _run(work)
+    run(work)
 
 
 async def _serve(
@@ -159,53 +153,6 @@ async def _serve(
     others = Siblings(siblings) if siblings else None
     app = await asyncio.to_thread(partial(build, settings, conninfo, siblings=others))
     await make_server(app, on_ready).serve(sockets)
-
-
-def _run(work: Work) -> None:
-    """Do the work with settings and a database; exit with its code, or say in a line what is wrong."""
-    try:
-        settings = read_settings(os.environ)
-        sys.exit(uvloop.run(_with_database(settings, work)))
-    except KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)
-    except (SettingsError, PersonaError, OSError) as error:
-        console.print(str(error), style="red", markup=False)
-        sys.exit(EXIT_USAGE)
-    except CorruptLog as error:
-        console.print(str(error), style="red", markup=False)
-        sys.exit(EXIT_CORRUPT)
-    except (psycopg.Error, PersistenceError, Unavailable, RuntimeError) as error:
-        console.print(f"The database can't be used: {_reason(error)}", style="red", markup=False)
-        sys.exit(EXIT_UNAVAILABLE)
-
-
-def _reason(error: Exception) -> str:
-    """What the server says, in a line and without the statement; else what the error says."""
-    server_error = error if isinstance(error, psycopg.Error) else error.__cause__
-    said = server_error.diag.message_primary if isinstance(server_error, psycopg.Error) else None
-    return " ".join((said or str(error)).split())
-
-
-async def _with_database(settings: Settings, work: Work) -> int:
-    async with _database(settings) as conninfo:
-        return await work(settings, conninfo)
-
-
-@asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator[str]:
-    if settings.database_url is not None:
-        # Tried first, since what is built on it has longer ways to say that it can't be reached.
-        await (await psycopg.AsyncConnection.connect(settings.database_url, connect_timeout=5)).close()
-        yield settings.database_url
-        return
-    embedded = EmbeddedServer(settings.data_dir / "postgres")
-    with console.status("Starting PostgreSQL..."):
-        conninfo = await embedded.start()
-    try:
-        async with for_ever("the embedded PostgreSQL", embedded.keep_running):
-            yield conninfo
-    finally:
-        await embedded.stop()
 
 
 def _where_the_operators_token_is(settings: Settings, *, is_new: bool) -> str:
@@ -225,3 +172,7 @@ def _say_ready(settings: Settings, host: str, port: int, operators: str) -> None
     welcome.print(f"  API        {url}/api/docs/")
     welcome.print(f"  Operators  token in {operators}")
     welcome.print(f"  Assistant  {settings.assistant}    Log kept in {keeps}    Stop with Ctrl+C")
+
+
+main.add_command(project)
+main.add_command(projections)

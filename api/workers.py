@@ -5,20 +5,17 @@ uvicorn's own supervisor can start no server but uvicorn's, and ours does more w
 
 import asyncio
 import logging
-import os
 import signal
 import socket
-import sys
 import tempfile
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from api.children import READY, start_child
 from api.siblings import bound_for_siblings
 
 logger = logging.getLogger(__name__)
 
-READY = b"ready\n"
 RESTART_SECONDS = 1.0
 """How long after its end a worker is replaced."""
 
@@ -29,7 +26,7 @@ class Workers:
     def __init__(self, count: int, sockets: Sequence[socket.socket], environment: Mapping[str, str]) -> None:
         self._count = count
         self._fds = tuple(each.fileno() for each in sockets)
-        self._environment = {**os.environ, **environment}
+        self._environment = environment
         self._processes: set[asyncio.subprocess.Process] = set()
         self._stopping = asyncio.Event()
         self._ready = 0
@@ -81,31 +78,10 @@ class Workers:
 
     async def _start(self, folder: Path, own: socket.socket) -> asyncio.subprocess.Process:
         fds = (*self._fds, own.fileno())
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "api.entry", "serve"),
-            *("--listen-fds", ",".join(map(str, fds)), "--siblings", str(folder)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env=self._environment,
-            pass_fds=fds,
-            # Ctrl+C is for the one who started them, who passes it on.
-            start_new_session=True,
-        )
+        meeting = ("--listen-fds", ",".join(map(str, fds)), "--siblings", str(folder))
+        return await start_child("serve", *meeting, environment=self._environment, fds=fds)
 
 
 def sockets_of(fds: str) -> list[socket.socket]:
     """The sockets that a worker was given."""
     return [socket.socket(fileno=int(fd)) for fd in fds.split(",")]
-
-
-def begin_work() -> None:
-    """Tell whoever started this worker that it serves; and stop when that one is gone, however it went."""
-    sys.stdout.buffer.write(READY)
-    sys.stdout.flush()
-    threading.Thread(target=_stop_when_alone, daemon=True).start()
-
-
-def _stop_when_alone() -> None:
-    # Nothing is ever written here: it ends when its other end does.
-    os.read(0, 1)
-    os.kill(os.getpid(), signal.SIGTERM)

@@ -63,38 +63,48 @@ class KeyTable(Protocol):
         ...
 
 
+class MasterKey:
+    """Wraps visitors' keys."""
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCM(key)
+
+    def wrap(self, visitor_id: UUID, key: bytes) -> bytes:
+        return _seal(self._cipher, key, visitor_id.bytes)
+
+    def unwrap(self, visitor_id: UUID, wrapped: bytes) -> bytes:
+        """The key that a row of the table holds. Raises CorruptLog."""
+        try:
+            return _open(self._cipher, wrapped, visitor_id.bytes)
+        except InvalidTag:
+            raise CorruptLog(
+                "a visitor's key can't be unwrapped: MASTER_KEY isn't the one this database was written with"
+            ) from None
+
+
 class WrappedKeyring:
     """See `domain.ports.Keyring`."""
 
     def __init__(self, master_key: bytes, table: KeyTable) -> None:
-        self._master = AESGCM(master_key)
+        self._master = MasterKey(master_key)
         self._table = table
 
     async def create(self, visitor_id: UUID) -> bytes:
-        wrapped = _seal(self._master, os.urandom(KEY_BYTES), visitor_id.bytes)
+        wrapped = self._master.wrap(visitor_id, os.urandom(KEY_BYTES))
         standing = await self._table.insert(visitor_id, wrapped)
         if standing is None:
             raise KeyDestroyed
-        return self.unwrap(visitor_id, standing)
+        return self._master.unwrap(visitor_id, standing)
 
     async def find(self, visitor_id: UUID) -> bytes | None:
         try:
             wrapped = await self._table.select(visitor_id)
         except LookupError:
             raise CorruptLog("a visitor's key is missing") from None
-        return None if wrapped is None else self.unwrap(visitor_id, wrapped)
+        return None if wrapped is None else self._master.unwrap(visitor_id, wrapped)
 
     async def destroy(self, visitor_id: UUID) -> None:
         await self._table.destroy(visitor_id)
-
-    def unwrap(self, visitor_id: UUID, wrapped: bytes) -> bytes:
-        """The key that a row of the table holds. Raises CorruptLog."""
-        try:
-            return _open(self._master, wrapped, visitor_id.bytes)
-        except InvalidTag:
-            raise CorruptLog(
-                "a visitor's key can't be unwrapped: MASTER_KEY isn't the one this database was written with"
-            ) from None
 
 
 class MemoryKeyTable:

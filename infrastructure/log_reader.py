@@ -21,7 +21,7 @@ from domain.log import Told
 from domain.ports import Recorded
 from domain.session import ChatSession, begin, evolve
 from infrastructure import codec
-from infrastructure.keyring import WrappedKeyring
+from infrastructure.keyring import MasterKey
 
 REMEMBERED_SESSIONS = 20_000
 
@@ -61,9 +61,9 @@ class Remembered(Struct):
 class PostgresLogSource:
     """The log in PostgreSQL."""
 
-    def __init__(self, datastore: PostgresDatastore, keyring: WrappedKeyring) -> None:
+    def __init__(self, datastore: PostgresDatastore, master_key: MasterKey) -> None:
         self._datastore = datastore
-        self._keyring = keyring
+        self._master_key = master_key
 
     def head(self) -> int:
         return self.fetch(HEAD)[0][0]
@@ -85,7 +85,7 @@ class PostgresLogSource:
         """The ciphers of visitors, None for those whose key was destroyed."""
         rows = self.fetch(KEYS, ([*visitor_ids],))
         return {
-            visitor_id: AESGCM(self._keyring.unwrap(visitor_id, wrapped)) if wrapped else None
+            visitor_id: AESGCM(self._master_key.unwrap(visitor_id, wrapped)) if wrapped else None
             for visitor_id, wrapped in rows
         }
 

@@ -25,14 +25,18 @@ LIVING = (
 """The names of all processes that live now."""
 
 
+def new_name() -> str:
+    """A name for a process."""
+    return secrets.token_hex(4)
+
+
 class Presence:
     """This process, by a name that it has made up."""
 
     def __init__(self, conninfo: str) -> None:
-        key = secrets.token_bytes(4)
-        self.name = key.hex()
+        self.name = new_name()
         self._conninfo = conninfo
-        self._key = int.from_bytes(key, signed=True)
+        self._key = int.from_bytes(bytes.fromhex(self.name), signed=True)
         self._shown = asyncio.Event()
 
     async def run(self) -> None:

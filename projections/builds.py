@@ -8,6 +8,7 @@ made anew when the code has a newer version of its projection, or when somebody 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from typing import Any, Literal
 
 import psycopg
@@ -45,6 +46,10 @@ CREATE_PROJECTIONS = """
         PRIMARY KEY (build, session_id)
     );
     CREATE SEQUENCE IF NOT EXISTS projection_builds;
+    CREATE TABLE IF NOT EXISTS projection_views (
+        fingerprint text NOT NULL,
+        single boolean PRIMARY KEY DEFAULT true CHECK (single)
+    );
 """
 
 CURRENT = """
@@ -54,6 +59,11 @@ CURRENT = """
 
 SWAP = "UPDATE projections SET state = 'retired' WHERE name = %s AND state = 'live'"
 SHOW = "UPDATE projections SET state = 'live' WHERE build = %s"
+SHOWN = "SELECT fingerprint FROM projection_views"
+SHOW_VIEWS = """
+    INSERT INTO projection_views (fingerprint) VALUES (%s)
+    ON CONFLICT (single) DO UPDATE SET fingerprint = excluded.fingerprint
+"""
 REGISTER = "INSERT INTO projections (build, name, version, state) VALUES (%s, %s, %s, %s)"
 
 LOCK_TIMEOUT = "SET LOCAL lock_timeout = '200ms'"
@@ -74,23 +84,23 @@ class Builds:
     """The builds of a database, for the projections of this code."""
 
     def __init__(self, recorder: ProjectionRecorder, projections: Sequence[Projection], views: Views) -> None:
-        self._recorder = recorder
+        self.recorder = recorder
         self._views = views
         self.projections = {projection.name: projection for projection in projections}
 
     def open(self) -> None:
-        """Create what is missing, and have the views show what is live."""
-        self._recorder.create_table()
-        with self._recorder.connection() as connection:
+        """Create what is missing, and have the views show what is live. One process at a time may do it."""
+        self.recorder.create_table()
+        with self.recorder.connection() as connection:
             connection.execute(CREATE_PROJECTIONS)
         self.begin_missing()
-        with self._recorder.connection() as connection:
+        with self.recorder.connection() as connection:
             self._publish(connection)
 
     def all(self) -> Sequence[Build]:
         """All there are."""
-        with self._recorder.connection() as connection:
-            return _all(connection, self._recorder)
+        with self.recorder.connection() as connection:
+            return _all(connection, self.recorder)
 
     def ours(self) -> Sequence[Build]:
         """Those that this code takes events into."""
@@ -110,11 +120,11 @@ class Builds:
     def begin(self, name: str, state: State = "building") -> Build:
         """Begin a build, with tables that are empty."""
         projection = self.projections[name]
-        with self._recorder.connection() as connection:
+        with self.recorder.connection() as connection:
             # Two who begin at the same time would both make the live one.
             connection.execute("LOCK TABLE projections IN SHARE ROW EXCLUSIVE MODE")
             if state == "live" and any(
-                build.name == name and build.state == "live" for build in _all(connection, self._recorder)
+                build.name == name and build.state == "live" for build in _all(connection, self.recorder)
             ):
                 state = "building"
             number = _one(connection, "SELECT nextval('projection_builds')")
@@ -125,13 +135,13 @@ class Builds:
                     connection.execute(statements.encode())
             connection.execute(REGISTER, (build.build, name, build.version, state))
             with connection.cursor() as cursor:
-                self._recorder._insert_tracking(cursor, Tracking(build.build, 0))
+                self.recorder._insert_tracking(cursor, Tracking(build.build, 0))
         return build
 
     def swap_in(self, build: Build) -> bool:
         """Have a build take the live one's place, unless somebody is reading that for long just now."""
         try:
-            with self._recorder.connection() as connection:
+            with self.recorder.connection() as connection:
                 connection.execute(LOCK_TIMEOUT)
                 connection.execute(SWAP, (build.name,))
                 connection.execute(SHOW, (build.build,))
@@ -146,20 +156,25 @@ class Builds:
             if build.state != "retired":
                 continue
             try:
-                with self._recorder.connection() as connection:
+                with self.recorder.connection() as connection:
                     connection.execute(LOCK_TIMEOUT)
                     connection.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(build.build)))
                     connection.execute("DELETE FROM projections WHERE build = %s", (build.build,))
-                    query = SQL("DELETE FROM {} WHERE application_name = %s").format(self._recorder.table)
+                    query = SQL("DELETE FROM {} WHERE application_name = %s").format(self.recorder.table)
                     connection.execute(query, (build.build,))
             except psycopg.errors.LockNotAvailable:
                 pass
 
     def _publish(self, connection: Connection[Any]) -> None:
-        builds = _all(connection, self._recorder)
-        live = {build.name: build.build for build in builds if build.state == "live"}
-        for statement in self._views(live):
+        builds = _all(connection, self.recorder)
+        statements = self._views({build.name: build.build for build in builds if build.state == "live"})
+        # Only if there is something new to show: making a view anew waits for those who read it.
+        fingerprint = sha256("\0".join(statements).encode()).hexdigest()
+        if connection.execute(SHOWN).fetchone() == {"fingerprint": fingerprint}:
+            return
+        for statement in statements:
             connection.execute(statement.encode())
+        connection.execute(SHOW_VIEWS, (fingerprint,))
 
     def _is_ours(self, build: Build) -> bool:
         projection = self.projections.get(build.name)

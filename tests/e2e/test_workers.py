@@ -29,17 +29,22 @@ async def parent(new_conninfo: str, data_dir: Path, tmp_path: Path) -> AsyncIter
     }
     process = ServiceProcess(settings, tmp_path / "log", "--workers", "2")
     yield process
-    for worker in workers(process):
-        worker.kill()
+    for child in children(process):
+        child.kill()
     await process.kill()
 
 
-def workers(parent: ServiceProcess) -> list[psutil.Process]:
+def children(parent: ServiceProcess) -> list[psutil.Process]:
     assert parent.process is not None
     try:
         return psutil.Process(parent.process.pid).children()
     except psutil.NoSuchProcess:
         return []
+
+
+def workers(parent: ServiceProcess) -> list[psutil.Process]:
+    """Those that serve: beside them is one that drives the projections."""
+    return [child for child in children(parent) if "--siblings" in child.cmdline()]
 
 
 async def test_all_workers_serve_and_tell_of_what_happens_at_the_others(parent: ServiceProcess) -> None:
@@ -100,21 +105,22 @@ async def client_of(service: Service) -> Client:
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 async def test_all_stop_when_they_are_told_to(parent: ServiceProcess, how: signal.Signals) -> None:
     await parent.start()
-    left = workers(parent)
+    left = children(parent)
     assert parent.process is not None
 
     parent.process.send_signal(how)
 
     assert await asyncio.to_thread(parent.process.wait, 20) == 0
-    assert not any(worker.is_running() for worker in left)
+    assert not any(child.is_running() for child in left)
     for trace in ("ERROR", "Traceback"):
         assert trace not in parent.output
 
 
-async def test_workers_don_t_outlive_the_one_who_started_them(parent: ServiceProcess) -> None:
+async def test_no_process_outlives_the_one_who_started_it(parent: ServiceProcess) -> None:
     await parent.start()
-    left = workers(parent)
+    left = children(parent)
 
     await parent.kill()
 
-    await until(lambda: not any(worker.is_running() for worker in left), "the workers to be gone")
+    assert len(left) == 3
+    await until(lambda: not any(child.is_running() for child in left), "the others to be gone")

@@ -1,0 +1,182 @@
+"""The commands `verbatim project` and `verbatim projections`."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import msgspec
+import rich_click as click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from api.app import open_builds
+from api.children import begin_work
+from api.commands import EXIT_CORRUPT, console, run
+from api.projecting import projecting, step_back
+from infrastructure.postgres import Database
+from infrastructure.settings import Settings
+from projections import status
+from projections.catalogue import PROJECTIONS
+
+NAMES = [projection.name for projection in PROJECTIONS]
+LOOK_SECONDS = 0.2
+
+out = Console(highlight=False, soft_wrap=True)
+
+
+@click.command()
+@click.option("--child", is_flag=True, hidden=True, help="Beside a service that has started this process.")
+def project(child: bool) -> None:
+    """Drive the projections, where `verbatim serve --no-project` doesn't. Any number may stand by.
+
+    Example:
+
+        verbatim project
+    """
+
+    async def work(settings: Settings, conninfo: str) -> int:
+        stopped = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        if child:
+            step_back()
+        async with projecting(settings, conninfo):
+            if child:
+                begin_work()
+            else:
+                console.print("Projecting, as long as no other process does. Stop with Ctrl+C")
+            await stopped.wait()
+        return 0
+
+    run(work)
+
+
+@click.group()
+def projections() -> None:
+    """Look after the tables that are made from the log."""
+
+
+@projections.command("status")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def show_status(as_json: bool) -> None:
+    """How far projections have come, and what they have set aside. Exits with 65 if anything is.
+
+    Example:
+
+        verbatim projections status
+    """
+
+    async def work(settings: Settings, conninfo: str) -> int:
+        async with _opened(conninfo) as database:
+            builds, faults = await status.builds(database.fetch), await status.faults(database.fetch)
+        if as_json:
+            click.echo(msgspec.json.encode({"builds": builds, "set_aside": faults}))
+        else:
+            _print_builds(builds)
+            _print_faults(faults)
+        return EXIT_CORRUPT if faults else 0
+
+    run(work)
+
+
+@projections.command()
+@click.argument("name", type=click.Choice(NAMES), required=False)
+def rebuild(name: str | None) -> None:
+    """Make a projection's tables anew, or those of all, beside those that are read meanwhile.
+
+    Examples:
+
+        verbatim projections rebuild
+
+        verbatim projections rebuild transcripts
+    """
+
+    async def work(settings: Settings, conninfo: str) -> int:
+        async with _opened(conninfo) as database, projecting(settings, conninfo):
+            begun = await asyncio.to_thread(_begin, conninfo, [name] if name else NAMES)
+            await _watch(database, begun)
+        return 0
+
+    run(work)
+
+
+@projections.command()
+@click.argument("name", type=click.Choice(NAMES), required=False)
+def retry(name: str | None) -> None:
+    """Take in again what was set aside, by one projection or by all. Exits with 65 if anything still is.
+
+    Example:
+
+        verbatim projections retry
+    """
+
+    async def work(settings: Settings, conninfo: str) -> int:
+        async with _opened(conninfo) as database, projecting(settings, conninfo):
+            await status.ask_for_retry(database.fetch, name)
+            with console.status("Trying again..."):
+                await _until(lambda: status.is_retried(database.fetch))
+            faults = await status.faults(database.fetch)
+        _print_faults(faults)
+        return EXIT_CORRUPT if faults else 0
+
+    run(work)
+
+
+@asynccontextmanager
+async def _opened(conninfo: str):
+    with open_builds(conninfo):
+        pass  # created, where they aren't there yet
+    database = Database(conninfo, max_connections=2)
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def _begin(conninfo: str, names: Sequence[str]) -> Sequence[str]:
+    with open_builds(conninfo) as builds:
+        return [builds.begin(name).build for name in names]
+
+
+async def _watch(database: Database, begun: Sequence[str]) -> None:
+    """Show progress until all that was begun is live."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        tasks = {build: progress.add_task(build, total=None) for build in begun}
+
+        async def are_live() -> bool:
+            found = {build.build: build for build in await status.builds(database.fetch)}
+            for build, task in tasks.items():
+                if build in found:
+                    progress.update(task, completed=found[build].position, total=found[build].head)
+            return all(found[build].state == "live" for build in begun if build in found)
+
+        await _until(are_live)
+
+
+async def _until(is_so: Callable[[], Awaitable[bool]]) -> None:
+    while not await is_so():  # noqa: ASYNC110 - another process does it
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _print_builds(builds: Sequence[status.BuildStatus]) -> None:
+    table = Table("projection", "version", "state", "position", "behind", "set aside", box=None)
+    for build in builds:
+        behind = build.head - build.position
+        numbers = (f"{number:,}" for number in (build.position, behind, build.set_aside))
+        table.add_row(build.name, str(build.version), build.state, *numbers)
+    out.print(table)
+
+
+def _print_faults(faults: Sequence[status.Fault]) -> None:
+    for fault in faults:
+        out.print(
+            f"{fault.name} has set aside session {fault.session_id} from version {fault.version} on "
+            f"({fault.topic}): {fault.error}",
+            markup=False,
+        )
+    if faults:
+        out.print("Try again with: verbatim projections retry")

@@ -1,0 +1,77 @@
+"""What all commands share: how one is run, with which settings and on which database, and how it fails."""
+
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+import uvloop
+from eventsourcing.persistence import PersistenceError
+from rich.console import Console
+
+from api.entry import EXIT_INTERRUPTED
+from domain.errors import CorruptLog, Unavailable
+from infrastructure.background import for_ever
+from infrastructure.personas import PersonaError
+from infrastructure.postgres import EmbeddedServer
+from infrastructure.settings import Settings, SettingsError, read_settings
+
+EXIT_NOT_FOUND = 1
+EXIT_USAGE = 2
+EXIT_CORRUPT = 65
+EXIT_UNAVAILABLE = 69
+"""65 and 69 after sysexits.h: EX_DATAERR, EX_UNAVAILABLE. The README tells what each is for."""
+
+Work = Callable[[Settings, str], Coroutine[Any, Any, int]]
+"""What a command does, with its settings and the conninfo of its database: it answers with an exit code."""
+
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def run(work: Work) -> None:
+    """Do the work with settings and a database; exit with its code, or say in a line what is wrong."""
+    try:
+        settings = read_settings(os.environ)
+        sys.exit(uvloop.run(_with_database(settings, work)))
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    except (SettingsError, PersonaError, OSError) as error:
+        console.print(str(error), style="red", markup=False)
+        sys.exit(EXIT_USAGE)
+    except CorruptLog as error:
+        console.print(str(error), style="red", markup=False)
+        sys.exit(EXIT_CORRUPT)
+    except (psycopg.Error, PersistenceError, Unavailable, RuntimeError) as error:
+        console.print(f"The database can't be used: {_reason(error)}", style="red", markup=False)
+        sys.exit(EXIT_UNAVAILABLE)
+
+
+def _reason(error: Exception) -> str:
+    """What the server says, in a line and without the statement; else what the error says."""
+    server_error = error if isinstance(error, psycopg.Error) else error.__cause__
+    said = server_error.diag.message_primary if isinstance(server_error, psycopg.Error) else None
+    return " ".join((said or str(error)).split())
+
+
+async def _with_database(settings: Settings, work: Work) -> int:
+    async with _database(settings) as conninfo:
+        return await work(settings, conninfo)
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[str]:
+    if settings.database_url is not None:
+        # Tried first, since what is built on it has longer ways to say that it can't be reached.
+        await (await psycopg.AsyncConnection.connect(settings.database_url, connect_timeout=5)).close()
+        yield settings.database_url
+        return
+    embedded = EmbeddedServer(settings.data_dir / "postgres")
+    with console.status("Starting PostgreSQL..."):
+        conninfo = await embedded.start()
+    try:
+        async with for_ever("the embedded PostgreSQL", embedded.keep_running):
+            yield conninfo
+    finally:
+        await embedded.stop()

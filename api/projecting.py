@@ -1,0 +1,59 @@
+"""Projections, driven beside a service: in a process of its own, so that no conversation waits for them."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from api.app import build_doorbell, keep_projecting, open_runner
+from api.children import start_child
+from infrastructure.background import for_ever
+from infrastructure.leadership import lead
+from infrastructure.presence import new_name
+from infrastructure.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+LOCK = 0x76_62_5F_70_72_6F_6A
+"""An advisory lock: of the one process that drives the projections of a database."""
+
+NICENESS = 10
+"""Whoever waits for a word comes first."""
+
+RESTART_SECONDS = 1.0
+
+
+@asynccontextmanager
+async def projecting(settings: Settings, conninfo: str) -> AsyncIterator[None]:
+    """Meanwhile, drive the projections whenever no other process does."""
+    with open_runner(settings, conninfo) as runner:
+        doorbell = build_doorbell(settings, conninfo, new_name())
+        work = lambda: lead(conninfo, LOCK, lambda: keep_projecting(runner, doorbell))  # noqa: E731
+        async with for_ever("doorbell", doorbell.run), for_ever("projections", work):
+            yield
+
+
+@asynccontextmanager
+async def projecting_beside(environment: Mapping[str, str]) -> AsyncIterator[None]:
+    """Meanwhile, have a process of its own do so, and another one if that dies."""
+
+    async def keep_one() -> None:
+        while True:
+            process = await start_child("project", "--child", environment=environment)
+            try:
+                code = await process.wait()
+            finally:
+                if process.returncode is None:
+                    process.terminate()
+                    await process.wait()
+            logger.warning("the projecting process ended with exit code %d: another one is started", code)
+            await asyncio.sleep(RESTART_SECONDS)
+
+    async with for_ever("the projecting process", keep_one):
+        yield
+
+
+def step_back() -> None:
+    """Leave the CPU to those who talk."""
+    os.nice(NICENESS)
