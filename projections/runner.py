@@ -43,15 +43,14 @@ class Unreadable(Exception):
 class Runner:
     """Takes what the log has into the tables of all builds. It blocks: it is for a thread or a process."""
 
-    def __init__(self, recorder: ProjectionRecorder, source: LogSource, builds: Builds) -> None:
+    def __init__(
+        self, recorder: ProjectionRecorder, source: LogSource, builds: Builds, most: int = MOST_EVENTS
+    ) -> None:
         self._recorder = recorder
+        self._most = most
         self._source = source
         self._builds = builds
         self._readers: dict[int, LogReader] = {}
-
-    def open(self) -> None:
-        """Create what is missing."""
-        self._builds.open()
 
     def step(self) -> bool:
         """Take in a batch for each position at which builds stand, the furthest first: what is live doesn't
@@ -85,7 +84,7 @@ class Runner:
         if position >= limit:
             return False
         reader = self._readers.pop(position, None) or self._source.reader(position)
-        told = reader.read(limit, MOST_EVENTS)
+        told = reader.read(limit, self._most)
         names = [build.build for build in builds]
         with self._recorder.advancing(names, position, reader.position) as cursor:
             faulty = {(build, session_id) for build, session_id, _ in cursor.execute(FAULTY)}

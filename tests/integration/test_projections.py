@@ -1,0 +1,362 @@
+"""Tables that are made from the log: the same whenever they are made, and however often."""
+
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from domain.events import SessionEnded, VisitorMessagePosted
+from domain.ports import Recorded
+from domain.session import ChatSession
+from infrastructure.event_store import SessionStore
+from infrastructure.keyring import WrappedKeyring
+from projections.projection import Change, Projection, Write
+from projections.sessions import SESSIONS
+from projections.transcript import AssistantSaid, Ended, Entry, VisitorSaid, Warned, transcript
+from tests.support.postgres import execute
+from tests.support.projecting import Projecting, forget_all, projecting
+from tests.support.stores import MASTER_KEY, Stores
+from tests.support.stories import Story, story
+
+GENERATED = settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@pytest.fixture
+async def stores(new_conninfo: str) -> AsyncIterator[Stores]:
+    stores = Stores(new_conninfo)
+    yield stores
+    await stores.close()
+
+
+async def tell(store: SessionStore, stories: Sequence[Story], random: Random) -> None:
+    """Record stories, one step of any of them after another."""
+    left = {story.session_id: list(story.steps) for story in stories}
+    versions = dict.fromkeys(left, 0)
+    while left:
+        session_id = random.choice([*left])
+        events, at = left[session_id].pop(0)
+        versions[session_id] = (await store.append(session_id, versions[session_id], events, at)).version
+        if not left[session_id]:
+            del left[session_id]
+
+
+async def told(store: SessionStore, seed: int, sessions: int = 5, deeds: int = 25) -> Sequence[Story]:
+    random = Random(seed)
+    stories = [story(random, deeds, erased=number == 0) for number in range(sessions)]
+    await tell(store, stories, random)
+    return stories
+
+
+# --- the same tables
+
+
+@GENERATED
+@given(seed=st.integers(0, 2**32))
+async def test_tables_are_equal_whenever_they_are_made(stores: Stores, seed: int) -> None:
+    """At once; anew beside those that are there; bit by bit, by one process after another."""
+    random = Random(seed)
+    await told(await stores.open(), seed)
+    with projecting(stores.conninfo) as whole:
+        whole.catch_up()
+        at_once = whole.tables()
+        whole.rebuild()
+        assert whole.tables() == at_once
+
+    forget_all(stores.conninfo)
+    is_done = False
+    while not is_done:
+        with projecting(stores.conninfo, most=random.randrange(1, 60)) as part:
+            is_done = not all(part.runner.step() for _ in range(random.randrange(1, 9)))
+    with projecting(stores.conninfo) as part:
+        assert part.tables() == at_once
+
+
+@GENERATED
+@given(seed=st.integers(0, 2**32))
+async def test_making_them_anew_brings_back_nothing_of_a_visitor_who_was_erased(
+    stores: Stores, seed: int
+) -> None:
+    erased, *_ = await told(await stores.open(), seed)
+    with projecting(stores.conninfo) as process:
+        process.catch_up()
+        before = process.tables()
+
+        await WrappedKeyring(MASTER_KEY, stores.keys).destroy(erased.visitor_id)
+        process.rebuild()
+
+        assert process.tables() == before, "counts and times are there as before"
+    for table in ("entries", "details", "suggestions"):
+        columns = {"entries": "text, comment, suggestions", "details": "value", "suggestions": "text"}[table]
+        rows = execute(
+            stores.conninfo,
+            f"SELECT {columns} FROM analytics.{table} WHERE session_id = %s"
+            + (" AND who IN ('visitor', 'assistant')" if table == "entries" else ""),
+            erased.session_id,
+        )
+        assert all(value is None for row in rows for value in row)
+
+
+@GENERATED
+@given(seed=st.integers(0, 2**32))
+async def test_the_tables_tell_what_the_log_tells(stores: Stores, seed: int) -> None:
+    store = await stores.open()
+    stories = await told(store, seed)
+    with projecting(stores.conninfo) as process:
+        process.catch_up()
+
+    for each in stories[1:]:
+        history = await store.read(each.session_id)
+        entries = execute(
+            stores.conninfo,
+            "SELECT who, at, text, outcome, first_word_ms, total_ms, suggestions, rating "
+            "FROM analytics.entries WHERE session_id = %s ORDER BY version",
+            each.session_id,
+        )
+        assert entries == [told_of(entry) for entry in transcript(history).entries]
+        details = execute(
+            stores.conninfo, "SELECT key, value FROM analytics.details WHERE session_id = %s", each.session_id
+        )
+        assert dict(details) == {key: clean(value) for key, value in history[-1].session.details.items()}
+        assert execute(
+            stores.conninfo,
+            "SELECT status, messages, replies, last_activity_at "
+            "FROM analytics.sessions WHERE session_id = %s",
+            each.session_id,
+        ) == [summary(history[-1].session)]
+
+
+def clean(text: str) -> str:
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def told_of(entry: Entry) -> tuple[Any, ...]:
+    """An entry of the transcript as its row would have it."""
+    match entry:
+        case VisitorSaid(at=at, text=text):
+            return ("visitor", at, clean(text), None, None, None, None, None)
+        case AssistantSaid(at=at, outcome="streaming", rating=rating):
+            return ("assistant", at, None, "streaming", None, None, None, rating)
+        case AssistantSaid() as said:
+            times = (said.first_word_ms, said.total_ms)
+            suggestions = [clean(each) for each in said.suggestions]
+            return ("assistant", said.at, clean(said.text), said.outcome, *times, suggestions, said.rating)
+        case Warned(at=at, text=text):
+            return ("warning", at, text, None, None, None, None, None)
+        case Ended(at=at, text=text, reason=reason):
+            return ("service", at, text, reason, None, None, None, None)
+
+
+def summary(session: ChatSession) -> tuple[Any, ...]:
+    return session.ended or "active", session.messages, session.replies, session.quiet_since
+
+
+# --- what can't be digested
+
+
+def picky(version: int = 1, hates: str = "poison") -> Projection:
+    """A projection of messages whose function fails at one text, and whose table refuses another."""
+
+    def project(recorded: Recorded) -> Iterator[Change]:
+        event = recorded.event
+        assert isinstance(event, VisitorMessagePosted)
+        if event.text == hates:
+            raise KeyError(event.text)
+        yield Change("said", (recorded.session.session_id, recorded.version, event.text))
+
+    return Projection(
+        name="picky",
+        version=version,
+        tables={
+            "said": "CREATE TABLE said (session_id uuid, version int, text text CHECK (text <> 'refused'))"
+        },
+        writes={
+            "said": Write(
+                "INSERT INTO said SELECT * FROM {rows}",
+                {"session_id": "uuid", "version": "int", "text": "text"},
+                key=2,
+            )
+        },
+        events=frozenset({VisitorMessagePosted}),
+        project=project,
+    )
+
+
+def no_views(_: Any) -> Sequence[str]:
+    return ()
+
+
+async def chats(store: SessionStore, *texts: str) -> Sequence[UUID]:
+    """Sessions in each of which two things are said: one of these, and then something harmless."""
+    random = Random(1)
+    found = []
+    for text in texts:
+        begun = story(random, 0)
+        (started, at), *_ = begun.steps
+        said = [VisitorMessagePosted(UUID(int=number), each) for number, each in enumerate((text, "fine"))]
+        await store.append(begun.session_id, 0, [*started, *said], at)
+        found.append(begun.session_id)
+    return found
+
+
+def said(process: Projecting) -> Sequence[str]:
+    return sorted(text for _, _, text in process.tables()["picky.said"])
+
+
+def faults(conninfo: str) -> Sequence[Any]:
+    return execute(
+        conninfo, "SELECT session_id, version, error FROM projection_faults ORDER BY position, build"
+    )
+
+
+@pytest.mark.parametrize(("text", "error"), [("poison", "KeyError"), ("refused", "CheckViolation (23514)")])
+async def test_an_event_that_can_t_be_digested_is_set_aside_and_the_others_go_on(
+    stores: Stores, text: str, error: str
+) -> None:
+    _, sick, _ = await chats(await stores.open(), "one", text, "two")
+
+    with projecting(stores.conninfo, (SESSIONS, picky()), show=no_views) as process:
+        process.catch_up()
+
+        assert said(process) == ["fine", "fine", "one", "two"], "nothing more of that session"
+        assert len(process.tables()["sessions.sessions"]) == 3, "other projections have it"
+    assert faults(stores.conninfo) == [(sick, 2, error)]
+
+
+async def test_what_was_set_aside_is_taken_in_again_on_demand(stores: Stores) -> None:
+    await chats(await stores.open(), "one", "poison")
+    with projecting(stores.conninfo, (picky(),), show=no_views) as process:
+        process.catch_up()
+
+    with projecting(stores.conninfo, (picky(hates="nothing any more"),), show=no_views) as mended:
+        mended.catch_up()
+        assert len(faults(stores.conninfo)) == 1, "nobody has asked yet"
+        execute(stores.conninfo, "UPDATE projection_faults SET retry = true")
+        mended.catch_up()
+
+        assert said(mended) == ["fine", "fine", "one", "poison"]
+        assert faults(stores.conninfo) == []
+
+
+async def test_what_still_can_t_be_digested_is_set_aside_again(stores: Stores) -> None:
+    await chats(await stores.open(), "poison")
+    with projecting(stores.conninfo, (picky(),), show=no_views) as process:
+        process.catch_up()
+        execute(stores.conninfo, "UPDATE projection_faults SET retry = true")
+        process.catch_up()
+
+        assert [error for _, _, error in faults(stores.conninfo)] == ["KeyError"]
+        assert execute(stores.conninfo, "SELECT retry FROM projection_faults") == [(False,)]
+
+
+async def test_a_log_that_can_t_be_read_at_one_place_is_read_everywhere_else(stores: Stores) -> None:
+    _, broken = await chats(await stores.open(), "one", "two")
+    execute(
+        stores.conninfo,
+        "UPDATE stored_events SET state = '{}' WHERE originator_id = %s AND originator_version = 2",
+        broken,
+    )
+
+    with projecting(stores.conninfo, (SESSIONS, picky()), show=no_views) as process:
+        process.catch_up()
+
+        assert said(process) == ["fine", "one"]
+    ((one, version, error), *_) = faults(stores.conninfo)
+    assert (one, version) == (broken, 2)
+    assert "version 2" in error
+    assert "can't be read" in error
+
+
+# --- one version after another
+
+
+async def test_a_newer_version_is_built_beside_the_old_one_which_is_read_meanwhile(stores: Stores) -> None:
+    await chats(await stores.open(), *("one" for _ in range(30)))
+
+    def show(live: Any) -> Sequence[str]:
+        return [f"CREATE OR REPLACE VIEW said AS SELECT text FROM {live['picky']}.said"]
+
+    with projecting(stores.conninfo, (picky(),), show=show) as old:
+        old.catch_up()
+    seen: set[int] = set()
+    is_over = threading.Event()
+    reading = threading.Thread(target=read_on, args=(stores.conninfo, seen, is_over))
+    reading.start()
+
+    with projecting(stores.conninfo, (picky(version=2),), most=7, show=show) as new:
+        states = [{build.version: build.state for build in new.builds.all()}]
+        while new.runner.step():
+            states.append({build.version: build.state for build in new.builds.all()})
+        new.catch_up()
+        states.append({build.version: build.state for build in new.builds.all()})
+    is_over.set()
+    reading.join()
+
+    assert states[0] == {1: "live", 2: "building"}
+    assert states[-1] == {2: "live"}
+    assert seen == {60}, "readers have noticed nothing"
+    assert execute(
+        stores.conninfo, "SELECT count(*) FROM information_schema.tables WHERE table_name = 'said'"
+    ) == [(2,)], "the view, and the table that it shows: the old one is gone"
+
+
+def read_on(conninfo: str, seen: set[int], is_over: threading.Event) -> None:
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        while not is_over.is_set():
+            row = connection.execute("SELECT count(*) FROM said").fetchone()
+            assert row
+            seen.add(row[0])
+
+
+async def test_a_swap_waits_for_whoever_reads_for_long_and_lets_others_read(stores: Stores) -> None:
+    await chats(await stores.open(), "one")
+
+    def show(live: Any) -> Sequence[str]:
+        return [f"CREATE OR REPLACE VIEW said AS SELECT text FROM {live['picky']}.said"]
+
+    with projecting(stores.conninfo, (picky(),), show=show) as process:
+        process.catch_up()
+        with psycopg.connect(stores.conninfo) as reader:
+            reader.execute("SELECT * FROM said")
+            process.builds.begin("picky")
+            process.catch_up()
+            assert {build.state for build in process.builds.all()} == {"live", "building"}
+            assert execute(stores.conninfo, "SELECT count(*) FROM said") == [(2,)]
+
+        process.catch_up()
+
+        assert {build.state for build in process.builds.all()} == {"live"}
+
+
+async def test_code_that_is_older_than_the_tables_leaves_them_alone(stores: Stores) -> None:
+    with projecting(stores.conninfo, (picky(version=2),), show=no_views) as new:
+        new.catch_up()
+    await chats(await stores.open(), "one")
+
+    with projecting(stores.conninfo, (picky(version=1),), show=no_views) as old:
+        old.catch_up()
+
+        assert [(build.version, build.position) for build in old.builds.all()] == [(2, 0)]
+
+
+async def test_what_ends_after_all_is_said_is_found_by_search(stores: Stores) -> None:
+    store = await stores.open()
+    (session_id,) = await chats(store, "Can I lease a caravan?")
+    await store.append(session_id, 3, [SessionEnded("deleted")], (await store.read(session_id))[0].at)
+    with projecting(stores.conninfo) as process:
+        process.catch_up()
+
+    found = execute(
+        stores.conninfo,
+        "SELECT session_id FROM analytics.entries "
+        "WHERE search @@ websearch_to_tsquery('english', 'caravans')",
+    )
+
+    assert found == [(session_id,)]
