@@ -76,6 +76,8 @@ def build(
     database = Database(conninfo)
     keyring = build_keyring(settings, conninfo, database)
     operator_token = settings.operator_token or keep_operator_token(settings.data_dir)
+    with open_builds(conninfo):
+        pass  # so that there is something to read, also where nobody has projected yet
     log = PostgresLog(conninfo, database, meters)
     store = SessionStore(log, keyring, doorbell, meters)
     persona, knowledge = load_persona(settings.persona or ALEX)

@@ -1,0 +1,80 @@
+"""Of all processes that would do a piece of work, one does it; when that one is gone, another."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import pytest
+
+from infrastructure.leadership import lead
+from tests.support.postgres import execute
+from tests.support.waiting import until
+
+LOCK = 0x7465_7374
+
+
+class Candidate:
+    """A process that would lead."""
+
+    def __init__(self, conninfo: str) -> None:
+        self.leads = False
+        self.task = asyncio.create_task(lead(conninfo, LOCK, self._work))
+
+    async def _work(self) -> None:
+        self.leads = True
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.leads = False
+
+    async def stop(self) -> None:
+        self.task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self.task
+
+
+@pytest.fixture
+async def candidates(new_conninfo: str) -> AsyncIterator[list[Candidate]]:
+    candidates = [Candidate(new_conninfo) for _ in range(3)]
+    yield candidates
+    for candidate in candidates:
+        await candidate.stop()
+
+
+def leaders(candidates: list[Candidate]) -> list[Candidate]:
+    return [candidate for candidate in candidates if candidate.leads]
+
+
+async def test_one_leads_and_another_when_that_one_stops(candidates: list[Candidate]) -> None:
+    for left in (3, 2, 1):
+        await until(lambda: len(leaders(candidates)) == 1, "somebody to lead")
+        (leader,) = leaders(candidates)
+        assert len(candidates) == left
+        await leader.stop()
+        candidates.remove(leader)
+
+
+async def test_whoever_loses_the_lock_stops_and_somebody_leads_again(
+    candidates: list[Candidate], new_conninfo: str
+) -> None:
+    await until(lambda: len(leaders(candidates)) == 1, "somebody to lead")
+
+    for _ in range(3):
+        (leader,) = leaders(candidates)
+        execute(
+            new_conninfo,
+            "SELECT pg_terminate_backend(pid) FROM pg_locks "
+            "WHERE locktype = 'advisory' AND objid = %s AND granted AND database = "
+            "(SELECT oid FROM pg_database WHERE datname = current_database())",
+            LOCK,
+        )
+        await until(lambda leader=leader: not leader.leads, "it to stop")
+        await until(lambda: len(leaders(candidates)) == 1, "somebody to lead")
+
+
+async def test_work_that_breaks_is_told_of(new_conninfo: str) -> None:
+    async def work() -> None:
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        await lead(new_conninfo, LOCK, work)
