@@ -185,7 +185,7 @@ def open_runner(settings: Settings, conninfo: str) -> Iterator[Runner]:
 @contextmanager
 def open_builds(conninfo: str) -> Iterator[Builds]:
     """The tables of the projections: created, where they aren't there yet."""
-    connections = datastore(conninfo, pool_size=2)
+    connections = datastore(conninfo, pool_size=3)
     try:
         builds = Builds(ProjectionRecorder(connections), PROJECTIONS, views)
         with schema_lock(conninfo):

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from api.app import build_doorbell, keep_projecting, open_runner
 from api.children import start_child
 from infrastructure.background import for_ever
+from infrastructure.collector import calm_collector
 from infrastructure.leadership import lead
 from infrastructure.presence import new_name
 from infrastructure.settings import Settings
@@ -28,6 +29,7 @@ RESTART_SECONDS = 1.0
 async def projecting(settings: Settings, conninfo: str) -> AsyncIterator[None]:
     """Meanwhile, drive the projections whenever no other process does."""
     with open_runner(settings, conninfo) as runner:
+        calm_collector()
         doorbell = build_doorbell(settings, conninfo, new_name())
         work = lambda: lead(conninfo, LOCK, lambda: keep_projecting(runner, doorbell))  # noqa: E731
         async with for_ever("doorbell", doorbell.run), for_ever("projections", work):

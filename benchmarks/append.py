@@ -27,7 +27,7 @@ from domain.events import ReplyChunksRecorded, ReplyStarted, SessionStarted, Vis
 from domain.session import ChatSession
 from infrastructure.doorbells import LocalDoorbell
 from infrastructure.event_store import SessionStore
-from infrastructure.keyring import MemoryKeyTable, WrappedKeyring
+from infrastructure.keyring import KeyTable, MemoryKeyTable, WrappedKeyring
 from infrastructure.logs import PostgresLog
 from infrastructure.postgres import Database
 
@@ -45,7 +45,7 @@ async def main() -> None:
         await database.open()
         await log.open()
         contenders: dict[str, Contender] = {
-            "ours": await ours(log, options.sessions),
+            "ours": await ours(log, MemoryKeyTable(), options.sessions),
             "raw": await raw(conninfo, log, options.sessions),
             "stock": stock(conninfo, options.sessions),
         }
@@ -72,8 +72,9 @@ async def main() -> None:
     )
 
 
-async def ours(log: PostgresLog, sessions: int) -> Contender:
-    store = SessionStore(log, WrappedKeyring(b"k" * 32, MemoryKeyTable()), LocalDoorbell())
+async def ours(log: PostgresLog, keys: KeyTable, sessions: int) -> Contender:
+    """Our store, with keys that are wrapped by a master key of zeros."""
+    store = SessionStore(log, WrappedKeyring(bytes(32), keys), LocalDoorbell())
 
     async def begin() -> ChatSession:
         now = datetime.now(UTC)

@@ -233,12 +233,15 @@ def cause_of(session: ChatSession, event: Event) -> int:
 
 
 def _with_words(reply: Reply, event: ReplyChunksRecorded, version: int) -> Reply:
+    first_word_ms = reply.first_word_ms
+    if first_word_ms is None and event.delays:
+        first_word_ms = event.delays[0]
     return replace(
         reply,
         said=reply.said.plus(event.parts),
         version=version,
         words=reply.words + len(event.delays),
-        first_word_ms=event.delays[0] if reply.first_word_ms is None else reply.first_word_ms,
+        first_word_ms=first_word_ms,
     )
 
 

@@ -27,7 +27,8 @@ REMEMBERED_SESSIONS = 20_000
 
 HEAD = "SELECT coalesce(max(notification_id), 0) FROM stored_events"
 
-COLUMNS = "notification_id, originator_id, originator_version, topic, state"
+# Ids as bytes: to make and to hash as many UUIDs would take longer than to open what is sealed.
+COLUMNS = "notification_id, uuid_send(originator_id), originator_version, topic, state"
 
 NEXT = f"""
     SELECT {COLUMNS} FROM stored_events
@@ -48,11 +49,15 @@ HISTORY = f"""
 
 KEYS = "SELECT visitor_id, wrapped FROM visitor_keys WHERE visitor_id = ANY($1)"
 
+Row = tuple[int, bytes, int, str, bytes]
+"""Position, session, version, topic, state."""
+
 
 class Remembered(Struct):
     """A session as far as it has been read. `cipher` is None where the key was destroyed; `fault` says why
     nothing that follows can be read."""
 
+    session_id: UUID
     session: ChatSession | None
     cipher: AESGCM | None
     fault: str = ""
@@ -72,8 +77,7 @@ class PostgresLogSource:
         return PostgresLogReader(self, position)
 
     def history(self, session_id: UUID, up_to: int) -> Sequence[Told]:
-        rows = self.fetch(HISTORY, (session_id, up_to))
-        return PostgresLogReader(self, 0).told(rows)
+        return PostgresLogReader(self, 0).told(self.fetch(HISTORY, (session_id, up_to)))
 
     def fetch(self, query: str, params: Sequence[object] = ()) -> list[Any]:
         """All rows of a query, as tuples."""
@@ -81,7 +85,7 @@ class PostgresLogSource:
             cursor = RawCursor(connection, row_factory=tuple_row)
             return cursor.execute(query.encode(), params, prepare=True, binary=True).fetchall()
 
-    def keys_of(self, visitor_ids: Iterable[UUID]) -> Mapping[UUID, AESGCM | None]:
+    def ciphers(self, visitor_ids: Iterable[UUID]) -> Mapping[UUID, AESGCM | None]:
         """The ciphers of visitors, None for those whose key was destroyed."""
         rows = self.fetch(KEYS, ([*visitor_ids],))
         return {
@@ -96,84 +100,84 @@ class PostgresLogReader:
     def __init__(self, source: PostgresLogSource, position: int) -> None:
         self.position = position
         self._source = source
-        self._remembered: dict[UUID, Remembered] = {}
+        self._remembered: dict[bytes, Remembered] = {}
 
     def read(self, up_to: int, most: int) -> Sequence[Told]:
         rows = self._source.fetch(NEXT, (self.position, up_to, most))
-        self._remember([row for row in rows if row[1] not in self._remembered])
-        told = self.told(rows, known=True)
+        told = self.told(rows)
         self.position = rows[-1][0] if len(rows) == most else up_to
-        while len(self._remembered) > REMEMBERED_SESSIONS:
-            del self._remembered[next(iter(self._remembered))]
         return told
 
-    def told(self, rows: Sequence[Any], *, known: bool = False) -> Sequence[Told]:
-        """What rows tell; of sessions from their start on, unless those are known."""
-        if not known:
-            self._remember(rows)
-        return [self._next(position, StoredEvent(*row)) for position, *row in rows]
+    def told(self, rows: Sequence[Row]) -> Sequence[Told]:
+        """What rows tell, which go on where those before have ended."""
+        self._remember(rows)
+        return [self._next(row) for row in rows]
 
-    def _remember(self, rows: Sequence[Any]) -> None:
-        """Make ready for rows of sessions that aren't remembered: their keys, and what came before."""
-        first: dict[UUID, StoredEvent] = {}
-        for _, *row in rows:
-            first.setdefault(row[0], StoredEvent(*row))
-        later = {
-            session_id: row.originator_version
-            for session_id, row in first.items()
-            if row.originator_version > 1
-        }
+    def _remember(self, rows: Sequence[Row]) -> None:
+        """Make ready for rows: sessions that aren't remembered, with their keys and what came before."""
+        remembered = self._remembered
+        first: dict[bytes, Row] = {}
+        for row in rows:
+            key = row[1]
+            if key in first:
+                continue
+            first[key] = row
+            if known := remembered.pop(key, None):
+                remembered[key] = known  # who was heard of last is remembered longest
+        while len(remembered) > REMEMBERED_SESSIONS:
+            del remembered[next(iter(remembered))]
+        self._begin({key: row for key, row in first.items() if key not in remembered})
+
+    def _begin(self, first: dict[bytes, Row]) -> None:
+        later = {UUID(bytes=key): version for key, (_, _, version, _, _) in first.items() if version > 1}
         before = self._source.fetch(BEFORE, ([*later], [*later.values()])) if later else []
-        for _, *row in before:
-            if row[1] == 1:
-                first[row[0]] = StoredEvent(*row)
-        visitors = {session_id: _visitor(row) for session_id, row in first.items()}
-        keys = self._source.keys_of({visitor for visitor in visitors.values() if isinstance(visitor, UUID)})
-        for session_id, visitor in visitors.items():
-            self._remembered[session_id] = _begun(visitor, keys)
-        for position, *row in before:
-            self._next(position, StoredEvent(*row))
+        first |= {row[1]: row for row in before if row[2] == 1}
+        visitors = {key: _visitor(row) for key, row in first.items()}
+        ciphers = self._source.ciphers({who for who in visitors.values() if isinstance(who, UUID)})
+        for key, visitor in visitors.items():
+            self._remembered[key] = _begun(UUID(bytes=key), visitor, ciphers)
+        for row in before:
+            self._next(row)
 
-    def _next(self, position: int, row: StoredEvent) -> Told:
-        session_id = row.originator_id
-        assert isinstance(session_id, UUID)
-        # Those that were heard of last are remembered longest.
-        self._remembered[session_id] = remembered = self._remembered.pop(session_id)
+    def _next(self, row: Row) -> Told:
+        position, key, version, topic, state = row
+        remembered = self._remembered[key]
         recorded, fault = None, remembered.fault
         if not fault:
             try:
-                recorded = _recorded(row, remembered)
+                recorded = _recorded(StoredEvent(remembered.session_id, version, topic, state), remembered)
             except (CorruptLog, AssertionError) as error:
                 fault = remembered.fault = str(error)
-        return Told(position, session_id, row.originator_version, row.topic, recorded, fault)
+        return Told(position, remembered.session_id, version, topic, recorded, fault)
 
 
-def _visitor(row: StoredEvent) -> UUID | str:
+def _visitor(row: Row) -> UUID | str:
     """The visitor that a session's first event names, or why that can't be told."""
-    if row.originator_version != 1:
-        return f"session {row.originator_id}: version 1 is missing"
+    _, key, version, topic, state = row
+    session_id = UUID(bytes=key)
+    if version != 1:
+        return f"session {session_id}: version 1 is missing"
     try:
-        return codec.visitor_of(row)
+        return codec.visitor_of(StoredEvent(session_id, version, topic, state))
     except CorruptLog as error:
         return str(error)
 
 
-def _begun(visitor: UUID | str, keys: Mapping[UUID, AESGCM | None]) -> Remembered:
+def _begun(session_id: UUID, visitor: UUID | str, ciphers: Mapping[UUID, AESGCM | None]) -> Remembered:
     if isinstance(visitor, str):
-        return Remembered(None, None, visitor)
-    if visitor not in keys:
-        return Remembered(None, None, "the visitor's key is missing")
-    return Remembered(None, keys[visitor])
+        return Remembered(session_id, None, None, visitor)
+    if visitor not in ciphers:
+        return Remembered(session_id, None, None, f"session {session_id}: its visitor's key is missing")
+    return Remembered(session_id, None, ciphers[visitor])
 
 
 def _recorded(row: StoredEvent, remembered: Remembered) -> Recorded:
     """Raises CorruptLog, AssertionError."""
     event, at = codec.decode(row, remembered.cipher)
     before = remembered.session
-    assert isinstance(row.originator_id, UUID)
     if before is None:
         assert isinstance(event, SessionStarted), f"a session begins with session_started, not {event.topic}"
-        session = begin(row.originator_id, event, at)
+        session = begin(remembered.session_id, event, at)
     else:
         expected = before.version + 1
         assert row.originator_version == expected, f"version {expected} is missing"

@@ -5,6 +5,7 @@ rows can be made again from the log at any time, and for any one session.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -31,10 +32,11 @@ class Write(Struct, frozen=True):
     key: int
 
     @property
-    def statement(self) -> str:
-        """The statement, which takes an array for each column."""
+    def statement(self) -> bytes:
+        """The statement, which takes an array for each column, as a text."""
         arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(self.columns.values(), 1))
-        return self.sql.replace("{rows}", f"unnest({arrays}) AS new ({', '.join(self.columns)})")
+        rows = f"unnest({arrays}) AS new ({', '.join(self.columns)})"
+        return self.sql.replace("{rows}", rows).encode()
 
 
 class Projection(Struct, frozen=True):
@@ -61,6 +63,21 @@ class Projection(Struct, frozen=True):
             if type(recorded.event) in self.events
             for change in self.project(recorded)
         ]
+
+
+def array(column: Sequence[Any]) -> str:
+    """A column as PostgreSQL writes an array: far quicker than to have each value looked at for its type."""
+    return "{" + ",".join([_element(value) for value in column]) + "}"
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, datetime):
+        return f'"{value.isoformat()}"'
+    return str(value)
 
 
 def shown(text: str) -> str:

@@ -6,6 +6,7 @@ aside with its error, and with all that follows in its session there: the others
 
 import logging
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -18,7 +19,7 @@ from psycopg.sql import SQL, Identifier
 from domain.log import LogReader, LogSource, Told
 from domain.ports import Recorded
 from projections.builds import Build, Builds, schema
-from projections.projection import Change, Projection
+from projections.projection import Change, Projection, array
 from projections.tracking import ProjectionRecorder
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,8 @@ class Runner:
         self._source = source
         self._builds = builds
         self._readers: dict[int, LogReader] = {}
+        self._ahead: dict[int, Future[tuple[LogReader, Sequence[Told]]]] = {}
+        self._reading = ThreadPoolExecutor(1, "read-ahead")
 
     def step(self) -> bool:
         """Take in a batch for each position at which builds stand, the furthest first: what is live doesn't
@@ -64,6 +67,7 @@ class Runner:
         except BaseException:
             # They have read what wasn't written.
             self._readers.clear()
+            self._ahead.clear()
             raise
         self._retry(builds)
         self._settle()
@@ -83,16 +87,28 @@ class Runner:
         position = builds[0].position
         if position >= limit:
             return False
-        reader = self._readers.pop(position, None) or self._source.reader(position)
-        told = reader.read(limit, self._most)
+        after, told = self._read(position, limit)
         names = [build.build for build in builds]
-        with self._recorder.advancing(names, position, reader.position) as cursor:
+        with self._recorder.advancing(names, position, after) as cursor:
             faulty = {(build, session_id) for build, session_id, _ in cursor.execute(FAULTY)}
             for build in builds:
                 fit = [each for each in told if (build.build, each.session_id) not in faulty]
                 self._take_in(cursor, build, fit if faulty else told)
-        self._readers[reader.position] = reader
         return True
+
+    def _read(self, position: int, limit: int) -> tuple[int, Sequence[Told]]:
+        """The next batch, and where it ends. The one after it is read while this one is written."""
+        if ahead := self._ahead.pop(position, None):
+            reader, told = ahead.result()
+        else:
+            reader = self._readers.pop(position, None) or self._source.reader(position)
+            told = reader.read(limit, self._most)
+        after = reader.position
+        if after < limit:
+            self._ahead[after] = self._reading.submit(_read_on, reader, limit, self._most)
+        else:
+            self._readers[after] = reader
+        return after, told
 
     # --- rows
 
@@ -166,11 +182,15 @@ class Runner:
         self._builds.drop_retired()
 
 
+def _read_on(reader: LogReader, limit: int, most: int) -> tuple[LogReader, Sequence[Told]]:
+    return reader, reader.read(limit, most)
+
+
 def write(cursor: RawCursor[Any], projection: Projection, history: Sequence[Recorded]) -> None:
     """Write what a history changes, in tables that the search path names."""
     for name, rows in latest(projection, projection.changes(history)).items():
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        cursor.execute(projection.writes[name].statement.encode(), columns)
+        columns = [array(column) for column in zip(*rows, strict=True)]
+        cursor.execute(projection.writes[name].statement, columns)
 
 
 def latest(projection: Projection, changes: Sequence[Change]) -> Mapping[str, Sequence[tuple[Any, ...]]]:

@@ -98,7 +98,9 @@ async def test_whichever_process_is_killed_another_goes_on(
     first, second = processes.start(), processes.start()
     for recorded, killed in ((5, first), (10, second), (15, None)):
         await tell(stores, 5, seed=recorded)
-        await until(lambda all=recorded: sessions_shown(new_conninfo) == all, "all sessions to be shown", 60)
+        await until(
+            lambda wanted=recorded: sessions_shown(new_conninfo) == wanted, "all sessions to be shown", 60
+        )
 
         if killed:
             processes.kill(killed)

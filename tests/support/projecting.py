@@ -66,7 +66,7 @@ def projecting(
     show: Callable[..., Sequence[str]] = views,
 ) -> Iterator[Projecting]:
     """A process that takes in as much of the log at once."""
-    connections = datastore(conninfo, pool_size=2)
+    connections = datastore(conninfo, pool_size=3)
     try:
         recorder = ProjectionRecorder(connections)
         builds = Builds(recorder, projections, show)
