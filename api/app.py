@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
@@ -17,6 +17,7 @@ from litestar.stores.memory import MemoryStore
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from api.docs import OPENAPI, asyncapi_document
+from api.erasure import erase_visitor
 from api.errors import JsonRequest, on_chat_error, on_http_exception, on_unexpected
 from api.headers import guarded
 from api.health import live, ready
@@ -31,6 +32,7 @@ from api.sockets import Sockets, chat_socket
 from domain.assistant import Assistant
 from domain.conversations import Conversations, Rules
 from domain.deadlines import DeadlineKeeper, IdleRules
+from domain.erasure import Erasure
 from domain.errors import ChatError
 from domain.knowledge import Knowledge
 from domain.persona import Persona, Texts
@@ -43,15 +45,16 @@ from infrastructure.event_store import POLL_SECONDS, SessionStore
 from infrastructure.keyring import MasterKey, PostgresKeyTable, WrappedKeyring, settle_master_key
 from infrastructure.log_lines import REQUEST_ID
 from infrastructure.log_reader import PostgresLogSource
-from infrastructure.logs import PostgresLog
+from infrastructure.logs import Log, PostgresLog
 from infrastructure.meters import Meters
 from infrastructure.personas import load_persona
 from infrastructure.postgres import Database, schema_lock
-from infrastructure.presence import Presence
+from infrastructure.presence import Presence, new_name
 from infrastructure.recorder import datastore
 from infrastructure.settings import Settings, SettingsError, keep_operator_token
 from projections.builds import Builds
 from projections.catalogue import PROJECTIONS
+from projections.forgetting import Tables
 from projections.runner import Runner
 from projections.tracking import ProjectionRecorder
 from projections.views import views
@@ -76,8 +79,7 @@ def build(
     database = Database(conninfo)
     keyring = build_keyring(settings, conninfo, database)
     operator_token = settings.operator_token or keep_operator_token(settings.data_dir)
-    with open_builds(conninfo):
-        pass  # so that there is something to read, also where nobody has projected yet
+    _create_projections(conninfo)
     log = PostgresLog(conninfo, database, meters)
     store = SessionStore(log, keyring, doorbell, meters)
     persona, knowledge = load_persona(settings.persona or ALEX)
@@ -91,6 +93,8 @@ def build(
         per_address=settings.sockets_per_address,
         per_session=settings.sockets_per_session,
     )
+    tables = Tables(database.fetch)
+    erasure = Erasure(store, keyring, tables, clock)
     table = PostgresDeadlines(database, rules.idle, meters)
     deadlines = DeadlineKeeper(table, conversations.attend, clock)
     meters.append_queue.set_function(lambda: log.pending)
@@ -125,11 +129,17 @@ def build(
 
     serving = Serving(drain, settings.max_frame_bytes, settings.max_pending_bytes, settings.trusted_proxies)
     app = Litestar(
-        route_handlers=[page, static_files, Sessions, chat_socket, asyncapi_document, live, ready, metrics],
+        route_handlers=[
+            *(page, static_files, asyncapi_document, live, ready, metrics),
+            *(Sessions, chat_socket),
+            erase_visitor,
+        ],
         lifespan=[running],
         dependencies={
             "conversations": _always(conversations),
             "clock": _always(clock),
+            "erasure": _always(erasure),
+            "tables": _always(tables),
             "sockets": _always(sockets),
             "registry": _always(registry),
             "siblings": _always(siblings),
@@ -171,6 +181,34 @@ async def open_store(settings: Settings, conninfo: str) -> AsyncIterator[EventSt
     log = PostgresLog(conninfo, database)
     async with opened(database, log):
         yield SessionStore(log, keyring, LocalDoorbell())
+
+
+class Erasing(NamedTuple):
+    """What erasing takes, for commands and for whoever applies the retention."""
+
+    erasure: Erasure
+    store: EventStore
+    log: Log
+    database: Database
+
+
+@asynccontextmanager
+async def open_erasing(settings: Settings, conninfo: str) -> AsyncIterator[Erasing]:
+    """All of it; other processes are told of what it records. Raises CorruptLog for another master key."""
+    database = Database(conninfo, max_connections=2)
+    keyring = await asyncio.to_thread(build_keyring, settings, conninfo, database)
+    await asyncio.to_thread(_create_projections, conninfo)
+    doorbell = build_doorbell(settings, conninfo, new_name())
+    log = PostgresLog(conninfo, database)
+    store = SessionStore(log, keyring, doorbell)
+    erasure = Erasure(store, keyring, Tables(database.fetch), SystemClock())
+    async with opened(database, log), for_ever("doorbell", doorbell.run):
+        yield Erasing(erasure, store, log, database)
+
+
+def _create_projections(conninfo: str) -> None:
+    with open_builds(conninfo):
+        pass  # so that there is something to read, also where nobody has projected yet
 
 
 @contextmanager

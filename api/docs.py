@@ -12,12 +12,14 @@ from litestar import MediaType, Request, Response, get
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import (
+    Components,
     OpenAPIMediaType,
     OpenAPIResponse,
     OpenAPIType,
     Operation,
     RequestBody,
     Schema,
+    SecurityScheme,
 )
 
 from api import frames
@@ -38,6 +40,11 @@ OPENAPI = OpenAPIConfig(
     version=VERSION,
     description="Conversations in which every word is on the record before it is on the screen. "
     "The WebSocket is described by [AsyncAPI](/api/docs/asyncapi.json).",
+    components=Components(
+        security_schemes={
+            "operator": SecurityScheme(type="http", scheme="bearer", description="The operators' token")
+        }
+    ),
     path="/api/docs",
     render_plugins=[SwaggerPage(path="/")],
 )

@@ -28,6 +28,7 @@ from domain.errors import (
     SessionNotFound,
     Unavailable,
     VisitorMismatch,
+    VisitorNotFound,
 )
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ TABLE: dict[type[ChatError], Told] = {
     SessionExpired: Told(410, "processing_error"),
     VisitorMismatch: Told(403, "processing_error"),
     SessionErased: Told(410, "processing_error"),
+    VisitorNotFound: Told(404, "processing_error"),
     MessageConflict: Told(409, "processing_error"),
     ReplyNotFound: Told(404, "processing_error"),
     RateLimited: Told(429, "processing_error"),
@@ -155,7 +157,9 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
 def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """A fault of ours."""
     session_id = request.scope.get("path_params", {}).get("session_id")
-    return on_chat_error(request, safe(error, f"{request.method} {request.url.path}", session_id))
+    # Not its path: a visitor_id may stand there.
+    route = request.scope.get("path_template", "a request")
+    return on_chat_error(request, safe(error, f"{request.method} {route}", session_id))
 
 
 def _refusal(found: Mapping[str, str]) -> InvalidRequest:

@@ -45,9 +45,13 @@ class Tracing(InitPlugin):
         """A span's name, and what it says otherwise than the plugin would: no query, which may hold a
         visitor_id, and one route for all sessions."""
         route = UUID.sub("{id}", scope["path"])
+        # A session may be told of, a visitor not.
+        path = route if "/visitors/" in scope["path"].lower() else scope["path"]
         return f"{scope['method']} {route}", {  # type: ignore[typeddict-item]
             "http.route": route,
-            "http.url": scope["path"],
+            "http.url": path,
+            "http.target": path,
+            "url.path": path,
             "url.query": "",
             "verbatim.request_id": self._request_id.get() or "",
         }

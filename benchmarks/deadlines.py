@@ -9,7 +9,7 @@ and the last warning was recorded.
 
 import asyncio
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import psycopg
@@ -55,8 +55,8 @@ class OneKey:
     async def find(self, visitor_id: UUID) -> bytes | None:
         return self._key or None
 
-    async def destroy(self, visitor_id: UUID) -> None:
-        await self._keyring.destroy(visitor_id)
+    async def destroy(self, visitor_id: UUID) -> datetime:
+        return await self._keyring.destroy(visitor_id)
 
 
 async def main() -> None:

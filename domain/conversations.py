@@ -201,9 +201,15 @@ class Conversations:
     # --- deciding
 
     async def _start(self, visitor_id: UUID, metadata: Mapping[str, str]) -> ChatSession:
-        now = self._clock.now()
+        now, session_id = self._clock.now(), self._clock.new_id()
         events = decide.start(visitor_id, now, self._rules.session_lifetime, metadata)
-        return await self._store.append(self._clock.new_id(), 0, events, now)
+        try:
+            return await self._store.append(session_id, 0, events, now)
+        except KeyDestroyed:
+            # Perhaps it was recorded, too late for whoever was erasing this visitor to see it.
+            if await self._store.refresh(session_id):
+                await self._decide(session_id, lambda session, _: decide.erase(session))
+            raise
 
     async def _post(
         self, session_id: UUID, visitor_id: UUID, text: str, client_message_id: str | None

@@ -11,6 +11,7 @@
     │   ├── VisitorMismatch         "Visitor ID does not match"
     │   └── SessionErased           its visitor has asked to be forgotten
     ├── MessageConflict           the same client_message_id with another text
+    ├── VisitorNotFound           no session was ever started for this visitor
     ├── ReplyNotFound             the session has no such reply, or it is still being spoken
     ├── RateLimited               more of something than is allowed
     ├── ReplyBrokeOff             the message is on the record, its reply has failed
@@ -81,6 +82,11 @@ class VisitorMismatch(SessionError):
 class SessionErased(SessionError):
     code = "session_erased"
     text = "This conversation has been erased"
+
+
+class VisitorNotFound(ChatError):
+    code = "visitor_not_found"
+    text = "Visitor not found"
 
 
 class MessageConflict(ChatError):

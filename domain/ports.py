@@ -24,6 +24,14 @@ class Recorded(Struct, frozen=True, eq=False, weakref=True):
         return self.session.version
 
 
+class Head(Struct, frozen=True):
+    """A session's latest event: its version, its position in the whole log, and its hash, in hex."""
+
+    version: int
+    position: int
+    hash: str
+
+
 class EventStore(Protocol):
     """The log of every session."""
 
@@ -45,7 +53,8 @@ class EventStore(Protocol):
         """Record events directly after version `after`, all or none, durably, before returning.
 
         Followers see them at the same moment. Raises Conflict where `after` isn't the latest version,
-        Unavailable where nothing was recorded because the log is out of reach.
+        Unavailable where nothing was recorded because the log is out of reach; for a session's first events
+        KeyDestroyed where the visitor has been forgotten, be it while they were being recorded.
         """
         ...
 
@@ -68,6 +77,13 @@ class EventStore(Protocol):
 
     async def sessions_of(self, visitor_id: UUID) -> Sequence[UUID]:
         """All sessions that were ever started for a visitor, by any process. Raises Unavailable."""
+        ...
+
+    async def heads(self, session_ids: Collection[UUID]) -> Mapping[UUID, Head]:
+        """Where these sessions stand now, told from what is stored, whether or not it can be read.
+
+        Raises Unavailable.
+        """
         ...
 
     def hang_up(self, but: Collection[UUID] = ()) -> None:
@@ -130,8 +146,11 @@ class Keyring(Protocol):
         """
         ...
 
-    async def destroy(self, visitor_id: UUID) -> None:
-        """Destroy the visitor's key for good, whether or not there is one. Raises Unavailable."""
+    async def destroy(self, visitor_id: UUID) -> datetime:
+        """Destroy the visitor's key for good, whether or not there is one; when it was first done.
+
+        Raises Unavailable.
+        """
         ...
 
 

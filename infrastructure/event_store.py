@@ -9,7 +9,7 @@ commit is read, once for all who follow the session here, when a doorbell rings 
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from datetime import datetime
 from uuid import UUID
@@ -17,10 +17,11 @@ from uuid import UUID
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from eventsourcing.persistence import StoredEvent
 from msgspec import Struct
+from msgspec.structs import replace
 
-from domain.errors import Conflict, CorruptLog, Unavailable
+from domain.errors import Conflict, CorruptLog, KeyDestroyed, Unavailable
 from domain.events import Event, SessionStarted
-from domain.ports import Doorbell, Keyring, Recorded
+from domain.ports import Doorbell, Head, Keyring, Recorded
 from domain.session import ChatSession, begin, cause_of, evolve
 from infrastructure import codec
 from infrastructure.logs import Log
@@ -34,6 +35,9 @@ TAIL_EVENTS = 256
 
 PAGE_EVENTS = 500
 """Events that are read at once."""
+
+PIECE_EVENTS = 50
+"""Events that a follower is given at once."""
 
 POLL_SECONDS = 1.0
 """How long it takes to notice what other processes have committed, if no doorbell tells of it."""
@@ -97,6 +101,8 @@ class SessionStore:
             self._meters.conflicts.inc()
             await self.refresh(session_id)
             raise
+        if known is None:
+            await self._require_key(session)
         return session
 
     async def read(self, session_id: UUID, after: int = 0) -> Sequence[Recorded]:
@@ -108,6 +114,9 @@ class SessionStore:
     async def sessions_of(self, visitor_id: UUID) -> Sequence[UUID]:
         return await self._log.sessions_of(visitor_id)
 
+    async def heads(self, session_ids: Collection[UUID]) -> Mapping[UUID, Head]:
+        return await self._log.heads(session_ids)
+
     async def follow(self, session_id: UUID, after: int) -> AsyncGenerator[Sequence[Recorded], None]:
         with self._tail(session_id) as tail:
             tail.followers += 1
@@ -117,18 +126,29 @@ class SessionStore:
                     if news is None and not self._is_latest(session_id, after):
                         async with aclosing(self._pages(session_id, after)) as pages:
                             async for page in pages:
-                                after = page[-1].version
-                                yield page
+                                for given in self._bit_by_bit(session_id, page):
+                                    after = given[-1].version
+                                    yield given
+                                if after < page[-1].version:
+                                    break  # it has been erased, and what is left of it is read anew
                         news = tail.since(after)
                     if news:
-                        after = news[-1].version
-                        yield news
+                        for given in self._bit_by_bit(session_id, news):
+                            after = given[-1].version
+                            yield given
                     elif self._hung_up(session_id):
                         return
                     else:
                         await tail.changed(after)
             finally:
                 tail.followers -= 1
+
+    def _bit_by_bit(self, session_id: UUID, news: Sequence[Recorded]) -> Iterator[Sequence[Recorded]]:
+        """Much is given in pieces: whoever takes it slowly gets no more of it once the session is erased."""
+        for start in range(0, len(news), PIECE_EVENTS):
+            if start and self._is_erased(session_id):
+                return
+            yield news[start : start + PIECE_EVENTS] if len(news) > PIECE_EVENTS else news
 
     @contextmanager
     def watch(self, session_id: UUID, told: Callable[[ChatSession], None]) -> Iterator[None]:
@@ -195,6 +215,10 @@ class SessionStore:
         known = self._known.get(session_id)
         return known is not None and known.session.version <= after
 
+    def _is_erased(self, session_id: UUID) -> bool:
+        known = self._known.get(session_id)
+        return known is not None and known.session.erased_at is not None
+
     @contextmanager
     def _tail(self, session_id: UUID) -> "Iterator[_Tail]":
         tail = self._tails.setdefault(session_id, _Tail())
@@ -249,6 +273,8 @@ class SessionStore:
         known: Known | None = None
         page = PAGE_EVENTS
         while page == PAGE_EVENTS:
+            if known:  # for as long as this takes: the key may be destroyed meanwhile
+                known = replace(known, cipher=await self._cipher(session_id, known.session.visitor_id))
             rows = await self._log.read(session_id, known.session.version if known else 0, PAGE_EVENTS)
             page = len(rows)
             known, history = await self._fold(session_id, known, rows)
@@ -258,13 +284,25 @@ class SessionStore:
     async def _new_cipher(self, visitor_id: UUID) -> AESGCM:
         return AESGCM(await self._keyring.create(visitor_id))
 
-    async def _first(self, session_id: UUID, row: StoredEvent) -> tuple[Known, Recorded]:
-        visitor_id = codec.visitor_of(row)
+    async def _cipher(self, session_id: UUID, visitor_id: UUID) -> AESGCM | None:
+        """The visitor's, unless it was destroyed. Raises CorruptLog."""
         try:
             key = await self._keyring.find(visitor_id)
         except CorruptLog as error:
             raise CorruptLog(f"session {session_id}: {error}") from None
-        cipher = AESGCM(key) if key else None
+        return AESGCM(key) if key else None
+
+    async def _require_key(self, session: ChatSession) -> None:
+        """Raises KeyDestroyed where the key was destroyed since it sealed the start of this session.
+
+        Whoever destroys it looks for sessions afterwards: one of us two must see what the other has done.
+        """
+        if await self._cipher(session.session_id, session.visitor_id) is None:
+            self._known.pop(session.session_id, None)  # which has the key
+            raise KeyDestroyed
+
+    async def _first(self, session_id: UUID, row: StoredEvent) -> tuple[Known, Recorded]:
+        cipher = await self._cipher(session_id, codec.visitor_of(row))
         event, at = codec.decode(row, cipher)
         session = begin(session_id, _start(event), at)
         return Known(session, codec.digest(row), cipher), Recorded(event, session, at)
@@ -298,6 +336,11 @@ def _start(event: Event) -> SessionStarted:
     return event
 
 
+def _end_without_words(news: Sequence[Recorded]) -> Sequence[Recorded]:
+    """What comes after the last event that says something personal."""
+    return news[1 + max((at for at, recorded in enumerate(news) if recorded.event.personal), default=-1) :]
+
+
 class _Tail:
     """The latest events of a session that somebody follows or watches here."""
 
@@ -323,7 +366,12 @@ class _Tail:
             return
         if news[0].version != self._version + 1:
             self._events.clear()
-        self._events += news
+        if news[-1].session.erased_at:
+            # Whoever is behind reads the log, which says no more what was said.
+            self._events.clear()
+            self._events += _end_without_words(news)
+        else:
+            self._events += news
         del self._events[:-TAIL_EVENTS]
         self._version = news[-1].version
         self.wake()

@@ -10,6 +10,7 @@ of it, so one that comes with another stops before it has written anything.
 
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -58,8 +59,8 @@ class KeyTable(Protocol):
         """The key that stands. Raises LookupError where there never was one."""
         ...
 
-    async def destroy(self, visitor_id: UUID) -> None:
-        """Have it that there was a key, and that it is destroyed."""
+    async def destroy(self, visitor_id: UUID) -> datetime:
+        """Have it that there was a key, and that it is destroyed: since when."""
         ...
 
 
@@ -103,8 +104,8 @@ class WrappedKeyring:
             raise CorruptLog("a visitor's key is missing") from None
         return None if wrapped is None else self._master.unwrap(visitor_id, wrapped)
 
-    async def destroy(self, visitor_id: UUID) -> None:
-        await self._table.destroy(visitor_id)
+    async def destroy(self, visitor_id: UUID) -> datetime:
+        return await self._table.destroy(visitor_id)
 
 
 class MemoryKeyTable:
@@ -112,6 +113,7 @@ class MemoryKeyTable:
 
     def __init__(self) -> None:
         self._rows: dict[UUID, Wrapped] = {}
+        self._destroyed: dict[UUID, datetime] = {}
 
     async def insert(self, visitor_id: UUID, wrapped: bytes) -> Wrapped:
         return self._rows.setdefault(visitor_id, wrapped)
@@ -119,8 +121,9 @@ class MemoryKeyTable:
     async def select(self, visitor_id: UUID) -> Wrapped:
         return self._rows[visitor_id]
 
-    async def destroy(self, visitor_id: UUID) -> None:
+    async def destroy(self, visitor_id: UUID) -> datetime:
         self._rows[visitor_id] = None
+        return self._destroyed.setdefault(visitor_id, datetime.now(UTC))
 
 
 class PostgresKeyTable:
@@ -146,13 +149,14 @@ class PostgresKeyTable:
             raise LookupError
         return rows[0][0]
 
-    async def destroy(self, visitor_id: UUID) -> None:
-        await self._database.fetch(
+    async def destroy(self, visitor_id: UUID) -> datetime:
+        rows = await self._database.fetch(
             "INSERT INTO visitor_keys AS k (visitor_id, destroyed_at) VALUES ($1, now()) "
             "ON CONFLICT (visitor_id) DO UPDATE "
-            "SET wrapped = NULL, destroyed_at = coalesce(k.destroyed_at, now())",
+            "SET wrapped = NULL, destroyed_at = coalesce(k.destroyed_at, now()) RETURNING destroyed_at",
             (visitor_id,),
         )
+        return rows[0][0].astimezone(UTC)
 
 
 # --- the master key

@@ -183,4 +183,6 @@ def _recorded(row: StoredEvent, remembered: Remembered) -> Recorded:
         assert row.originator_version == expected, f"version {expected} is missing"
         session = evolve(before, event, at)
     remembered.session = session
+    if session.erased_at:
+        remembered.cipher = None
     return Recorded(event, session, at)

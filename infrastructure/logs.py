@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from eventsourcing.popo import POPOApplicationRecorder
 
 from domain.errors import Conflict
 from domain.events import SessionStarted
+from domain.ports import Head
 from infrastructure import codec
 from infrastructure.deadlines import CREATE_DEADLINES
 from infrastructure.group_commit import GroupCommit
@@ -31,6 +32,15 @@ CREATE_STARTED_INDEX = f"""
 """Of each session's first event, the visitor that it names: all others cost it nothing."""
 
 SESSIONS_OF = f"SELECT originator_id FROM stored_events WHERE originator_version = 1 AND {NAMED_VISITOR} = $1"  # noqa: S608
+
+
+HEADS = """
+    SELECT notification_id, originator_id, originator_version, topic, state
+    FROM unnest($1::uuid[]) AS asked (session_id) CROSS JOIN LATERAL (
+        SELECT * FROM stored_events WHERE originator_id = session_id
+        ORDER BY originator_version DESC LIMIT 1
+    ) AS latest
+"""
 
 
 class Place(NamedTuple):
@@ -63,6 +73,10 @@ class Log(Protocol):
 
     async def sessions_of(self, visitor_id: UUID) -> Sequence[UUID]:
         """The sessions whose first event names a visitor. Raises Unavailable."""
+        ...
+
+    async def heads(self, session_ids: Collection[UUID]) -> Mapping[UUID, Head]:
+        """Where sessions stand. Raises Unavailable."""
         ...
 
     async def check(self) -> None:
@@ -108,6 +122,10 @@ class PostgresLog:
     async def sessions_of(self, visitor_id: UUID) -> Sequence[UUID]:
         rows = await self._database.fetch(SESSIONS_OF, (str(visitor_id).encode(),))
         return [session_id for (session_id,) in rows]
+
+    async def heads(self, session_ids: Collection[UUID]) -> Mapping[UUID, Head]:
+        rows = await self._database.fetch(HEADS, ([*session_ids],))
+        return {row[0]: _head(position, StoredEvent(*row)) for position, *row in rows}
 
     async def check(self) -> None:
         self._writer.check()
@@ -156,6 +174,13 @@ class MemoryLog:
         starts = self.recorder.select_notifications(None, sys.maxsize, topics=[SessionStarted.topic])
         return [UUID(str(start.originator_id)) for start in starts if codec.visitor_of(start) == visitor_id]
 
+    async def heads(self, session_ids: Collection[UUID]) -> Mapping[UUID, Head]:
+        return {
+            UUID(str(row.originator_id)): _head(row.id, row)
+            for row in self.recorder.select_notifications(None, sys.maxsize)
+            if row.originator_id in session_ids
+        }
+
     async def check(self) -> None:
         pass
 
@@ -164,3 +189,7 @@ class MemoryLog:
         expected = (latest[0].originator_version + 1,) if latest else (0, 1)
         if row.originator_version not in expected:
             raise IntegrityError(f"{row.originator_id}: version {row.originator_version} isn't next")
+
+
+def _head(position: int, row: StoredEvent) -> Head:
+    return Head(row.originator_version, position, codec.digest(row).hex())

@@ -16,6 +16,7 @@ import psycopg
 from psycopg import RawCursor
 from psycopg.sql import SQL, Identifier
 
+from domain.events import VisitorErased
 from domain.log import LogReader, LogSource, Told
 from domain.ports import Recorded
 from projections.builds import Build, Builds, schema
@@ -94,6 +95,9 @@ class Runner:
             for build in builds:
                 fit = [each for each in told if (build.build, each.session_id) not in faulty]
                 self._take_in(cursor, build, fit if faulty else told)
+                if len(fit) < len(told):
+                    left_out = [each for each in told if (build.build, each.session_id) in faulty]
+                    self._forget(cursor, build, left_out)
         return True
 
     def _read(self, position: int, limit: int) -> tuple[int, Sequence[Told]]:
@@ -134,6 +138,7 @@ class Runner:
             for each in session:
                 if error := self._try(cursor, build, projection, [each]):
                     _set_aside(cursor, build, each, error)
+                    self._forget(cursor, build, session)
                     break
 
     def _try(
@@ -149,6 +154,13 @@ class Runner:
             return _reason(error)
         return None
 
+    def _forget(self, cursor: RawCursor[Any], build: Build, left_out: Sequence[Told]) -> None:
+        """Of sessions that are set aside, have no rows once their visitor is erased: what would make them
+        hold nothing that was said is itself among the events that are left out."""
+        for each in left_out:
+            if each.topic == VisitorErased.topic:
+                self._delete_rows(cursor, build, each.session_id)
+
     # --- what happens seldom
 
     def _retry(self, builds: Sequence[Build]) -> None:
@@ -162,14 +174,16 @@ class Runner:
                     self._make_anew(build, session_id)
 
     def _make_anew(self, build: Build, session_id: UUID) -> None:
-        projection = self._builds.projections[build.name]
         history = self._source.history(session_id, build.position)
         with self._recorder.advancing([build.build], build.position, build.position) as cursor:
             cursor.execute(FORGET_FAULT, (build.build, session_id))
-            for table in projection.tables:
-                place = SQL("{}.{}").format(Identifier(build.build), Identifier(table))
-                cursor.execute(SQL("DELETE FROM {} WHERE session_id = $1").format(place), (session_id,))
+            self._delete_rows(cursor, build, session_id)
             self._take_in(cursor, build, history)
+
+    def _delete_rows(self, cursor: RawCursor[Any], build: Build, session_id: UUID) -> None:
+        for table in self._builds.projections[build.name].tables:
+            place = SQL("{}.{}").format(Identifier(build.build), Identifier(table))
+            cursor.execute(SQL("DELETE FROM {} WHERE session_id = $1").format(place), (session_id,))
 
     def _settle(self) -> None:
         """Show what has caught up; drop what isn't shown any more."""

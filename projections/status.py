@@ -40,7 +40,7 @@ BEHIND = """
 class Fetch(Protocol):
     """Runs a query with `$1`-style parameters."""
 
-    def __call__(self, query: LiteralString, params: Sequence[Any] = ()) -> Awaitable[list[Any]]:
+    def __call__(self, query: LiteralString | bytes, params: Sequence[Any] = ()) -> Awaitable[list[Any]]:
         """All its rows, as tuples."""
         ...
 

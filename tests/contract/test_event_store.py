@@ -442,6 +442,7 @@ class LateLog:
         self.since = log.since
         self.latest = log.latest
         self.sessions_of = log.sessions_of
+        self.heads = log.heads
         self.late: asyncio.Event | None = None
 
     async def read(self, session_id: UUID, after: int, most: int | None = None) -> Sequence[StoredEvent]:

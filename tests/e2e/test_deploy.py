@@ -149,6 +149,27 @@ async def test_no_log_of_nginx_holds_a_query_string(site: Site, tmp_path: Path) 
     assert (failed.status_code, failed.json()["code"]) == (503, "unavailable")
 
 
+async def test_no_log_of_nginx_holds_whom_an_operator_has_erased(site: Site) -> None:
+    visitor = await site.front.start_session()
+    name = str(visitor.visitor_id)
+    paths = (
+        f"/api/audit/visitors/{name}/",
+        f"/api/audit/visitors/{name}",
+        f"/api//audit/visitors//{name}//",
+        f"/api/audit/visitors/{name}/visitors/x",
+        f"/API%2FAudit/Visitors/{name.upper()}",
+    )
+    async with site.front.http() as http:
+        answers = [await http.delete(path) for path in paths]
+
+    assert [answer.status_code for answer in answers[:2]] == [401, 401]
+    await until(
+        lambda: site.nginx.access_log.lower().count("delete /api/audit/visitors/... ") == len(paths),
+        "all of them to be logged",
+    )
+    assert name not in site.nginx.logs.lower()
+
+
 async def test_a_request_has_the_same_id_in_nginx_s_log_and_in_the_answer(site: Site) -> None:
     async with site.front.http() as http:
         response = await http.get("/health/live", headers={"X-Request-Id": "chosen-outside"})

@@ -663,7 +663,8 @@ async def test_a_fault_of_ours_is_told_without_its_text(
 
     assert problem(response) == (500, "internal_error", "The service has made a mistake")
     (complaint,) = complaints(caplog)
-    assert complaint.startswith(f"GET {visitor.path}/transcript: ZeroDivisionError at ")
+    route = "/api/chats/sessions/{session_id}/transcript"
+    assert complaint.startswith(f"GET {route}: ZeroDivisionError at ")
     assert str(visitor.visitor_id) not in caplog.text
     caplog.clear()
 
@@ -772,6 +773,7 @@ async def test_openapi_describes_what_there_is(http: httpx.AsyncClient) -> None:
             f"{sessions}/{{session_id}}{rest}"
             for rest in ("", "/messages", "/stream", "/stop", "/transcript")
         ),
+        "/api/audit/visitors/{visitor_id}",
         "/health/live",
         "/health/ready",
     }

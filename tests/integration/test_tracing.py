@@ -67,12 +67,14 @@ async def test_a_request_is_a_span_that_knows_its_id_and_no_credential(
             await socket.send(visitor.message("A secret"))
             await socket.receive_until("complete")
         await http.get(visitor.path + "/", headers={**visitor.headers, "X-Request-Id": "mine"})
+        await http.delete(f"/api/audit/visitors/{visitor.visitor_id}/")
         await http.get("/nowhere", params={"visitor_id": str(visitor.visitor_id)})
 
     # What was left is sent when the service stops.
     assert set(collector.spans) == {
         "POST /api/chats/sessions/",
         "GET /api/chats/sessions/{id}/",
+        "DELETE /api/audit/visitors/{id}/",
         "GET /nowhere",
     }
     span = collector.spans["GET /api/chats/sessions/{id}/"]

@@ -1,11 +1,13 @@
-"""Projections on a database, driven by hand."""
+"""Projections on a database, driven by hand or in a thread."""
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from infrastructure.keyring import MasterKey
 from infrastructure.log_reader import PostgresLogSource
+from infrastructure.postgres import schema_lock
 from infrastructure.recorder import datastore
 from projections.builds import Builds
 from projections.catalogue import PROJECTIONS
@@ -70,8 +72,28 @@ def projecting(
     try:
         recorder = ProjectionRecorder(connections)
         builds = Builds(recorder, projections, show)
-        builds.open()
+        with schema_lock(conninfo):
+            builds.open()
         source = PostgresLogSource(connections, MasterKey(MASTER_KEY))
         yield Projecting(conninfo, builds, Runner(recorder, source, builds, most))
     finally:
         connections.close()
+
+
+@contextmanager
+def kept_projecting(conninfo: str) -> Iterator[None]:
+    """Meanwhile, a thread takes in what is recorded, soon after it is."""
+    is_over = threading.Event()
+
+    def work() -> None:
+        with projecting(conninfo) as process:
+            while not is_over.wait(0.02):
+                process.catch_up()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join(30)

@@ -24,6 +24,7 @@ CODES_OF_ERRORS = {
     "session_expired": errors.SessionExpired,
     "visitor_mismatch": errors.VisitorMismatch,
     "session_erased": errors.SessionErased,
+    "visitor_not_found": errors.VisitorNotFound,
     "conflict": errors.MessageConflict,
     "reply_not_found": errors.ReplyNotFound,
     "rate_limited": errors.RateLimited,

@@ -1,0 +1,40 @@
+"""Erasing a visitor, for operators."""
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Response, delete
+from litestar.background_tasks import BackgroundTask
+from litestar.di import NamedDependency
+from litestar.params import PathParameter
+
+from api.auth import operators_only
+from api.errors import problems
+from domain.erasure import Erasure, Receipt
+from projections.forgetting import Tables
+
+WAIT_SECONDS = 10.0
+"""How long the answer waits for projections, before it says that they are still to follow."""
+
+VisitorId = Annotated[UUID, PathParameter(description="The visitor: a credential, so no log has this path")]
+
+
+@delete(
+    "/api/audit/visitors/{visitor_id:uuid}/",
+    status_code=200,
+    guards=[operators_only],
+    responses=problems(401, 404, 503),
+    operation_id="eraseVisitor",
+    security=[{"operator": []}],
+    tags=["Audit"],
+)
+async def erase_visitor(
+    erasure: NamedDependency[Erasure], tables: NamedDependency[Tables], visitor_id: VisitorId
+) -> Response[Receipt]:
+    """Forget a visitor: end their sessions, destroy their key, and have projections hold nothing they said.
+
+    It can't be undone. Ask again after a failure, or where `projections` is `pending`: what else the
+    receipt says is the same.
+    """
+    receipt = await erasure.erase(visitor_id, WAIT_SECONDS)
+    return Response(receipt, background=BackgroundTask(tables.tidy))

@@ -1,0 +1,193 @@
+"""The application service that forgets visitors.
+
+    record VisitorErased in every session -> destroy the key -> look again -> wait for projections
+
+In this order: a key that is destroyed first would leave sessions which nobody is told of, as if nothing had
+happened in them. Each step is safe to be done again, so an erasure that was broken off at any point is
+finished by asking for it once more, and the answer is the same.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Literal, Protocol
+from uuid import UUID
+
+from msgspec import Struct
+
+from domain import session as decide
+from domain.errors import Conflict, CorruptLog, SessionNotFound, VisitorNotFound
+from domain.ports import Clock, EventStore, Head, Keyring
+from domain.session import ChatSession
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.05
+"""How often we look whether what was made from the log has been purged."""
+
+
+class Purge(Struct, frozen=True):
+    """A projection that holds nothing of the visitor, because it has taken in the log up to `position`."""
+
+    name: str
+    position: int
+
+
+class ErasedSession(Struct, frozen=True):
+    """A session without what was said in it.
+
+    `hash` is that of its event `version`, its last one for good: while it stays so, nothing before it has
+    been changed either. `erased_at` is None where the log doesn't add up and takes no more events.
+    """
+
+    session_id: UUID
+    version: int
+    erased_at: datetime | None
+    hash: str
+
+
+class Receipt(Struct, frozen=True):
+    """What an erasure has come to: the same, however often it is asked for.
+
+    `erased_at` is when the key was destroyed; `position` is that of the last event in the whole log that
+    tells of it. `projections` is `pending` as long as some haven't come so far; they will by themselves.
+    """
+
+    visitor_id: UUID
+    erased_at: datetime
+    key: Literal["destroyed"]
+    sessions: Sequence[ErasedSession]
+    position: int
+    projections: Literal["purged", "pending"]
+    purged: Sequence[Purge]
+
+
+class Forgetting(Protocol):
+    """What was made from the log, by other processes and in their own time."""
+
+    async def make_anew(self, session_ids: Iterable[UUID]) -> None:
+        """Have all that was made from these sessions be made again from what can be read now."""
+        ...
+
+    async def forgotten(self, position: int) -> Sequence[str] | None:
+        """The names of all there is, or None while some may hold what was said before a position."""
+        ...
+
+    async def tidy(self) -> None:
+        """Clear away what is still in files of that which was forgotten, as far as that disturbs nobody."""
+        ...
+
+
+class Erasure:
+    """Forgets visitors."""
+
+    def __init__(self, store: EventStore, keyring: Keyring, forgetting: Forgetting, clock: Clock) -> None:
+        self._store = store
+        self._keyring = keyring
+        self._forgetting = forgetting
+        self._clock = clock
+
+    async def sessions_of(self, visitor_id: UUID) -> Sequence[UUID]:
+        """The sessions that would be erased, or are. Raises VisitorNotFound, Unavailable."""
+        session_ids = await self._store.sessions_of(visitor_id)
+        if not session_ids:
+            raise VisitorNotFound
+        return session_ids
+
+    async def erase(self, visitor_id: UUID, within: float) -> Receipt:
+        """Forget a visitor, and wait at most so many seconds until projections have, too.
+
+        Raises VisitorNotFound, Unavailable; after the latter, ask again.
+        """
+        erased_at, sessions = await self._forget(visitor_id)
+        heads = await self._store.heads(sessions)
+        if unread := [session_id for session_id, at in sessions.items() if at is None]:
+            await self._forgetting.make_anew(unread)
+        position = max(head.position for head in heads.values())
+        names = await self._purged(position, within)
+        return Receipt(
+            visitor_id=visitor_id,
+            erased_at=erased_at,
+            key="destroyed",
+            sessions=_erased(sessions, heads),
+            position=position,
+            projections="pending" if names is None else "purged",
+            purged=[Purge(name, position) for name in names or ()],
+        )
+
+    async def have_passed(self, position: int, within: float) -> bool:
+        """Whether projections come to a position within so many seconds. Raises Unavailable."""
+        return await self._purged(position, within) is not None
+
+    async def tidy(self, position: int, within: float) -> None:
+        """Once projections have forgotten up to a position, have files hold less of it, too.
+
+        Raises Unavailable.
+        """
+        if await self.have_passed(position, within):
+            await self._forgetting.tidy()
+
+    async def _forget(self, visitor_id: UUID) -> tuple[datetime, Mapping[UUID, datetime | None]]:
+        """When the key was destroyed, and when each session was erased."""
+        erased: dict[UUID, datetime | None] = {}
+        left = await self.sessions_of(visitor_id)
+        while True:
+            unread = [each for each in left if not await self._is_recorded(each, erased)]
+            destroyed_at = await self._keyring.destroy(visitor_id)
+            for session_id in unread:
+                erased[session_id] = await self._record_if_readable(session_id)
+            # Whoever was starting a session meanwhile has recorded it by now, or finds that there is no key.
+            left = [each for each in await self._store.sessions_of(visitor_id) if each not in erased]
+            if not left:
+                return destroyed_at, erased
+
+    async def _is_recorded(self, session_id: UUID, erased: dict[UUID, datetime | None]) -> bool:
+        try:
+            erased[session_id] = await self._record(session_id)
+        except CorruptLog:
+            return False  # perhaps because there is no key: it is tried again when there must be none
+        return True
+
+    async def _record_if_readable(self, session_id: UUID) -> datetime | None:
+        try:
+            return await self._record(session_id)
+        except CorruptLog as error:
+            # A visitor's wish doesn't wait until the log is mended: without the key nothing can be read here.
+            logger.error("erased without a record of it: %s", error, extra={"session_id": session_id})
+            return None
+
+    async def _record(self, session_id: UUID) -> datetime:
+        """Have the log say that a session is erased: since when. Raises CorruptLog where it takes no more."""
+        while True:
+            session = await self._latest(session_id)
+            if session.erased_at:
+                return session.erased_at
+            now = self._clock.now()
+            with suppress(Conflict):
+                await self._store.append(session_id, session.version, decide.erase(session), now)
+                return now
+
+    async def _latest(self, session_id: UUID) -> ChatSession:
+        session = await self._store.refresh(session_id)
+        if session is None:
+            raise SessionNotFound
+        return session
+
+    async def _purged(self, position: int, within: float) -> Sequence[str] | None:
+        """The names of all projections, once they have forgotten; None if that takes longer."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while (names := await self._forgetting.forgotten(position)) is None:  # noqa: ASYNC110
+                    await asyncio.sleep(LOOK_SECONDS)
+                return names
+        return None
+
+
+def _erased(sessions: Mapping[UUID, datetime | None], heads: Mapping[UUID, Head]) -> Sequence[ErasedSession]:
+    """In the order in which they were recorded, which is the same for whoever asks again."""
+    return [
+        ErasedSession(session_id, head.version, sessions[session_id], head.hash)
+        for session_id, head in sorted(heads.items(), key=lambda item: item[1].position)
+    ]
