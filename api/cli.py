@@ -15,6 +15,7 @@ from rich.console import Console
 
 from api.app import build, open_store
 from api.children import begin_work
+from api.cli_erasure import erase, retain
 from api.cli_projections import project, projections
 from api.commands import EXIT_NOT_FOUND, EXIT_UNAVAILABLE, console, run
 from api.projecting import projecting_beside
@@ -176,3 +177,5 @@ def _say_ready(settings: Settings, host: str, port: int, operators: str) -> None
 
 main.add_command(project)
 main.add_command(projections)
+main.add_command(erase)
+main.add_command(retain)

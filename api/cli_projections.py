@@ -15,6 +15,7 @@ from api.app import open_builds
 from api.children import begin_work
 from api.commands import EXIT_CORRUPT, console, run
 from api.projecting import projecting, step_back
+from api.retaining import retaining
 from infrastructure.postgres import Database
 from infrastructure.settings import Settings
 from projections import status
@@ -29,7 +30,9 @@ out = Console(highlight=False, soft_wrap=True)
 @click.command()
 @click.option("--child", is_flag=True, hidden=True, help="Beside a service that has started this process.")
 def project(child: bool) -> None:
-    """Drive the projections, where `verbatim serve --no-project` doesn't. Any number may stand by.
+    """Drive the projections, and the retention, where `verbatim serve --no-project` doesn't.
+
+    Any number may stand by.
 
     Example:
 
@@ -42,7 +45,7 @@ def project(child: bool) -> None:
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
         if child:
             step_back()
-        async with projecting(settings, conninfo):
+        async with projecting(settings, conninfo), retaining(settings, conninfo):
             if child:
                 begin_work()
             else:

@@ -57,6 +57,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     grace_seconds: int
     master_key: bytes | None
     operator_token: str | None
+    retention_days: int | None
+    retention_export_dir: Path | None
     otlp_endpoint: str | None
 
 
@@ -69,6 +71,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     if assistant == "openai" and not has_model:
         accepted = "set OPENAI_API_KEY or OPENAI_BASE_URL as well"
         raise SettingsError("VERBATIM_ASSISTANT", assistant, accepted)
+    retention_days = read.integer_if_set("VERBATIM_RETENTION_DAYS", 1, 36_500)
+    export_dir = read.folder("VERBATIM_RETENTION_EXPORT_DIR")
+    if export_dir and retention_days is None:
+        raise SettingsError(
+            "VERBATIM_RETENTION_EXPORT_DIR", str(export_dir), "set VERBATIM_RETENTION_DAYS as well"
+        )
     return Settings(
         database_url=read.conninfo("DATABASE_URL"),
         redis_url=read.redis("REDIS_URL"),
@@ -99,6 +107,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         grace_seconds=read.integer("VERBATIM_GRACE_SECONDS", 30, 0, 3600),
         master_key=read.key("VERBATIM_MASTER_KEY"),
         operator_token=read.token("VERBATIM_OPERATOR_TOKEN"),
+        retention_days=retention_days,
+        retention_export_dir=export_dir,
         otlp_endpoint=read.url("OTEL_EXPORTER_OTLP_ENDPOINT"),
     )
 
@@ -165,13 +175,17 @@ class _Reader:
         return self._environment.get(name, "").strip() or default
 
     def integer(self, name: str, default: int, least: int, most: int) -> int:
+        number = self.integer_if_set(name, least, most)
+        return default if number is None else number
+
+    def integer_if_set(self, name: str, least: int, most: int) -> int | None:
         def parse(value: str) -> int:
             number = int(value)
             if not least <= number <= most:
                 raise ValueError
             return number
 
-        return self._parsed(name, default, parse, f"give a whole number from {least} to {most}")
+        return self._parsed(name, None, parse, f"give a whole number from {least} to {most}")
 
     def choice(self, name: str, default: str, *choices: str) -> Any:
         def parse(value: str) -> str:
@@ -187,6 +201,15 @@ class _Reader:
             return path
 
         return self._parsed(name, None, parse, "give the path of a file that exists")
+
+    def folder(self, name: str) -> Path | None:
+        def parse(value: str) -> Path:
+            path = Path(value)
+            if path.exists() and not path.is_dir():
+                raise ValueError
+            return path
+
+        return self._parsed(name, None, parse, "give the path of a folder; it is made where there is none")
 
     def conninfo(self, name: str) -> str | None:
         value = self.text(name)

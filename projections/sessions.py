@@ -31,6 +31,7 @@ TABLES = {
         );
         CREATE INDEX ON sessions (started_at, session_id);
         CREATE INDEX ON sessions (visitor_id);
+        CREATE INDEX ON sessions ((coalesce(ended_at, started_at))) WHERE erased_at IS NULL;
     """
 }
 
@@ -98,7 +99,7 @@ def project(recorded: Recorded) -> Iterator[Change]:
 
 SESSIONS = Projection(
     name="sessions",
-    version=1,
+    version=2,
     tables=TABLES,
     writes=WRITES,
     events=frozenset(

@@ -25,6 +25,7 @@ NUMBERS = {
     "VERBATIM_SESSION_TTL_SECONDS": ("session_ttl_seconds", 1, 31_536_000),
     "VERBATIM_CHUNK_WINDOW_MS": ("chunk_window_ms", 0, 10_000),
     "VERBATIM_MAX_MESSAGE_CHARS": ("max_message_chars", 1, 100_000),
+    "VERBATIM_RETENTION_DAYS": ("retention_days", 1, 36_500),
 }
 
 
@@ -253,3 +254,19 @@ def test_a_folder_that_can_t_be_written_is_named_with_the_way_out(tmp_path: Path
     for keep in (keep_master_key, keep_operator_token):
         with pytest.raises(SettingsError, match=r"VERBATIM_DATA_DIR='.*/a file' is not accepted: .*secrets"):
             keep(nowhere)
+
+
+def test_what_is_exported_before_it_is_erased_needs_to_be_erased_some_day(tmp_path: Path) -> None:
+    folder = {"VERBATIM_RETENTION_EXPORT_DIR": str(tmp_path / "not" / "there" / "yet")}
+
+    assert read_settings({**folder, "VERBATIM_RETENTION_DAYS": "30"}).retention_export_dir
+    with pytest.raises(SettingsError, match="is not accepted: set VERBATIM_RETENTION_DAYS as well"):
+        read_settings(folder)
+
+
+def test_exports_are_not_written_over_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    folder = {"VERBATIM_RETENTION_EXPORT_DIR": str(tmp_path / "file"), "VERBATIM_RETENTION_DAYS": "30"}
+
+    with pytest.raises(SettingsError, match="give the path of a folder; it is made where there is none"):
+        read_settings(folder)
