@@ -16,7 +16,7 @@ from litestar.response import Stream
 from msgspec import Meta, Struct
 
 from api.docs import OptionalBody, also_as
-from api.errors import problems, safe, told
+from api.errors import problems
 from api.frames import (
     ClientMessageId,
     Complete,
@@ -26,24 +26,19 @@ from api.frames import (
     MessageText,
     Sent,
     SessionEnd,
-    encode,
-    error_frame,
     frames_of,
     is_extra,
 )
 from api.joining import join
 from api.limits import SessionStarts
 from api.origins import from_allowed_origin
-from api.wire import sse_event
+from api.server_sent import event_stream
 from domain.conversations import Conversations
 from domain.errors import ReplyBrokeOff, ReplyTooSlow, SessionErased, SessionNotActive
 from domain.ports import Clock, Recorded
 from domain.session import ChatSession
 from projections.renderings import RENDERINGS
 from projections.transcript import Transcript, transcript
-
-KEEP_ALIVE_SECONDS = 15.0
-"""A comment goes out when a stream has been silent for so long, so that proxies keep it open."""
 
 REPLY_SECONDS = 180.0
 """How long a request that wants its reply whole is kept waiting."""
@@ -166,7 +161,7 @@ class Sessions(Controller):
         accepted = await conversations.post(session_id, visitor_id, data.message, data.client_message_id)
         frames = _until_answered(conversations.follow(session_id, accepted.version), accepted.message_id)
         if "text/event-stream" in request.headers.get("accept", ""):
-            return _event_stream(frames)
+            return event_stream(frames)
         return Response(await _whole_reply(frames, accepted.message_id, request))
 
     @get(
@@ -189,7 +184,7 @@ class Sessions(Controller):
         """Follow the session as SSE, after `Last-Event-ID`: `event` is a frame's type, `id` its cursor."""
         greeting, cursor = await join(conversations, session_id, visitor_id, last_event_id or after)
         history = conversations.follow(session_id, cursor.events_after)
-        return _event_stream(_all_frames(greeting, history, cursor))
+        return event_stream(_all_frames(greeting, history, cursor))
 
     @post(
         "/{session_id:uuid}/stop/",
@@ -323,38 +318,3 @@ def _frames(news: Sequence[Recorded], after: Cursor | None = None) -> Sequence[S
     return [
         frame for recorded in news if not is_extra(recorded.event) for frame in frames_of(recorded, after)
     ]
-
-
-def _event_stream(batches: AsyncGenerator[Sequence[Sent], None]) -> Stream:
-    return Stream(
-        _server_sent(batches),
-        status_code=200,
-        media_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-    )
-
-
-async def _server_sent(batches: AsyncGenerator[Sequence[Sent], None]) -> AsyncGenerator[bytes, None]:
-    """Events until the batches end: a client then comes back with its cursor, if there is to be more."""
-    waiting: asyncio.Future[Sequence[Sent]] | None = None
-    try:
-        while True:
-            waiting = waiting or asyncio.ensure_future(anext(batches))
-            done, _ = await asyncio.wait([waiting], timeout=KEEP_ALIVE_SECONDS)
-            if not done:
-                yield b": keep-alive\n\n"
-                continue
-            frames, waiting = waiting.result(), None
-            if frames:
-                yield b"".join(sse_event(frame, encode(frame)) for frame in frames)
-    except StopAsyncIteration:
-        return
-    except Exception as error:
-        failure = safe(error, "stream")
-        frame = error_frame(failure, told(failure).error_type)
-        yield sse_event(frame, encode(frame))
-    finally:
-        if waiting is None:
-            await batches.aclose()
-        else:
-            waiting.cancel()

@@ -378,7 +378,7 @@ async def test_a_header_counts_more_than_the_address_that_a_browser_repeats(
 async def test_a_stream_that_is_silent_is_kept_open_by_comments(
     http: httpx.AsyncClient, visitor: Visitor, puppet: Puppet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.sessions.KEEP_ALIVE_SECONDS", 0.05)
+    monkeypatch.setattr("api.server_sent.KEEP_ALIVE_SECONDS", 0.05)
 
     async with http.stream("GET", visitor.path + "/stream/", headers=visitor.headers) as response:
         lines = response.aiter_lines()
