@@ -14,7 +14,7 @@ from infrastructure.clock import SystemClock
 from infrastructure.folder import Folder
 from infrastructure.leadership import lead
 from infrastructure.settings import Settings, SettingsError
-from projections.exports import exported, goes_further
+from projections.archive import exported, goes_further
 from projections.overdue import OverdueVisitors
 
 LOCK = 0x76_62_5F_72_65_74_61

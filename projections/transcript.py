@@ -29,20 +29,21 @@ Outcome = Literal["streaming", "completed", "stopped", "failed"]
 
 
 class VisitorSaid(Struct, frozen=True, tag="visitor", tag_field="who"):
-    """A visitor's message."""
+    """A visitor's message; `text` is null where the visitor was erased."""
 
     at: datetime
     message_id: UUID
-    text: str
+    text: str | None
 
 
 class AssistantSaid(Struct, frozen=True, tag="assistant", tag_field="who"):
-    """A reply, as far as it was shown. Times in ms since the reply started."""
+    """A reply, as far as it was shown; `text` is null where the visitor was erased. Times in ms since the
+    reply started."""
 
     at: datetime
     response_id: UUID
     message_id: UUID
-    text: str = ""
+    text: str | None = ""
     outcome: Outcome = "streaming"
     first_word_ms: int | None = None
     total_ms: int | None = None
@@ -71,7 +72,10 @@ Entry = VisitorSaid | AssistantSaid | Warned | Ended
 
 
 class Transcript(Struct, frozen=True):
-    """A whole session in the order in which it happened. `cursor` is the place up to which it goes."""
+    """A whole session in the order in which it happened. `cursor` is the place up to which it goes.
+
+    `erased` says that the visitor has been forgotten: what happened is still told, and nothing that was said.
+    """
 
     session_id: UUID
     started_at: datetime
@@ -79,10 +83,20 @@ class Transcript(Struct, frozen=True):
     conversation_data: Mapping[str, str]
     entries: Sequence[Entry]
     cursor: str
+    erased: bool = False
 
 
-def transcript(history: Sequence[Recorded]) -> Transcript:
-    """The transcript that a session's whole history makes."""
+def is_erased(history: Sequence[Recorded]) -> bool:
+    """Whether a session's visitor has been forgotten, as its whole history tells."""
+    return history[-1].session.erased_at is not None
+
+
+def transcript(history: Sequence[Recorded], *, erased: bool = False) -> Transcript:
+    """The transcript that a session's history makes.
+
+    `erased` is for the beginning of a history in which the visitor is forgotten later.
+    """
+    erased = erased or is_erased(history)
     entries: list[Entry] = []
     reply = -1
     for recorded in history:
@@ -107,10 +121,22 @@ def transcript(history: Sequence[Recorded]) -> Transcript:
         session.session_id,
         session.started_at,
         session.ended,
-        session.details,
-        entries,
+        {} if erased else session.details,
+        [_forgotten(entry) for entry in entries] if erased else entries,
         f"{session.version}.0",
+        erased,
     )
+
+
+def _forgotten(entry: Entry) -> Entry:
+    match entry:
+        case VisitorSaid():
+            return replace(entry, text=None)
+        case AssistantSaid(first_word_ms=first_word_ms):
+            has_spoken = first_word_ms is not None
+            return replace(entry, text=None if has_spoken else "", suggestions=(), comment="")
+        case _:
+            return entry
 
 
 def _rate(entries: list[Entry], event: FeedbackGiven) -> None:
@@ -123,7 +149,7 @@ def _continued(said: AssistantSaid, event: Event, at: datetime) -> AssistantSaid
     match event:
         case ReplyChunksRecorded(parts=parts, delays=delays):
             first = delays[0] if said.first_word_ms is None else said.first_word_ms
-            return replace(said, text=said.text + "".join(parts), first_word_ms=first)
+            return replace(said, text=(said.text or "") + "".join(parts), first_word_ms=first)
         case SuggestionsOffered(suggestions=suggestions):
             return replace(said, suggestions=suggestions)
         case ReplyCompleted():

@@ -31,7 +31,7 @@ from infrastructure.keyring import WrappedKeyring
 from infrastructure.logs import MemoryLog
 from infrastructure.postgres import Database
 from infrastructure.settings import SettingsError, read_settings
-from projections.exports import exported
+from projections.archive import exported
 from projections.forgetting import Tables
 from projections.overdue import OVERDUE
 from projections.transcript import transcript

@@ -13,15 +13,17 @@ from markdown_it.token import Token
 
 from domain.events import (
     DetailsCollected,
+    FeedbackGiven,
     ReplyCompleted,
     ReplyFailed,
     ReplyStarted,
     ReplyStopped,
     SessionEnded,
     SuggestionsOffered,
+    VisitorErased,
     VisitorMessagePosted,
 )
-from projections.renderings import RENDERINGS, as_html, as_markdown, as_text
+from projections.renderings import RENDERINGS, STYLE, as_html, as_markdown, as_text
 from projections.transcript import AssistantSaid, Ended, Transcript, VisitorSaid, transcript
 from tests.support.history import ASKED, MESSAGE, RESPONSE, SESSION, START, history, words
 
@@ -162,6 +164,55 @@ def test_as_json_each_entry_says_whose_it_is() -> None:
     assert [entry["who"] for entry in told["entries"]] == ["visitor", "assistant", "service"]
 
 
+# --- a visitor who was erased
+
+
+def test_of_an_erased_visitor_it_is_told_what_happened_and_nothing_that_was_said() -> None:
+    told = transcript(
+        history(
+            *ASKED,
+            words("A ", "lease"),
+            SuggestionsOffered(("Why?",), 1),
+            COMPLETED,
+            FeedbackGiven(RESPONSE, "up", "Thanks"),
+            SessionEnded("deleted"),
+            VisitorErased(),
+        )
+    )
+
+    assert told.erased
+    assert told.conversation_data == {}
+    asked, reply, ended = told.entries
+    assert isinstance(asked, VisitorSaid)
+    assert asked.text is None
+    assert isinstance(reply, AssistantSaid)
+    assert (reply.text, reply.suggestions, reply.comment) == (None, (), "")
+    assert (reply.outcome, reply.rating, reply.first_word_ms, reply.total_ms) == (
+        "completed",
+        "up",
+        100,
+        3000,
+    )
+    assert isinstance(ended, Ended)
+    assert ended.reason == "deleted"
+
+
+def test_a_reply_of_which_no_word_was_said_has_none_that_is_erased() -> None:
+    *_, reply = transcript(history(*ASKED, ReplyFailed(RESPONSE, "timeout")), erased=True).entries
+
+    assert reply.text == ""
+
+
+@pytest.mark.parametrize("kind", RENDERINGS)
+def test_where_something_was_said_it_says_erased(kind: str) -> None:
+    _, render = RENDERINGS[kind]
+
+    shown = render(transcript(history(*ASKED, words("A lease"), COMPLETED, VisitorErased())))
+
+    assert shown.replace("\\", "").count("[erased]") == 2
+    assert "lease" not in shown
+
+
 # --- how it is shown
 
 
@@ -231,6 +282,57 @@ def test_a_page_needs_nothing_from_elsewhere() -> None:
 
     assert shown.startswith("<!doctype html>")
     assert not re.search(r"(?i)https?://|src=|<script|<link|@import|url\(", shown)
+
+
+def test_a_page_can_be_found_one_s_way_in_without_seeing_it() -> None:
+    shown = as_html(
+        transcript(
+            history(
+                *ASKED,
+                words("A lease"),
+                DetailsCollected(MESSAGE, {"email": "ann@example.com"}, ("email",)),
+                SuggestionsOffered(("Why <b>?",), 1),
+                COMPLETED,
+                FeedbackGiven(RESPONSE, "down", "Too <i>short"),
+            )
+        )
+    )
+
+    page = Page(shown)
+    assert '<html lang="en">' in shown
+    assert [page.elements.count(name) for name in ("h1", "main", "header", "article", "h2")] == [
+        1,
+        1,
+        1,
+        2,
+        2,
+    ]
+    assert '<time datetime="2026-01-02T03:04:06Z">2026-01-02 03:04:06 UTC</time>' in shown
+    assert "<dt>email</dt><dd>ann@example.com</dd>" in shown
+    assert '<ul aria-label="Suggestions"><li dir="auto">Why &lt;b&gt;?</li></ul>' in shown
+    assert "Rated down: Too &lt;i&gt;short" in shown
+    assert "@media print" in shown
+
+
+def contrast(one: str, other: str) -> float:
+    """Of two colours, as WCAG 2 has it."""
+
+    def luminance(colour: str) -> float:
+        digits = colour if len(colour) == 6 else "".join(digit * 2 for digit in colour)
+        parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+        red, green, blue = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_all_that_is_on_a_page_stands_out_from_it() -> None:
+    (background,) = re.findall(r"background: #(\w+)", STYLE)
+    inks = re.findall(r"[ {]color: #(\w+)", STYLE)
+
+    assert len(inks) == 2
+    assert all(contrast(ink, background) >= 7 for ink in inks)
 
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
