@@ -16,6 +16,7 @@ from litestar.plugins import InitPlugin
 from litestar.stores.memory import MemoryStore
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from api.audit import Audit
 from api.docs import OPENAPI, asyncapi_document
 from api.erasure import erase_visitor
 from api.errors import JsonRequest, on_chat_error, on_http_exception, on_unexpected
@@ -24,6 +25,7 @@ from api.health import live, ready
 from api.metrics import count_requests, count_sockets, metrics
 from api.origins import Origins
 from api.pages import page, static_files
+from api.replay_socket import replay_socket
 from api.request_ids import identified
 from api.server import Serving
 from api.sessions import Sessions
@@ -131,12 +133,13 @@ def build(
     app = Litestar(
         route_handlers=[
             *(page, static_files, asyncapi_document, live, ready, metrics),
-            *(Sessions, chat_socket),
+            *(Sessions, chat_socket, Audit, replay_socket),
             erase_visitor,
         ],
         lifespan=[running],
         dependencies={
             "conversations": _always(conversations),
+            "store": _always(store),
             "clock": _always(clock),
             "erasure": _always(erasure),
             "tables": _always(tables),
@@ -151,6 +154,7 @@ def build(
                 "origins": origins,
                 "operator_token": operator_token,
                 "sessions_per_minute": settings.sessions_per_minute,
+                "operator_requests_per_minute": settings.operator_requests_per_minute,
             }
         ),
         cors_config=build_cors(settings),

@@ -40,14 +40,21 @@ OPENAPI = OpenAPIConfig(
     version=VERSION,
     description="Conversations in which every word is on the record before it is on the screen. "
     "The WebSocket is described by [AsyncAPI](/api/docs/asyncapi.json).",
-    components=Components(
-        security_schemes={
-            "operator": SecurityScheme(type="http", scheme="bearer", description="The operators' token")
-        }
-    ),
     path="/api/docs",
     render_plugins=[SwaggerPage(path="/")],
+    components=Components(
+        security_schemes={
+            "operatorToken": SecurityScheme(
+                type="http",
+                scheme="bearer",
+                description="The operators' token",
+            )
+        }
+    ),
 )
+
+OPERATOR: dict[str, list[str]] = {"operatorToken": []}
+"""What operators' calls ask for."""
 
 
 @dataclass
@@ -79,14 +86,16 @@ def asyncapi_document() -> Response[bytes]:
     return Response(msgspec.json.format(msgspec.json.encode(asyncapi()), indent=2), media_type=MediaType.JSON)
 
 
+Frames = tuple[type[msgspec.Struct], ...]
+
+
 @cache
 def asyncapi() -> dict[str, Any]:
     """The AsyncAPI document."""
-    sent = frames.Sent.__args__
-    received = frames.Received.__args__
-    _, schemas = msgspec.json.schema_components(
-        [*sent, *received], ref_template="#/components/schemas/{name}"
-    )
+    sent, received = frames.Sent.__args__, frames.Received.__args__
+    replayed, authenticate = frames.FromLog.__args__, (frames.Authenticate,)
+    everything = (*sent, *received, *authenticate)
+    _, schemas = msgspec.json.schema_components(everything, ref_template="#/components/schemas/{name}")
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -97,32 +106,22 @@ def asyncapi() -> dict[str, Any]:
         },
         "defaultContentType": "application/json",
         "channels": {
-            "chat": {
-                "address": "/ws/chat/",
-                "messages": {
-                    _tag(frame): {"$ref": f"#/components/messages/{_tag(frame)}"}
-                    for frame in (*sent, *received)
-                },
-                "bindings": {
-                    "ws": {
-                        "query": {
-                            "type": "object",
-                            "properties": {
-                                "session_id": {"type": "string", "format": "uuid"},
-                                "visitor_id": {"type": "string", "format": "uuid"},
-                                "after": {
-                                    "type": "string",
-                                    "description": "a cursor: what follows it is sent",
-                                },
-                            },
-                        }
-                    }
-                },
-            }
+            "chat": _channel("/ws/chat/", (*sent, *received), session_id=_ID, visitor_id=_ID, after=_AFTER),
+            "replay": _channel(
+                "/ws/replay/", (*replayed, *authenticate), session_id=_ID, speed=_SPEED, after=_AFTER
+            )
+            | {
+                "description": "For operators: the frames that a session's visitors were sent, once more, "
+                "with `metadata.replay`. The token comes as `Authorization: Bearer`, or in a first frame "
+                "`authenticate` within ten seconds; without it, the socket is closed with 4401. It is closed "
+                "with 1000 when the session has ended."
+            },
         },
         "operations": {
-            "receiveFromVisitor": _operation("receive", received),
-            "sendToVisitor": _operation("send", sent),
+            "receiveFromVisitor": _operation("receive", "chat", received),
+            "sendToVisitor": _operation("send", "chat", sent),
+            "receiveFromOperator": _operation("receive", "replay", authenticate),
+            "sendToOperator": _operation("send", "replay", replayed),
         },
         "components": {
             "messages": {
@@ -131,18 +130,35 @@ def asyncapi() -> dict[str, Any]:
                     "summary": (frame.__doc__ or "").strip(),
                     "payload": {"$ref": f"#/components/schemas/{frame.__name__}"},
                 }
-                for frame in (*sent, *received)
+                for frame in everything
             },
             "schemas": schemas,
         },
     }
 
 
-def _operation(action: str, messages: tuple[type[msgspec.Struct], ...]) -> dict[str, Any]:
+_ID = {"type": "string", "format": "uuid"}
+_AFTER = {"type": "string", "description": "a cursor: what follows it is sent"}
+_SPEED = {
+    "type": "string",
+    "default": "1",
+    "description": "1 for the original rhythm, a factor such as 0.5 or 10, or `max` for at once",
+}
+
+
+def _channel(address: str, messages: Frames, **query: dict[str, str]) -> dict[str, Any]:
+    return {
+        "address": address,
+        "messages": {_tag(frame): {"$ref": f"#/components/messages/{_tag(frame)}"} for frame in messages},
+        "bindings": {"ws": {"query": {"type": "object", "properties": query}}},
+    }
+
+
+def _operation(action: str, channel: str, messages: Frames) -> dict[str, Any]:
     return {
         "action": action,
-        "channel": {"$ref": "#/channels/chat"},
-        "messages": [{"$ref": f"#/channels/chat/messages/{_tag(frame)}"} for frame in messages],
+        "channel": {"$ref": f"#/channels/{channel}"},
+        "messages": [{"$ref": f"#/channels/{channel}/messages/{_tag(frame)}"} for frame in messages],
     }
 
 

@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import PathParameter
 
 from api.auth import operators_only
+from api.docs import OPERATOR
 from api.errors import problems
 from domain.erasure import Erasure, Receipt
 from projections.forgetting import Tables
@@ -25,7 +26,7 @@ VisitorId = Annotated[UUID, PathParameter(description="The visitor: a credential
     guards=[operators_only],
     responses=problems(401, 404, 503),
     operation_id="eraseVisitor",
-    security=[{"operator": []}],
+    security=[OPERATOR],
     tags=["Audit"],
 )
 async def erase_visitor(

@@ -11,6 +11,7 @@ from litestar.exceptions import ClientException, HTTPException, SerializationExc
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
 
+from api.auth import NotAnOperator
 from api.frames import ErrorType, refusal
 from api.origins import OriginNotAllowed
 from domain.errors import (
@@ -68,6 +69,7 @@ TABLE: dict[type[ChatError], Told] = {
     ReplyTooSlow: Told(504, "processing_error"),
     Unavailable: Told(503, "processing_error"),
     InvalidRequest: Told(400, "validation_error"),
+    NotAnOperator: Told(401, "processing_error"),
     OriginNotAllowed: Told(403, "processing_error"),
     Mistake: Told(500, "processing_error"),
 }

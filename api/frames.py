@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from domain.errors import ChatError, InvalidRequest, MessageRequired, ReplyBrokeOff
 from domain.events import (
@@ -30,7 +31,8 @@ from domain.session import ChatSession, Reply
 
 ErrorType = Literal["processing_error", "validation_error"]
 
-_CURSOR = re.compile(r"(\d{1,15})(?:\.(\d{1,9}))?", re.ASCII)
+CURSOR_PATTERN = r"([0-9]{1,15})(?:\.([0-9]{1,9}))?"
+_CURSOR = re.compile(CURSOR_PATTERN)
 
 REPLY_INTERRUPTED = "The reply was interrupted and starts again."
 
@@ -90,10 +92,12 @@ class ServerFrame(Struct, frozen=True, omit_defaults=True, kw_only=True, tag_fie
     session_id: UUID | None = None
 
 
-class Place(Struct, frozen=True, gc=False):
-    """`cursor` is the place in the session that a frame has; give it as `after` to go on from there."""
+class Place(Struct, frozen=True, omit_defaults=True, gc=False):
+    """`cursor` is the place in the session that a frame has; give it as `after` to go on from there.
+    `replay` says, here and in all frames, that this is sent again, to an auditor."""
 
     cursor: str
+    replay: bool = False
 
 
 class ConnectedInfo(Struct, frozen=True, omit_defaults=True):
@@ -116,9 +120,10 @@ class Chunk(ServerFrame, frozen=True, kw_only=True, gc=False, tag="chunk"):
     metadata: Place
 
 
-class CompleteInfo(Struct, frozen=True):
+class CompleteInfo(Struct, frozen=True, omit_defaults=True):
     cursor: str
     finish_reason: Literal["stop", "length", "content_filter", "stopped"]
+    replay: bool = False
 
 
 class Complete(ServerFrame, frozen=True, kw_only=True, tag="complete"):
@@ -133,10 +138,11 @@ class Complete(ServerFrame, frozen=True, kw_only=True, tag="complete"):
     metadata: CompleteInfo
 
 
-class IdleWarningInfo(Struct, frozen=True):
+class IdleWarningInfo(Struct, frozen=True, omit_defaults=True):
     type: Literal["idle_warning"]
     timeout_seconds: int
     cursor: str
+    replay: bool = False
 
 
 class IdleWarning(ServerFrame, frozen=True, kw_only=True, tag="idle_warning"):
@@ -152,6 +158,7 @@ class SessionEndInfo(Struct, frozen=True, omit_defaults=True):
     reason: Literal["completed", "idle_timeout", "expired", "deleted"]
     cursor: str
     timeout_seconds: int | None = None
+    replay: bool = False
 
 
 class SessionEnd(ServerFrame, frozen=True, kw_only=True, tag="session_end"):
@@ -167,6 +174,7 @@ class ErrorInfo(Struct, frozen=True, omit_defaults=True):
     error_type: ErrorType
     code: str
     cursor: str | None = None
+    replay: bool = False
 
 
 class Error(ServerFrame, frozen=True, kw_only=True, tag="error"):
@@ -185,6 +193,7 @@ class Pong(ServerFrame, frozen=True, kw_only=True, tag="pong"):
 class MessageInfo(Struct, frozen=True, omit_defaults=True):
     cursor: str
     client_message_id: str | None = None
+    replay: bool = False
 
 
 class Message(ServerFrame, frozen=True, kw_only=True, tag="message"):
@@ -210,13 +219,16 @@ class Accepted(ServerFrame, frozen=True, kw_only=True, tag="accepted"):
     metadata: AcceptedInfo
 
 
+FromLog = Chunk | Complete | IdleWarning | SessionEnd | Error | Message
+"""What events become. All else answers one socket, and is nowhere on the record."""
+
 Sent = Connected | Chunk | Complete | IdleWarning | SessionEnd | Error | Pong | Message | Accepted
 
 _encoder = msgspec.json.Encoder()
 encode = _encoder.encode
 
 
-def frames_of(recorded: Recorded, after: Cursor | None = None) -> Sequence[Sent]:
+def frames_of(recorded: Recorded, after: Cursor | None = None) -> Sequence[FromLog]:
     """The frames that an event becomes; of its words, only what lies after the cursor."""
     match recorded.event:
         case ReplyChunksRecorded() as event:
@@ -238,6 +250,11 @@ def frames_of(recorded: Recorded, after: Cursor | None = None) -> Sequence[Sent]
             return []
 
 
+def replayed(frame: FromLog) -> FromLog:
+    """A frame as it is sent again."""
+    return replace(frame, metadata=replace(frame.metadata, replay=True))
+
+
 def is_extra(event: Event) -> bool:
     """Whether an event's frames are only for sockets that ask for the subprotocol `verbatim.v1`."""
     return isinstance(event, VisitorMessagePosted)
@@ -254,13 +271,13 @@ def error_frame(error: ChatError, error_type: ErrorType, session_id: UUID | None
     )
 
 
-def _chunks(recorded: Recorded, event: ReplyChunksRecorded, after: Cursor | None) -> list[Sent]:
+def _chunks(recorded: Recorded, event: ReplyChunksRecorded, after: Cursor | None) -> list[FromLog]:
     session_id, version = recorded.session.session_id, recorded.version
     reply = _reply(recorded)
     message_id = reply.question.message_id
     offset = reply.said.chars - sum(map(len, event.parts))
     seen = after.offset if after and after.version == version else 0
-    frames: list[Sent] = []
+    frames: list[FromLog] = []
     for part in event.parts:
         start, offset = offset, offset + len(part)
         if offset <= seen:
@@ -400,6 +417,12 @@ class Ping(Struct, frozen=True, tag="ping", tag_field="type"):
 Received = ChatMessage | Join | Stop | Feedback | Ping
 
 
+class Authenticate(Struct, frozen=True, tag="authenticate", tag_field="type"):
+    """The first frame of an operator whose client can't send the header `Authorization`."""
+
+    token: str
+
+
 class _Addressed(Struct):
     session_id: UUID | None = None
 
@@ -407,6 +430,7 @@ class _Addressed(Struct):
 _decoder = msgspec.json.Decoder(Received)
 _address_decoder = msgspec.json.Decoder(_Addressed)
 _UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
+_authentication_decoder = msgspec.json.Decoder(Authenticate)
 _PING = Ping()
 
 
@@ -421,6 +445,14 @@ def decode(text: str) -> Received:
         raise refusal(what, field.rstrip("`")) from None
     except _UNREADABLE:
         raise InvalidRequest("a frame must be one JSON object") from None
+
+
+def token_in(text: str) -> str:
+    """The token that a frame `authenticate` brings; none, where it is anything else."""
+    try:
+        return _authentication_decoder.decode(text).token
+    except _UNREADABLE:
+        return ""
 
 
 def session_of(text: str) -> UUID | None:

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, ClassVar
 
+from litestar import WebSocket
 from litestar.middleware.rate_limit import RateLimitConfig, RateLimitMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
@@ -38,15 +39,40 @@ class Tally:
             del self._open[owner]
 
 
-class SessionStarts(RateLimitMiddleware):
-    """How many sessions one address starts in a minute: `state.sessions_per_minute`.
+class PerMinute(RateLimitMiddleware):
+    """How many requests one address makes in a minute: as many as the application's state has as `setting`.
 
-    For the one handler that starts them: around the application it would cost each socket a coroutine.
+    For handlers, one by one: around the application it would cost each socket a coroutine.
     """
+
+    setting: ClassVar[str]
 
     def __init__(self, app: ASGIApp, **_: Any) -> None:
         super().__init__(app, RateLimitConfig(("minute", 1)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.max_requests = scope["litestar_app"].state.sessions_per_minute
+        self.max_requests = scope["litestar_app"].state[self.setting]
         await super().__call__(scope, receive, send)
+
+
+class SessionStarts(PerMinute):
+    """Sessions that are started."""
+
+    setting = "sessions_per_minute"
+
+
+class OperatorRequests(PerMinute):
+    """What is asked for with the operators' token, or without it: guesses count, too."""
+
+    setting = "operator_requests_per_minute"
+
+
+async def count_as_operator_request(socket: WebSocket[Any, Any, Any]) -> None:
+    """A socket for operators counts as one of their requests. Raises RateLimited."""
+    limiter = OperatorRequests(socket.app.asgi_handler)
+    store = limiter.config.get_store_from_app(socket.app)
+    key = f"{OperatorRequests.__name__}::{socket.client.host if socket.client else ''}"
+    counted = await limiter.retrieve_cached_history(key, store)
+    if len(counted.history) >= socket.app.state[limiter.setting]:
+        raise RateLimited
+    await limiter.set_cached_history(key, counted, store)

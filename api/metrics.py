@@ -11,13 +11,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 
 from api.auth import operators_only
+from api.limits import OperatorRequests
 from api.siblings import Siblings
 
 LABELS = ("method", "path", "status_code", "app_name")
 """Litestar's."""
 
 
-@get("/metrics", guards=[operators_only], include_in_schema=False)
+@get("/metrics", guards=[operators_only], middleware=[OperatorRequests], include_in_schema=False)
 async def metrics(
     request: Request[Any, Any, Any],
     registry: NamedDependency[CollectorRegistry],

@@ -32,6 +32,7 @@ class Head(Struct, frozen=True):
     hash: str
 
 
+@runtime_checkable
 class EventStore(Protocol):
     """The log of every session."""
 

@@ -50,6 +50,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_pending_bytes: int
     messages_per_minute: int
     sessions_per_minute: int
+    operator_requests_per_minute: int
     sockets_per_address: int
     sockets_per_session: int
     allowed_origins: frozenset[str]
@@ -100,6 +101,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         max_pending_bytes=read.integer("VERBATIM_MAX_PENDING_BYTES", 65_536, 1024, 16_777_216),
         messages_per_minute=read.integer("VERBATIM_MESSAGES_PER_MINUTE", 30, 1, 10_000),
         sessions_per_minute=read.integer("VERBATIM_SESSIONS_PER_MINUTE", 60, 1, 1_000_000),
+        operator_requests_per_minute=read.integer("VERBATIM_OPERATOR_REQUESTS_PER_MINUTE", 600, 1, 1_000_000),
         sockets_per_address=read.integer("VERBATIM_SOCKETS_PER_ADDRESS", 200, 1, 1_000_000),
         sockets_per_session=read.integer("VERBATIM_SOCKETS_PER_SESSION", 20, 1, 10_000),
         allowed_origins=read.origins("VERBATIM_ALLOWED_ORIGINS"),

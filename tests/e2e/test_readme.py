@@ -1,6 +1,7 @@
 """The README's own commands and snippets, as they stand there, against a service that is really started."""
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -78,6 +79,27 @@ async def test_the_curl_commands_stream_a_reply(service: Service, tmp_path: Path
 
     assert output.startswith("event: chunk\nid: ")
     assert "event: complete" in output
+
+
+async def test_the_auditors_commands_show_the_session_that_was_begun(
+    service: Service, data_dir: Path, tmp_path: Path
+) -> None:
+    await run("bash", "-euc", snippet("sh", "curl -sN", service), cwd=tmp_path)
+    (tmp_path / "data").symlink_to(data_dir.resolve())
+    session = json.loads((tmp_path / "session.json").read_text())
+    async with service.http() as http:
+        path = f"/api/chats/sessions/{session['session_id']}/"
+        await http.delete(
+            path, headers={"X-Visitor-Id": session["visitor_id"]}
+        )  # a replay ends with its session
+
+    output = await run("bash", "-euc", snippet("sh", "api/audit", service), cwd=tmp_path)
+
+    assert output.startswith("event: chunk\nid: ")
+    assert '"replay":true' in output
+    assert '"screen":[' in output
+    assert '"topic":"session_started.v1"' in output
+    assert "Who owns the car?" in (tmp_path / "session.html").read_text()
 
 
 async def test_every_make_target_that_is_named_exists() -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -14,13 +16,31 @@ from schemathesis.engine.recorder import ScenarioRecorder
 from tests.support.assistants import Echo
 from tests.support.service import Service, complaints, served
 
-ENDLESS = "streamSession"
-"""The one operation whose answer has no end, where the session is real."""
+ENDLESS = ("streamSession", "replaySession")
+"""The operations whose answers have no end, where the session is real and goes on."""
+
+TOKEN = "an-operator's-token"
+OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
+
+AUDIT = ("listEvents", "getState", "replaySession", "exportSession")
+NOWHERE = {
+    "operations": [
+        {
+            "include-operation-id": list(AUDIT),
+            "checks": {"positive_data_acceptance": {"expected-statuses": ["200", "400", "401", "404"]}},
+        }
+    ]
+}
+"""Of a place in a session, only the session can say whether there is such a one."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def service(conninfo: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
-    environment = {"VERBATIM_CHUNK_WINDOW_MS": "0", "VERBATIM_MAX_MESSAGE_CHARS": "100000"}
+    environment = {
+        "VERBATIM_CHUNK_WINDOW_MS": "0",
+        "VERBATIM_MAX_MESSAGE_CHARS": "100000",
+        "VERBATIM_OPERATOR_TOKEN": TOKEN,
+    }
     async with served(conninfo, tmp_path_factory.mktemp("data"), Echo(), environment) as service:
         yield service
 
@@ -57,11 +77,14 @@ class Report:
                     self.found.append(f"{recorder.label}: {failure.title}: {failure.message}")
 
 
-def run(service: Service, examples: int, *, only: str = "", but: tuple[str, ...] = (), **real: str) -> Report:
+def run(
+    service: Service, examples: int, *, only: tuple[str, ...] = (), but: tuple[str, ...] = (), **real: str
+) -> Report:
     """All phases of schemathesis; `real` are values that parameters have instead of generated ones."""
-    config = SchemathesisConfig()
+    config = SchemathesisConfig.from_dict(NOWHERE)
     schema = schemathesis.openapi.from_url(f"{service.url}/api/docs/openapi.json", config=config)
-    schema = schema.include(operation_id=only) if only else schema.exclude(operation_id=list(but))
+    schema = schema.include(operation_id=list(only)) if only else schema.exclude(operation_id=list(but))
+    schema.config.update(headers=OPERATOR)
     schema.config.generation.update(max_examples=examples, database="none")
     if real:
         schema.config.update(parameters=real)
@@ -84,23 +107,23 @@ def run(service: Service, examples: int, *, only: str = "", but: tuple[str, ...]
 async def test_schemathesis_finds_nothing_with_sessions_that_it_makes_up(
     service: Service, examples: int
 ) -> None:
-    report = await asyncio.to_thread(run, service, examples, but=(ENDLESS,))
+    report = await asyncio.to_thread(run, service, examples, but=ENDLESS)
 
-    assert report.found == []
-    assert len(report.checked) >= 10
+    assert not report.found, "\n".join(report.found)
+    assert len(report.checked) >= 12
     assert {201, 400} <= report.checked["POST /api/chats/sessions"]
 
 
 @pytest.mark.dosed
 async def test_schemathesis_finds_nothing_with_a_real_session(service: Service, examples: int) -> None:
     visitor = await service.start_session()
-    real = {"session_id": str(visitor.session_id), "X-Visitor-Id": str(visitor.visitor_id)}
+    real: dict[str, Any] = {"session_id": str(visitor.session_id), "X-Visitor-Id": str(visitor.visitor_id)}
 
     report = await asyncio.to_thread(
-        run, service, examples, but=(ENDLESS, "endSession", "startSession"), **real
+        run, service, examples, but=(*ENDLESS, "endSession", "startSession"), **real
     )
 
-    assert report.found == []
+    assert not report.found, "\n".join(report.found)
     session = "/api/chats/sessions/{session_id}"
     assert 200 in report.checked[f"GET {session}"]
     assert {200, 400} <= report.checked[f"POST {session}/messages"]
@@ -115,7 +138,27 @@ async def test_schemathesis_finds_nothing_with_a_real_session(service: Service, 
 async def test_schemathesis_finds_nothing_in_streams_that_there_arent(
     service: Service, examples: int
 ) -> None:
-    report = await asyncio.to_thread(run, service, examples, only=ENDLESS)
+    nowhere: dict[str, Any] = {"session_id": str(uuid4())}
 
-    assert report.found == []
+    report = await asyncio.to_thread(run, service, examples, only=ENDLESS, **nowhere)
+
+    assert not report.found, "\n".join(report.found)
     assert {400, 404} <= report.checked["GET /api/chats/sessions/{session_id}/stream"]
+    assert {401, 404} <= report.checked["GET /api/audit/sessions/{session_id}/replay"]
+
+
+@pytest.mark.dosed
+async def test_schemathesis_finds_nothing_in_what_auditors_see(service: Service, examples: int) -> None:
+    visitor = await service.start_session()
+    async with visitor.socket() as socket:
+        await socket.send(visitor.message("What is a novated lease?"))
+        await socket.receive_until("complete")
+    async with service.http() as http:
+        await http.delete(visitor.path + "/", headers=visitor.headers)
+    real: dict[str, Any] = {"session_id": str(visitor.session_id), "speed": "max"}
+
+    report = await asyncio.to_thread(run, service, examples, only=AUDIT, **real)
+
+    assert not report.found, "\n".join(report.found)
+    for name in ("events", "state", "replay", "export"):
+        assert {200, 400, 401} <= report.checked[f"GET /api/audit/sessions/{{session_id}}/{name}"], name

@@ -133,8 +133,8 @@ async def test_the_tables_tell_what_the_log_tells(stores: Stores, seed: int) -> 
         ) == [summary(history[-1].session)]
 
 
-def clean(text: str) -> str:
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+def clean(text: str | None) -> str | None:
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}") if text is not None else None
 
 
 def told_of(entry: Entry) -> tuple[Any, ...]:

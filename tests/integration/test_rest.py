@@ -774,6 +774,7 @@ async def test_openapi_describes_what_there_is(http: httpx.AsyncClient) -> None:
             for rest in ("", "/messages", "/stream", "/stop", "/transcript")
         ),
         "/api/audit/visitors/{visitor_id}",
+        *(f"/api/audit/sessions/{{session_id}}/{rest}" for rest in ("events", "state", "replay", "export")),
         "/health/live",
         "/health/ready",
     }

@@ -185,6 +185,7 @@ async def served(
         "VERBATIM_DATA_DIR": str(data_dir),
         "VERBATIM_GRACE_SECONDS": "0",
         "VERBATIM_SESSIONS_PER_MINUTE": "10000",
+        "VERBATIM_OPERATOR_REQUESTS_PER_MINUTE": "100000",
     }
     settings = read_settings(usual | dict(environment or {}))
     ready = threading.Event()

@@ -9,6 +9,7 @@ import pytest
 from litestar.exceptions import HTTPException, NotFoundException, ValidationException
 
 from api import errors as transport
+from api.auth import NotAnOperator
 from api.errors import CODES, TABLE, Mistake, Problem, on_http_exception, safe, told
 from api.origins import OriginNotAllowed
 from domain import errors
@@ -31,6 +32,7 @@ CODES_OF_ERRORS = {
     "reply_failed": errors.ReplyBrokeOff,
     "reply_timeout": errors.ReplyTooSlow,
     "unavailable": errors.Unavailable,
+    "unauthorized": NotAnOperator,
     "origin_not_allowed": OriginNotAllowed,
     "internal_error": Mistake,
 }

@@ -1,0 +1,186 @@
+"""REST and SSE for operators: one session as it is recorded, as it was, as it was seen, and to take away."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
+from litestar.response import Stream
+from msgspec import Meta, Struct
+
+from api.auth import operators_only
+from api.docs import OPERATOR, also_as
+from api.errors import problems
+from api.frames import CURSOR_PATTERN, Cursor
+from api.limits import OperatorRequests
+from api.replay import SPEED_PATTERN, Replay
+from api.server_sent import event_stream
+from domain.errors import InvalidRequest, SessionNotFound
+from domain.ports import Clock, EventStore, Recorded
+from projections.exports import EXPORTS
+from projections.records import EventRecord, records
+from projections.states import SessionState, state, version_at
+from projections.transcript import Transcript, is_erased
+
+MOST_EVENTS = 1000
+
+SessionId = Annotated[UUID, PathParameter(description="The session, whoever's it is")]
+After = Annotated[
+    str | None,
+    QueryParameter(
+        description="A cursor or a version: what follows it is sent",
+        schema_extra={"pattern": f"^{CURSOR_PATTERN}$"},
+    ),
+]
+
+
+class EventsPage(Struct, frozen=True):
+    """Events of a session, in order. `cursor` is where the page ends; give it as `after` for the next one."""
+
+    session_id: UUID
+    erased: bool
+    events: Sequence[EventRecord]
+    cursor: str
+    has_more: bool
+
+
+class Audit(Controller):
+    """Everything under `/api/audit/sessions/{session_id}`."""
+
+    path = "/api/audit/sessions/{session_id:uuid}"
+    tags = ("Audit",)
+    guards = (operators_only,)
+    middleware = (OperatorRequests,)
+    security = (OPERATOR,)
+
+    @get("/events/", responses=problems(400, 401, 404, 429, 503), operation_id="listEvents")
+    async def events(
+        self,
+        store: NamedDependency[EventStore],
+        session_id: SessionId,
+        after: After = None,
+        limit: Annotated[int, QueryParameter(ge=1, le=MOST_EVENTS)] = 100,
+    ) -> EventsPage:
+        """The session's events as recorded, what is sealed opened; without it, for an erased visitor."""
+        history = await _history(store, session_id)
+        cursor = (Cursor(0) if after is None else Cursor.parse(after)).within(history[-1].session)
+        rest = records(history)[cursor.events_after :]
+        page = rest[:limit]
+        return EventsPage(
+            session_id=session_id,
+            erased=is_erased(history),
+            events=page,
+            cursor=page[-1].cursor if page else str(cursor),
+            has_more=len(rest) > len(page),
+        )
+
+    @get("/state/", responses=problems(400, 401, 404, 429, 503), operation_id="getState")
+    async def state(
+        self,
+        store: NamedDependency[EventStore],
+        clock: NamedDependency[Clock],
+        session_id: SessionId,
+        version: Annotated[int | None, QueryParameter(ge=1, description="As it was at this version")] = None,
+        at: Annotated[
+            str | None,
+            QueryParameter(
+                description="As it was at this moment, such as 2026-01-02T03:04:05Z",
+                schema_extra={"format": "date-time"},
+            ),
+        ] = None,
+    ) -> SessionState:
+        """The session as it was at a version or at a moment, or else as it is: what it knew, and what a
+        client had on the screen."""
+        history = await _history(store, session_id)
+        if version is not None and at is not None:
+            raise InvalidRequest("give version or at, not both")
+        if version is not None:
+            return state(history, _within(history, version), history[version - 1].at)
+        if at is not None:
+            moment = min(_moment(at), clock.now())  # of what is to come, nothing is known
+            return state(history, _version_at(history, moment), moment)
+        return state(history, len(history), clock.now())
+
+    @get(
+        "/replay/",
+        responses=problems(400, 401, 404, 410, 429, 503),
+        media_type="text/event-stream",
+        operation_id="replaySession",
+    )
+    async def replay(
+        self,
+        store: NamedDependency[EventStore],
+        session_id: SessionId,
+        speed: Annotated[
+            str,
+            QueryParameter(
+                description="1 for the original rhythm, a factor such as 0.5 or 10, or `max` for at once",
+                schema_extra={"pattern": f"^({SPEED_PATTERN})$"},
+            ),
+        ] = "1",
+        after: After = None,
+        last_event_id: Annotated[str | None, HeaderParameter(name="Last-Event-ID")] = None,
+    ) -> Stream:
+        """The frames that visitors were sent, with those of `verbatim.v1`, as SSE: `event` is a frame's type,
+        `id` its cursor, and its `metadata.replay` is true. A session that goes on is followed to its end."""
+        replay = await Replay.begin(store, session_id, last_event_id or after, speed)
+        return event_stream(replay.frames())
+
+    @get(
+        "/export/",
+        responses=problems(400, 401, 404, 429, 503)
+        | {200: ResponseSpec(Transcript, description="The session, in the format that was asked for")},
+        operation_id="exportSession",
+        operation_class=also_as(*(export.media_type for name, export in EXPORTS.items() if name != "json")),
+    )
+    async def export(
+        self,
+        store: NamedDependency[EventStore],
+        session_id: SessionId,
+        format: Annotated[str, QueryParameter(schema_extra={"enum": [*EXPORTS]})] = "json",
+    ) -> Response[Any]:
+        """The session, to take away: its events as JSON lines, its transcript in every other format."""
+        export = EXPORTS.get(format)
+        if export is None:
+            raise InvalidRequest(f"format must be one of {', '.join(EXPORTS)}, not {format[:40]!r}")
+        history = await _history(store, session_id)
+        name = f"session-{session_id}.{export.extension}"
+        return Response(
+            export.write(history),
+            media_type=export.media_type,
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+
+
+async def _history(store: EventStore, session_id: UUID) -> Sequence[Recorded]:
+    """Raises SessionNotFound, Unavailable."""
+    history = await store.read(session_id)
+    if not history:
+        raise SessionNotFound
+    return history
+
+
+def _within(history: Sequence[Recorded], version: int) -> int:
+    if version > len(history):
+        raise InvalidRequest(f"version must be from 1 to {len(history)}, not {version}")
+    return version
+
+
+def _version_at(history: Sequence[Recorded], moment: datetime) -> int:
+    if version := version_at(history, moment):
+        return version
+    raise InvalidRequest(f"at must not be before the session's start, {history[0].at.isoformat()}")
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return msgspec.convert(text, Annotated[datetime, Meta(tz=True)])
+    except msgspec.ValidationError:
+        raise InvalidRequest(
+            f"at must be a moment with its time zone, such as 2026-01-02T03:04:05Z, not {text[:40]!r}"
+        ) from None

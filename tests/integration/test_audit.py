@@ -1,0 +1,656 @@
+"""What auditors see: replays that equal what was sent, the session as it was, its events, and exports."""
+
+import asyncio
+import csv
+import gc
+import io
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import msgspec
+import pytest
+import pytest_asyncio
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError
+
+from api.app import open_store
+from api.sockets import SUBPROTOCOL
+from domain.session import erase
+from infrastructure.clock import SystemClock
+from infrastructure.settings import read_settings
+from projections.exports import EXPORTS
+from tests.support.postgres import execute
+from tests.support.puppet import Puppet
+from tests.support.service import (
+    Frame,
+    ServerSent,
+    Service,
+    Socket,
+    Visitor,
+    complaints,
+    followers,
+    served,
+    server_sent,
+)
+from tests.support.waiting import until
+
+TOKEN = "an-operator's-token"
+OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
+SETTINGS = {
+    "VERBATIM_OPERATOR_TOKEN": TOKEN,
+    "VERBATIM_CHUNK_WINDOW_MS": "5",
+    "VERBATIM_IDLE_WARNING_SECONDS": "1",
+    "VERBATIM_IDLE_END_SECONDS": "2",
+}
+ENDPOINTS = ("events", "state", "replay", "export")
+
+
+@pytest.fixture(scope="module")
+def puppet() -> Puppet:
+    return Puppet()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def service(conninfo: str, data_dir: Path, puppet: Puppet) -> AsyncIterator[Service]:
+    async with served(conninfo, data_dir, puppet, SETTINGS) as service:
+        yield service
+
+
+@pytest.fixture
+async def visitor(service: Service) -> Visitor:
+    return await service.start_session()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_logged_as_an_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    yield
+    assert complaints(caplog) == []
+
+
+def path_of(visitor: Visitor, endpoint: str) -> str:
+    return f"/api/audit/sessions/{visitor.session_id}/{endpoint}/"
+
+
+async def audit(visitor: Visitor, endpoint: str, **params: Any) -> httpx.Response:
+    async with visitor.service.http() as http:
+        return await http.get(path_of(visitor, endpoint), headers=OPERATOR, params=params)
+
+
+@asynccontextmanager
+async def replaying(visitor: Visitor, **params: str) -> AsyncIterator[AsyncIterator[ServerSent]]:
+    async with (
+        visitor.service.http() as http,
+        http.stream("GET", path_of(visitor, "replay"), headers=OPERATOR, params=params) as response,
+    ):
+        assert response.status_code == 200, await response.aread()
+        assert response.headers["content-type"].startswith("text/event-stream")
+        yield server_sent(response)
+
+
+async def replay_of(visitor: Visitor, **params: str) -> list[ServerSent]:
+    async with replaying(visitor, **params) as events:
+        return [event async for event in events]
+
+
+def replay_url(visitor: Visitor, **params: str) -> str:
+    query = "&".join(f"{name}={value}" for name, value in params.items())
+    url = visitor.service.ws_url.replace("/ws/chat/", "/ws/replay/")
+    return f"{url}?session_id={visitor.session_id}&{query}"
+
+
+async def all_frames(connection: ClientConnection) -> list[Frame]:
+    """All that comes until the socket is closed."""
+    frames: list[Frame] = []
+    async with asyncio.timeout(20):
+        with suppress(ConnectionClosedError):  # as it is where something was wrong
+            async for text in connection:
+                frames.append(msgspec.json.decode(text))
+    return frames
+
+
+def as_live(frame: Frame) -> Frame:
+    """A replayed frame as it was first sent."""
+    assert frame["metadata"]["replay"] is True
+    metadata = {name: value for name, value in frame["metadata"].items() if name != "replay"}
+    return {**frame, "metadata": metadata}
+
+
+# --- invariant 5
+
+
+async def says(visitor: Visitor, socket: Socket, text: str) -> list[Frame]:
+    await socket.send(visitor.message(text))
+    return await socket.receive_until("complete", "error")
+
+
+async def ends(visitor: Visitor) -> None:
+    async with visitor.service.http() as http:
+        await http.delete(visitor.path + "/", headers=visitor.headers)
+
+
+async def completed(visitor: Visitor, socket: Socket, puppet: Puppet) -> list[Frame]:
+    first = await says(visitor, socket, "A novated lease name=Ann ?Benefits? ...")
+    return [*first, *await says(visitor, socket, "Benefits? bye")]
+
+
+async def stopped(visitor: Visitor, socket: Socket, puppet: Puppet) -> list[Frame]:
+    await socket.send(visitor.message("A |never lease"))
+    frames = await socket.receive_until("chunk")
+    await socket.send({**visitor.message(""), "type": "stop"})
+    frames += await socket.receive_until("complete")
+    await ends(visitor)
+    return [*frames, *await socket.receive_until("session_end")]
+
+
+async def failed(visitor: Visitor, socket: Socket, puppet: Puppet) -> list[Frame]:
+    frames = await says(visitor, socket, "A novated !")
+    await ends(visitor)
+    return [*frames, *await socket.receive_until("session_end")]
+
+
+async def warned(visitor: Visitor, socket: Socket, puppet: Puppet) -> list[Frame]:
+    return [*await says(visitor, socket, "Hello"), *await socket.receive_until("session_end")]
+
+
+async def ended(visitor: Visitor, socket: Socket, puppet: Puppet) -> list[Frame]:
+    await ends(visitor)
+    return await socket.receive_until("session_end")
+
+
+async def rated(visitor: Visitor, socket: Socket, puppet: Puppet) -> list[Frame]:
+    frames = await says(visitor, socket, "A novated lease")
+    await socket.send(visitor.feedback(frames[-1]["response_id"], "up", "Thanks"))
+    frames += await says(visitor, socket, "And then?")
+    await ends(visitor)
+    frames += await socket.receive_until("session_end")
+    await socket.send(visitor.feedback(frames[-2]["response_id"], "down"))
+    await until(lambda: has_rating(visitor, "down"), "the rating to be recorded")
+    return frames
+
+
+async def interrupted_by_the_visitor(visitor: Visitor, socket: Socket, puppet: Puppet) -> list[Frame]:
+    await socket.send(visitor.message(f"A |{visitor.session_id} lease"))
+    frames = await socket.receive_until("chunk")
+    await socket.send(visitor.message("Wait!", client_message_id="m-1"))
+    frames += await socket.receive_until("accepted", "message")
+    puppet.go_on(str(visitor.session_id))
+    frames += await socket.receive_until("complete")
+    frames += await socket.receive_until("complete")
+    await ends(visitor)
+    frames += await socket.receive_until("session_end")
+    return [frame for frame in frames if frame["type"] != "accepted"]  # which answers the sender alone
+
+
+async def has_rating(visitor: Visitor, rating: str) -> bool:
+    return rating in [entry.get("rating") for entry in (await visitor.transcript())["entries"]]
+
+
+@pytest.mark.parametrize(
+    "happens", [completed, stopped, failed, warned, ended, rated, interrupted_by_the_visitor]
+)
+async def test_replay_is_live(
+    visitor: Visitor, puppet: Puppet, happens: Callable[[Visitor, Socket, Puppet], Awaitable[list[Frame]]]
+) -> None:
+    """Invariant 5: the frames of a replay equal those that were sent, from every cursor, over both ways."""
+    async with visitor.socket(subprotocol=SUBPROTOCOL) as socket:
+        live = await happens(visitor, socket, puppet)
+
+    replayed = await replay_of(visitor, speed="max")
+    assert [as_live(event.frame) for event in replayed] == live
+    assert [event.event for event in replayed] == [frame["type"] for frame in live]
+    assert [event.id for event in replayed] == [frame["metadata"]["cursor"] for frame in live]
+    for position, frame in enumerate(live, 1):
+        cursor = frame["metadata"]["cursor"]
+        events = await replay_of(visitor, speed="max", after=cursor)
+        assert [as_live(event.frame) for event in events] == live[position:]
+        url = replay_url(visitor, speed="max", after=cursor)
+        async with connect(url, additional_headers=OPERATOR) as connection:
+            assert [as_live(frame) for frame in await all_frames(connection)] == live[position:]
+        assert connection.close_code == 1000
+
+
+async def test_a_replay_takes_as_long_as_the_conversation(visitor: Visitor) -> None:
+    async with visitor.socket() as socket:
+        await warned(visitor, socket, Puppet())
+    began = asyncio.get_running_loop().time()
+
+    frames = [event.frame for event in await replay_of(visitor)]
+
+    assert [frame["type"] for frame in frames][-2:] == ["idle_warning", "session_end"]
+    assert asyncio.get_running_loop().time() - began >= 1.9, (
+        "two seconds of silence, as the timers count them"
+    )
+
+
+async def test_a_replay_of_a_session_that_goes_on_becomes_live(visitor: Visitor, puppet: Puppet) -> None:
+    name = str(uuid4())
+    async with (
+        visitor.socket(subprotocol=SUBPROTOCOL) as socket,
+        replaying(visitor, speed="1000") as events,
+        connect(replay_url(visitor, speed="1000"), additional_headers=OPERATOR) as connection,
+    ):
+        await socket.send(visitor.message(f"A |{name} lease bye"))
+        for kind in ("message", "chunk"):
+            assert (await anext(events)).event == kind
+            assert (await Socket(connection).receive())["type"] == kind
+        puppet.go_on(name)
+        assert [event.event async for event in events] == ["chunk", "chunk", "complete"]
+        assert [frame["type"] for frame in await all_frames(connection)] == ["chunk", "chunk", "complete"]
+    assert connection.close_code == 1000
+
+
+async def test_a_silence_is_kept_open_and_can_be_left_at_once(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.server_sent.KEEP_ALIVE_SECONDS", 0.05)
+    async with visitor.socket() as socket:
+        await says(visitor, socket, "Hello there")
+    await ends(visitor)
+    gc.collect()
+    await until(lambda: followers() == 0, "earlier requests to be gone")
+
+    async with visitor.service.http() as http:
+        params = {"speed": "0.000001"}
+        path = path_of(visitor, "replay")
+        async with http.stream("GET", path, headers=OPERATOR, params=params) as response:
+            lines = response.aiter_lines()
+            while await anext(lines) != ": keep-alive":
+                pass
+            assert followers() == 1
+        await until(lambda: followers() == 0, "the one who left to be gone")
+    async with connect(replay_url(visitor, speed="0.000001"), additional_headers=OPERATOR) as connection:
+        await Socket(connection).receive()
+        assert followers() == 1
+    await until(lambda: followers() == 0, "the other one to be gone")
+
+
+async def test_last_event_id_counts_as_the_cursor(visitor: Visitor) -> None:
+    async with visitor.socket(subprotocol=SUBPROTOCOL) as socket:
+        live = await completed(visitor, socket, Puppet())
+    headers = {**OPERATOR, "Last-Event-ID": live[2]["metadata"]["cursor"]}
+
+    async with (
+        visitor.service.http() as http,
+        http.stream(
+            "GET", path_of(visitor, "replay"), headers=headers, params={"speed": "max", "after": "0"}
+        ) as response,
+    ):
+        events = [event async for event in server_sent(response)]
+
+    assert [as_live(event.frame) for event in events] == live[3:]
+
+
+async def test_a_service_that_stops_ends_its_replays_to_be_taken_up_elsewhere(
+    new_conninfo: str, data_dir: Path
+) -> None:
+    async with served(new_conninfo, data_dir, Puppet(), SETTINGS) as service:
+        visitor = await service.start_session()
+        stream = asyncio.create_task(replay_of(visitor))
+        connection = await connect(replay_url(visitor), additional_headers=OPERATOR)
+        await until(lambda: followers() == 2, "both to follow")
+
+    async with asyncio.timeout(5):
+        assert await stream == []
+        assert await close_code_of(connection) == 1012
+
+
+async def close_code_of(connection: ClientConnection) -> int | None:
+    with pytest.raises(ConnectionClosed):
+        await connection.recv()
+    return connection.close_code
+
+
+# --- who may
+
+
+async def test_nobody_else_is_told_anything_and_all_are_told_alike(visitor: Visitor) -> None:
+    wrong = ("", TOKEN, "Bearer", f"Bearer {TOKEN}x", f"Basic {TOKEN}", f"Bearer {visitor.visitor_id}")
+    headers: list[dict[str, str]] = [{}, visitor.headers, *({"Authorization": value} for value in wrong)]
+
+    async with visitor.service.http() as http:
+        refusals = [
+            await http.get(f"/api/audit/sessions/{session}/{endpoint}/", headers=given, params=params)
+            for endpoint in ENDPOINTS
+            for session in (visitor.session_id, uuid4())
+            for given in headers
+            for params in ({}, {"after": "nonsense", "version": "x", "speed": "0", "format": "x"})
+        ]
+
+    assert len({refused.content for refused in refusals}) == 1
+    for refused in refusals:
+        assert problem(refused)[:2] == (401, "unauthorized")
+        assert refused.headers["www-authenticate"] == "Bearer"
+        assert refused.headers["cache-control"] == "no-store"
+
+
+async def dismissed(connection: ClientConnection) -> tuple[int | None, str]:
+    """How a socket was closed, and the code of the error that came before."""
+    (frame,) = await all_frames(connection)
+    assert frame["type"] == "error"
+    assert len(frame["error"]) > 10
+    return connection.close_code, frame["metadata"]["code"]
+
+
+async def test_a_first_frame_may_bring_the_token(visitor: Visitor) -> None:
+    await ends(visitor)
+
+    async with connect(replay_url(visitor)) as connection:
+        await connection.send(msgspec.json.encode({"type": "authenticate", "token": TOKEN}).decode())
+        (frame,) = await all_frames(connection)
+
+    assert frame["type"] == "session_end"
+    assert connection.close_code == 1000
+
+
+async def test_a_socket_without_the_token_is_closed_whatever_it_asks_for(visitor: Visitor) -> None:
+    first_frames: list[str | bytes] = [
+        *(f'{{"type": "authenticate", "token": "{token}"}}' for token in ("", "x", visitor.visitor_id, "é")),
+        *('{"type": "authenticate"}', f'{{"type": "join", "token": "{TOKEN}"}}', TOKEN, "ping", "{", ""),
+        *('{"type": "authenticate", "token": null}', '{"type": "authenticate", "token": "\\ud800"}'),
+        f'{{"type": "authenticate", "token": "{TOKEN}"}}'.encode(),
+    ]
+    for url in (replay_url(visitor), replay_url(visitor, speed="0"), replay_url(visitor).split("?")[0]):
+        for first in first_frames:
+            async with connect(url) as connection:
+                await connection.send(first)
+                assert await dismissed(connection) == (4401, "unauthorized"), first
+        for header in (f"Bearer {TOKEN}x", f"Basic {TOKEN}", f"Bearer {visitor.visitor_id}", ""):
+            async with connect(url, additional_headers={"Authorization": header}) as connection:
+                assert await dismissed(connection) == (4401, "unauthorized"), header
+
+
+async def test_a_socket_that_doesnt_say_who_it_is_is_closed(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.replay_socket.AUTHENTICATE_SECONDS", 0.05)
+
+    async with connect(replay_url(visitor)) as connection:
+        assert await dismissed(connection) == (4401, "unauthorized")
+
+
+async def test_pages_of_other_sites_may_not_even_try(visitor: Visitor) -> None:
+    headers = {**OPERATOR, "Origin": "https://stranger.example"}
+
+    async with connect(replay_url(visitor), additional_headers=headers) as connection:
+        assert await dismissed(connection) == (4403, "origin_not_allowed")
+
+
+async def test_operators_ask_so_often_a_minute_and_guesses_count(new_conninfo: str, data_dir: Path) -> None:
+    few = {**SETTINGS, "VERBATIM_OPERATOR_REQUESTS_PER_MINUTE": "5"}
+    async with served(new_conninfo, data_dir, Puppet(), few) as service, service.http() as http:
+        visitor = await service.start_session()
+        answers = [await audit(visitor, "state"), await audit(visitor, "events")]
+        answers += [await http.get(path_of(visitor, endpoint)) for endpoint in ("state", "export")]
+        async with connect(replay_url(visitor, speed="0"), additional_headers=OPERATOR) as connection:
+            assert await dismissed(connection) == (4400, "invalid_request")
+
+        refused = await audit(visitor, "export")
+        async with connect(replay_url(visitor), additional_headers=OPERATOR) as connection:
+            assert await dismissed(connection) == (4429, "rate_limited")
+
+    assert [answer.status_code for answer in answers] == [200, 200, 401, 401]
+    assert problem(refused)[:2] == (429, "rate_limited")
+    assert problem(refused)[2] == "Too many requests: try again in a moment"
+
+
+# --- bad input
+
+
+def problem(response: httpx.Response) -> tuple[int, str, str]:
+    """What a refusal says."""
+    assert response.headers["content-type"] == "application/problem+json"
+    document = response.json()
+    assert document["status"] == response.status_code
+    return document["status"], document["code"], document["detail"]
+
+
+BAD: list[tuple[str, dict[str, str], str]] = [
+    # (endpoint; parameters, what is said of them)
+    ("events", {"after": "99.0"}, "after is ahead of the session, which is at 1.0"),
+    ("events", {"after": "nonsense"}, "after must be a cursor as frames carry it, such as 12.0"),
+    ("events", {"after": "-1"}, "after must be a cursor"),
+    ("events", {"limit": "0"}, "limit: Expected `int` >= 1"),
+    ("events", {"limit": "1001"}, "limit: Expected `int` <= 1000"),
+    ("events", {"limit": "many"}, "limit: Expected `int`"),
+    ("state", {"version": "2"}, "version must be from 1 to 1, not 2"),
+    ("state", {"version": "9" * 40}, "version must be from 1 to 1, not 999"),
+    ("state", {"version": "0"}, "version: Expected `int` >= 1"),
+    ("state", {"version": "latest"}, "version: Expected `int | null`"),
+    ("state", {"version": "1", "at": "2026-01-02T03:04:05Z"}, "give version or at, not both"),
+    ("state", {"at": "2001-01-02T03:04:05Z"}, "at must not be before the session's start, 20"),
+    ("state", {"at": "2026-01-02T03:04:05"}, "at must be a moment with its time zone, such as"),
+    ("state", {"at": "yesterday"}, "such as 2026-01-02T03:04:05Z, not 'yesterday'"),
+    ("state", {"at": "1767323045"}, "at must be a moment"),
+    ("state", {"at": ""}, "at must be a moment"),
+    (
+        "replay",
+        {"speed": "0"},
+        "a factor above 0 such as 1 or 2.5, or max for at once, not '0'",
+    ),
+    ("replay", {"speed": "-1"}, "not '-1'"),
+    ("replay", {"speed": "nan"}, "not 'nan'"),
+    ("replay", {"speed": ""}, "not ''"),
+    ("replay", {"after": "2.0"}, "after is ahead of the session, which is at 1.0"),
+    ("replay", {"after": "1.x"}, "after must be a cursor"),
+    ("export", {"format": "pdf"}, "format must be one of json, jsonl, csv, text, markdown, html, not 'pdf'"),
+    ("export", {"format": ""}, "not ''"),
+]
+
+
+@pytest.mark.parametrize(("endpoint", "params", "said"), BAD)
+async def test_what_cant_be_is_refused_with_what_would_be_right(
+    visitor: Visitor, endpoint: str, params: dict[str, str], said: str
+) -> None:
+    refused = await audit(visitor, endpoint, **params)
+
+    status, code, detail = problem(refused)
+    assert (status, code) == (400, "invalid_request")
+    assert said in detail
+    if endpoint == "replay":
+        async with connect(replay_url(visitor, **params), additional_headers=OPERATOR) as connection:
+            assert await dismissed(connection) == (4400, "invalid_request")
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+async def test_a_session_that_there_isnt_is_not_found(service: Service, endpoint: str) -> None:
+    nobody = Visitor(service, uuid4(), uuid4())
+
+    assert problem(await audit(nobody, endpoint))[:2] == (404, "session_not_found")
+    async with service.http() as http:
+        malformed = await http.get(f"/api/audit/sessions/not-a-uuid/{endpoint}/", headers=OPERATOR)
+    assert problem(malformed)[:2] == (404, "not_found")
+
+
+async def test_a_socket_is_told_of_a_session_that_there_isnt(service: Service) -> None:
+    nobody = Visitor(service, uuid4(), uuid4())
+    bare = replay_url(nobody).split("?")[0]
+
+    for url, expected in [
+        (replay_url(nobody), (4404, "session_not_found")),
+        (f"{bare}?session_id=not-a-uuid", (4400, "invalid_request")),
+        (bare, (4400, "invalid_request")),
+    ]:
+        async with connect(url, additional_headers=OPERATOR) as connection:
+            assert await dismissed(connection) == expected
+
+
+# --- events and states
+
+
+async def test_events_come_page_by_page(visitor: Visitor) -> None:
+    async with visitor.socket() as socket:
+        await completed(visitor, socket, Puppet())
+
+    whole = (await audit(visitor, "events")).json()
+    assert (whole["session_id"], whole["erased"], whole["has_more"]) == (
+        str(visitor.session_id),
+        False,
+        False,
+    )
+    assert [event["version"] for event in whole["events"]] == list(range(1, len(whole["events"]) + 1))
+    pages, cursor = [], None
+    while True:
+        page = (await audit(visitor, "events", limit=3, **({"after": cursor} if cursor else {}))).json()
+        pages.append(page["events"])
+        cursor = page["cursor"]
+        if not page["has_more"]:
+            break
+    assert [event for page in pages for event in page] == whole["events"]
+    assert {len(page) for page in pages[:-1]} == {3}
+    rest = (await audit(visitor, "events", after=cursor)).json()
+    assert (rest["events"], rest["cursor"], rest["has_more"]) == ([], cursor, False)
+
+
+async def test_events_are_as_they_were_recorded(visitor: Visitor, conninfo: str) -> None:
+    async with visitor.socket() as socket:
+        await says(visitor, socket, "A lease name=Ann")
+
+    told = (await audit(visitor, "events")).json()["events"]
+
+    rows = execute(
+        conninfo,
+        "SELECT originator_version, topic, state FROM stored_events WHERE originator_id = %s ORDER BY 1",
+        visitor.session_id,
+    )
+    assert [(event["version"], event["topic"]) for event in told] == [row[:2] for row in rows]
+    for event, (version, _, state) in zip(told, rows, strict=True):
+        envelope = msgspec.json.decode(state)
+        assert datetime.fromisoformat(event["at"]).timestamp() * 1000 == envelope["at"]
+        assert event["cause"] == envelope.get("cause", version - 1)
+        assert envelope.get("data", {}).items() <= event["data"].items()
+    assert told[1]["data"]["text"] == "A lease name=Ann"
+    assert told[1]["personal"] == ["text", "client_message_id"]
+
+
+def version_of(frame: Frame) -> int:
+    return int(frame["metadata"]["cursor"].split(".")[0])
+
+
+async def test_a_session_is_shown_as_it_was_at_every_version_and_moment(visitor: Visitor) -> None:
+    async with visitor.socket(subprotocol=SUBPROTOCOL) as socket:
+        live = await completed(visitor, socket, Puppet())
+    events = (await audit(visitor, "events")).json()["events"]
+    transcript = await visitor.transcript()
+
+    for event in events:
+        was = (await audit(visitor, "state", version=event["version"])).json()
+        shown = [
+            frame for frame in live if int(frame["metadata"]["cursor"].split(".")[0]) <= event["version"]
+        ]
+        words = "".join(frame["chunk"] for frame in shown if frame["type"] == "chunk")
+        assert (was["version"], was["at"]) == (event["version"], event["at"])
+        assert "".join(entry["text"] for entry in was["screen"] if entry["who"] == "assistant") == words
+        completes = [frame for frame in shown if frame["type"] == "complete"]
+        if completes:
+            assert was["conversation_data"] == completes[-1]["conversation_data"]
+    last = events[-1]
+    at_its_end = (await audit(visitor, "state", at=last["at"])).json()
+    for now in (
+        (await audit(visitor, "state")).json(),
+        (await audit(visitor, "state", at="2999-01-01T00:00:00+00:00")).json(),
+        at_its_end,
+    ):
+        assert (now["version"], now["status"], now["screen"]) == (
+            last["version"],
+            "completed",
+            transcript["entries"],
+        )
+    before = datetime.fromisoformat(events[0]["at"]) + timedelta(microseconds=500)
+    at_its_start = (await audit(visitor, "state", at=before.isoformat())).json()
+    assert (at_its_start["status"], at_its_start["screen"]) == ("active", [])
+
+
+# --- exports
+
+
+@pytest.mark.parametrize("format", EXPORTS)
+async def test_a_session_can_be_taken_away_in_every_format(visitor: Visitor, format: str) -> None:
+    async with visitor.socket() as socket:
+        await says(visitor, socket, "A <b>novated</b> lease")
+    await ends(visitor)
+
+    answer = await audit(visitor, "export", format=format)
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].split(";")[0] == EXPORTS[format].media_type
+    name = f"session-{visitor.session_id}.{EXPORTS[format].extension}"
+    assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
+    assert answer.headers["cache-control"] == "no-store"
+    assert "novated" in answer.text
+    match format:
+        case "json":
+            assert answer.json() == await visitor.transcript()
+        case "jsonl":
+            lines = [msgspec.json.decode(line) for line in answer.text.splitlines()]
+            assert lines == (await audit(visitor, "events")).json()["events"]
+        case "csv":
+            rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+            assert [row["who"] for row in rows] == ["visitor", "assistant", "service"]
+        case "html":
+            assert "<script" not in answer.text
+            assert "&lt;b&gt;novated&lt;/b&gt;" in answer.text
+
+
+async def test_without_a_format_it_is_json(visitor: Visitor) -> None:
+    assert (await audit(visitor, "export")).json() == await visitor.transcript()
+
+
+# --- a visitor who was erased
+
+
+async def erased(visitor: Visitor, conninfo: str, data_dir: Path) -> None:
+    """Forget the visitor, in a process of its own."""
+    settings = read_settings({"VERBATIM_DATA_DIR": str(data_dir)})
+    async with open_store(settings, conninfo) as store:
+        session = await store.refresh(visitor.session_id)
+        assert session is not None
+        await store.append(visitor.session_id, session.version, erase(session), SystemClock().now())
+    execute(
+        conninfo,
+        "UPDATE visitor_keys SET wrapped = NULL, destroyed_at = now() WHERE visitor_id = %s",
+        visitor.visitor_id,
+    )
+
+
+async def test_of_an_erased_visitor_auditors_see_what_happened_and_nothing_that_was_said(
+    visitor: Visitor, conninfo: str, data_dir: Path
+) -> None:
+    async with visitor.socket() as socket:
+        await says(visitor, socket, "A novated lease name=Annabel ?Benefits?")
+    before = (await audit(visitor, "events")).json()["events"]
+    await erased(visitor, conninfo, data_dir)
+
+    events = (await audit(visitor, "events")).json()
+    assert events["erased"] is True
+    for was, now in zip(before, events["events"], strict=False):
+        clear = {name: value for name, value in was["data"].items() if name not in was["personal"]}
+        assert now == {**was, "data": clear}
+    assert [event["topic"] for event in events["events"][-2:]] == ["session_ended.v1", "visitor_erased.v1"]
+    answers = [await audit(visitor, "export", format=name) for name in EXPORTS]
+    answers += [await audit(visitor, "state", version=event["version"]) for event in events["events"]]
+    for answer in answers:
+        assert answer.status_code == 200
+        assert not [trace for trace in ("novated", "Annabel", "Benefits") if trace in answer.text]
+    assert "[erased]" in answers[list(EXPORTS).index("text")].text
+    assert problem(await audit(visitor, "replay"))[:2] == (410, "session_erased")
+    async with connect(replay_url(visitor), additional_headers=OPERATOR) as connection:
+        assert await dismissed(connection) == (4410, "session_erased")
+
+
+async def test_a_replay_ends_when_its_visitor_is_erased(
+    visitor: Visitor, conninfo: str, data_dir: Path
+) -> None:
+    async with visitor.socket() as socket:
+        await says(visitor, socket, "Hello there")
+
+    async with replaying(visitor, speed="0.000001") as events:
+        assert (await anext(events)).event == "message"
+        await erased(visitor, conninfo, data_dir)
+        *_, last = [event async for event in events]
+
+    assert last.frame["metadata"]["code"] == "session_erased"
