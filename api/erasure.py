@@ -14,7 +14,7 @@ from api.errors import problems
 from domain.erasure import Erasure, Receipt
 from projections.forgetting import Tables
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 5.0
 """How long the answer waits for projections, before it says that they are still to follow."""
 
 VisitorId = Annotated[UUID, PathParameter(description="The visitor: a credential, so no log has this path")]

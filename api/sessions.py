@@ -113,7 +113,7 @@ class Sessions(Controller):
         session = await conversations.start(wanted.visitor_id, wanted.metadata)
         return _view(session, request, clock)
 
-    @get("/{session_id:uuid}/", responses=problems(400, 403, 404, 503), operation_id="getSession")
+    @get("/{session_id:uuid}/", responses=problems(400, 403, 404, 410, 503), operation_id="getSession")
     async def show(
         self,
         request: Request[Any, Any, Any],
@@ -125,7 +125,7 @@ class Sessions(Controller):
         """The session as it is now."""
         return _view(await conversations.enter(session_id, visitor_id), request, clock)
 
-    @delete("/{session_id:uuid}/", responses=problems(400, 403, 404, 503), operation_id="endSession")
+    @delete("/{session_id:uuid}/", responses=problems(400, 403, 404, 410, 503), operation_id="endSession")
     async def end(
         self, conversations: NamedDependency[Conversations], session_id: SessionId, visitor_id: VisitorId
     ) -> None:
@@ -166,7 +166,7 @@ class Sessions(Controller):
 
     @get(
         "/{session_id:uuid}/stream/",
-        responses=problems(400, 403, 404, 503),
+        responses=problems(400, 403, 404, 410, 503),
         media_type="text/event-stream",
         operation_id="streamSession",
     )
@@ -189,7 +189,7 @@ class Sessions(Controller):
     @post(
         "/{session_id:uuid}/stop/",
         status_code=204,
-        responses=problems(400, 403, 404, 503),
+        responses=problems(400, 403, 404, 410, 503),
         operation_id="stopReply",
     )
     async def stop(
@@ -200,7 +200,7 @@ class Sessions(Controller):
 
     @get(
         "/{session_id:uuid}/transcript/",
-        responses=problems(400, 403, 404, 503)
+        responses=problems(400, 403, 404, 410, 503)
         | {200: ResponseSpec(Transcript, description="The transcript, in the format that was asked for")},
         operation_id="getTranscript",
         operation_class=also_as(*(media_type for media_type, _ in RENDERINGS.values())),
