@@ -178,13 +178,25 @@ def build(
 
 
 @asynccontextmanager
-async def open_store(settings: Settings, conninfo: str) -> AsyncIterator[EventStore]:
-    """The log alone, for commands. Raises CorruptLog for another master key."""
+async def open_store(
+    settings: Settings, conninfo: str, *, is_live: bool = False
+) -> AsyncIterator[EventStore]:
+    """The log alone, for commands; what other processes record meanwhile comes in, if it `is_live`.
+
+    Raises CorruptLog for another master key.
+    """
     database = Database(conninfo)
     keyring = await asyncio.to_thread(build_keyring, settings, conninfo, database)
     log = PostgresLog(conninfo, database)
     async with opened(database, log):
-        yield SessionStore(log, keyring, LocalDoorbell())
+        if not is_live:
+            yield SessionStore(log, keyring, LocalDoorbell())
+            return
+        doorbell = build_doorbell(settings, conninfo, new_name())
+        store = SessionStore(log, keyring, doorbell)
+        await store.open()
+        async with for_ever("doorbell", doorbell.run), for_ever("the log's news", store.keep_up):
+            yield store
 
 
 class Erasing(NamedTuple):

@@ -15,9 +15,10 @@ from rich.console import Console
 
 from api.app import build, open_store
 from api.children import begin_work
+from api.cli_audit import export, replay
 from api.cli_erasure import erase, retain
 from api.cli_projections import project, projections
-from api.commands import EXIT_NOT_FOUND, EXIT_UNAVAILABLE, console, run
+from api.commands import EXIT_UNAVAILABLE, console, not_in_the_log, run
 from api.projecting import projecting_beside
 from api.server import CantListen, bound, make_server
 from api.siblings import Siblings
@@ -51,6 +52,8 @@ def main() -> None:
         VERBATIM_PORT=80 VERBATIM_ASSISTANT=guide verbatim serve
 
         verbatim transcript 550e8400-e29b-41d4-a716-446655440000
+
+        verbatim replay 550e8400-e29b-41d4-a716-446655440000 --speed 2
     """
     set_up_logs(sys.stderr)
 
@@ -135,8 +138,7 @@ def transcript(session: UUID, as_format: str) -> None:
         async with open_store(settings, conninfo) as store:
             history = await store.read(session)
         if not history:
-            console.print(f"Session {session} is not in the log.")
-            return EXIT_NOT_FOUND
+            return not_in_the_log(session)
         said = fold_transcript(history)
         click.echo(msgspec.json.encode(said) if as_format == "json" else RENDERINGS[as_format][1](said))
         return 0
@@ -175,6 +177,8 @@ def _say_ready(settings: Settings, host: str, port: int, operators: str) -> None
     welcome.print(f"  Assistant  {settings.assistant}    Log kept in {keeps}    Stop with Ctrl+C")
 
 
+main.add_command(replay)
+main.add_command(export)
 main.add_command(project)
 main.add_command(projections)
 main.add_command(erase)

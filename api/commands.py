@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import uvloop
@@ -37,6 +38,8 @@ def run(work: Work) -> None:
         sys.exit(uvloop.run(_with_database(settings, work)))
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        raise  # whoever reads what is printed has had enough: click ends without a word
     except (SettingsError, PersonaError, OSError) as error:
         console.print(str(error), style="red", markup=False)
         sys.exit(EXIT_USAGE)
@@ -46,6 +49,12 @@ def run(work: Work) -> None:
     except (psycopg.Error, PersistenceError, Unavailable, RuntimeError) as error:
         console.print(f"The database can't be used: {_reason(error)}", style="red", markup=False)
         sys.exit(EXIT_UNAVAILABLE)
+
+
+def not_in_the_log(session_id: UUID) -> int:
+    """Say so; the exit code."""
+    console.print(f"Session {session_id} is not in the log.")
+    return EXIT_NOT_FOUND
 
 
 def _reason(error: Exception) -> str:

@@ -6,6 +6,7 @@ own, be taken for markup, speak to a terminal, or turn round what is read.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from html import escape
 
 from projections.transcript import AssistantSaid, Ended, Entry, Transcript, VisitorSaid, Warned
@@ -52,19 +53,19 @@ p { white-space: pre-wrap; overflow-wrap: anywhere; margin: .25rem 0 } ul { marg
 
 def as_text(transcript: Transcript) -> str:
     """One paragraph an entry; only entries begin at the margin."""
-    paragraphs = [f"Session {transcript.session_id}, started {_time(transcript.started_at)}"]
+    paragraphs = [f"Session {transcript.session_id}, started {time_text(transcript.started_at)}"]
     for entry in transcript.entries:
         said = "\n    ".join(_lines(entry))
-        paragraphs.append(f"[{_time(entry.at)}] {_who(entry)}: {said}")
+        paragraphs.append(f"[{time_text(entry.at)}] {_who(entry)}: {said}")
     return "\n\n".join(paragraphs) + "\n"
 
 
 def as_markdown(transcript: Transcript) -> str:
     """One section an entry, with what was said as a quotation."""
-    parts = [f"# Session {transcript.session_id}", f"Started {_time(transcript.started_at)}"]
+    parts = [f"# Session {transcript.session_id}", f"Started {time_text(transcript.started_at)}"]
     for entry in transcript.entries:
         quoted = "  \n".join(f"> {_literal(line)}" for line in _lines(entry))  # two spaces keep a line's end
-        parts.append(f"**{_who(entry)}**, {_time(entry.at)}\n\n{quoted}")
+        parts.append(f"**{_who(entry)}**, {time_text(entry.at)}\n\n{quoted}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -130,7 +131,7 @@ def _visible(text: str) -> str:
 def _facts(transcript: Transcript) -> Sequence[tuple[str, str]]:
     """What stands at the head of a page."""
     ended = ENDINGS[transcript.ended] if transcript.ended else "The session is active."
-    about = [("Started", _time(transcript.started_at)), ("Status", ended)]
+    about = [("Started", time_text(transcript.started_at)), ("Status", ended)]
     if transcript.erased:
         about.append(("Visitor", "Has been forgotten: nothing that was said is known."))
     return [*about, *transcript.conversation_data.items()]
@@ -141,7 +142,7 @@ def _article(entry: Entry) -> str:
     paragraph = escape("\n".join(_lines(entry)))
     return (
         f'<article class="{kind}"><h2>{escape(_who(entry))}</h2> '
-        f'<time datetime="{entry.at:%Y-%m-%dT%H:%M:%SZ}">{_time(entry.at)}</time>'
+        f'<time datetime="{entry.at:%Y-%m-%dT%H:%M:%SZ}">{time_text(entry.at)}</time>'
         f'<p dir="auto">{paragraph}</p>{_beside(entry)}</article>'
     )
 
@@ -165,7 +166,8 @@ def _code(hidden: re.Match[str]) -> str:
     return hidden[0].encode("unicode_escape").decode()
 
 
-def _time(at: object) -> str:
+def time_text(at: datetime) -> str:
+    """A time as people read it."""
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 

@@ -102,6 +102,29 @@ async def test_the_auditors_commands_show_the_session_that_was_begun(
     assert "Who owns the car?" in (tmp_path / "session.html").read_text()
 
 
+async def test_the_commands_for_the_service_s_own_machine_show_it_too(
+    service: Service, new_conninfo: str, data_dir: Path, tmp_path: Path
+) -> None:
+    await run("bash", "-euc", snippet("sh", "curl -sN", service), cwd=tmp_path)
+    session_id = json.loads((tmp_path / "session.json").read_text())["session_id"]
+    commands = snippet("sh", "verbatim replay", service).replace("SESSION_ID", session_id)
+    environment = {"DATABASE_URL": new_conninfo, "VERBATIM_DATA_DIR": str(data_dir), "PYTHONPATH": str(ROOT)}
+    # A session that goes on is followed: nobody is there to stop it.
+    commands = commands.replace("--speed 2", "--speed 2 --no-follow")
+
+    output = await run(
+        "bash",
+        "-euc",
+        commands.replace(".venv/bin/verbatim", f"{sys.executable} -m api.entry"),
+        cwd=tmp_path,
+        **environment,
+    )
+
+    assert "] Visitor: Who owns the car?\n" in output
+    assert "] Assistant: " in output
+    assert "Who owns the car?" in (tmp_path / "session.html").read_text()
+
+
 async def test_every_make_target_that_is_named_exists() -> None:
     named = set(re.findall(r"make ([a-z][a-z-]+)", README + (ROOT / "CONTRIBUTING.md").read_text()))
 
