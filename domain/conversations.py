@@ -340,7 +340,7 @@ class Conversations:
         speech = Speech(reply.started_at, self._clock, self._rules.chunk_window, record)
         try:
             await self._until_closed(
-                session_id, reply, speech.speak(self._assistant, _prompt(session, reply))
+                session_id, reply, speech.speak(self._assistant, prompt_for(session, reply))
             )
             end = partial(decide.complete_reply, response_id=response_id, findings=speech.findings)
         except AssistantFailed as failure:
@@ -384,7 +384,8 @@ def _is_over(session: ChatSession, reply: Reply) -> bool:
     return session.version >= reply.started_version and not is_open
 
 
-def _prompt(session: ChatSession, reply: Reply) -> Prompt:
+def prompt_for(session: ChatSession, reply: Reply) -> Prompt:
+    """What an assistant is given to speak a reply."""
     unanswered = {reply.question.version, *(question.version for question in session.waiting)}
     return Prompt(
         text=reply.question.text,

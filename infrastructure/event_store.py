@@ -80,30 +80,15 @@ class SessionStore:
     async def append(
         self, session_id: UUID, after: int, events: Sequence[Event], at: datetime
     ) -> ChatSession:
-        known = await self._at_version(session_id, after)
-        cipher = known.cipher if known else await self._new_cipher(_start(events[0]).visitor_id)
-        rows: list[StoredEvent] = []
-        news: list[Recorded] = []
-        session, head = (known.session, known.head) if known else (None, b"")
-        for version, event in enumerate(events, after + 1):
-            cause = cause_of(session, event) if session else 0
-            row = codec.encode(session_id, version, event, at, head, cause, cipher)
-            session = evolve(session, event, at) if session else begin(session_id, _start(event), at)
-            head = codec.digest(row)
-            rows.append(row)
-            news.append(Recorded(event, session, at))
-        assert session is not None, "append needs an event"
-        then = Known(session, head, None if session.erased_at else cipher)
-        try:
-            await self._log.append(rows, lambda: self._committed(then, news))
-        except Conflict:
-            # Whoever was first may be another process: what we know is behind, and the next load reads on.
-            self._meters.conflicts.inc()
-            await self.refresh(session_id)
-            raise
-        if known is None:
-            await self._require_key(session)
-        return session
+        return await self._append(session_id, after, [(event, at) for event in events])
+
+    async def bring_in(self, session_id: UUID, history: Sequence[tuple[Event, datetime]]) -> ChatSession:
+        """Record a whole session that has happened already, each event with its own time, all or none: a
+        session of long ago that is half there would be due at once.
+
+        Raises Conflict where it is there, Unavailable.
+        """
+        return await self._append(session_id, 0, history)
 
     async def read(self, session_id: UUID, after: int = 0) -> Sequence[Recorded]:
         return [recorded async for page in self._pages(session_id, after) for recorded in page]
@@ -206,6 +191,36 @@ class SessionStore:
     def _is_behind(self, session_id: UUID, version: int) -> bool:
         known = self._known.get(session_id)
         return session_id in self._tails if known is None else known.session.version < version
+
+    # --- what is recorded
+
+    async def _append(
+        self, session_id: UUID, after: int, history: Sequence[tuple[Event, datetime]]
+    ) -> ChatSession:
+        known = await self._at_version(session_id, after)
+        cipher = known.cipher if known else await self._new_cipher(_start(history[0][0]).visitor_id)
+        rows: list[StoredEvent] = []
+        news: list[Recorded] = []
+        session, head = (known.session, known.head) if known else (None, b"")
+        for version, (event, at) in enumerate(history, after + 1):
+            cause = cause_of(session, event) if session else 0
+            row = codec.encode(session_id, version, event, at, head, cause, cipher)
+            session = evolve(session, event, at) if session else begin(session_id, _start(event), at)
+            head = codec.digest(row)
+            rows.append(row)
+            news.append(Recorded(event, session, at))
+        assert session is not None, "append needs an event"
+        then = Known(session, head, None if session.erased_at else cipher)
+        try:
+            await self._log.append(rows, lambda: self._committed(then, news))
+        except Conflict:
+            # Whoever was first may be another process: what we know is behind, and the next load reads on.
+            self._meters.conflicts.inc()
+            await self.refresh(session_id)
+            raise
+        if known is None:
+            await self._require_key(session)
+        return session
 
     # --- what is known
 
