@@ -27,6 +27,7 @@ TABLES = {
             number integer NOT NULL,
             at timestamptz NOT NULL,
             took_suggestion boolean NOT NULL,
+            version bigint NOT NULL,
             PRIMARY KEY (session_id, message_id)
         );
         CREATE INDEX ON messages (at);
@@ -36,8 +37,10 @@ TABLES = {
             session_id uuid NOT NULL,
             response_id uuid NOT NULL,
             message_id uuid NOT NULL,
+            message_number integer NOT NULL,
             attempt integer NOT NULL,
             assistant text NOT NULL,
+            version bigint NOT NULL,
             started_at timestamptz NOT NULL,
             ended_at timestamptz,
             outcome text NOT NULL DEFAULT 'streaming',
@@ -66,6 +69,7 @@ TABLES = {
             taken_at timestamptz,
             PRIMARY KEY (session_id, response_id, place)
         );
+        CREATE INDEX ON suggestions (at);
     """,
     "warnings": """
         CREATE TABLE warnings (
@@ -75,6 +79,7 @@ TABLES = {
             timeout_seconds integer NOT NULL,
             PRIMARY KEY (session_id, version)
         );
+        CREATE INDEX ON warnings (at);
     """,
 }
 
@@ -82,13 +87,17 @@ REPLY = {"session_id": "uuid", "response_id": "uuid"}
 
 WRITES = {
     "posted": Write(
-        "INSERT INTO messages (session_id, message_id, number, at, took_suggestion) SELECT * FROM {rows}",
+        """
+        INSERT INTO messages (session_id, message_id, number, at, took_suggestion, version)
+        SELECT * FROM {rows}
+        """,
         {
             "session_id": "uuid",
             "message_id": "uuid",
             "number": "integer",
             "at": "timestamptz",
             "took_suggestion": "boolean",
+            "version": "bigint",
         },
         key=2,
     ),
@@ -99,11 +108,19 @@ WRITES = {
     ),
     "began": Write(
         """
-        INSERT INTO replies (session_id, response_id, message_id, attempt, assistant, started_at)
+        INSERT INTO replies
+            (session_id, response_id, message_id, message_number, attempt, assistant, version, started_at)
         SELECT * FROM {rows}
         """,
         REPLY
-        | {"message_id": "uuid", "attempt": "integer", "assistant": "text", "started_at": "timestamptz"},
+        | {
+            "message_id": "uuid",
+            "message_number": "integer",
+            "attempt": "integer",
+            "assistant": "text",
+            "version": "bigint",
+            "started_at": "timestamptz",
+        },
         key=2,
     ),
     "offered": Write(
@@ -166,14 +183,16 @@ def project(recorded: Recorded) -> Iterator[Change]:
     session_id = session.session_id
     match event:
         case VisitorMessagePosted(message_id=message_id, took=took):
-            row = (session_id, message_id, session.messages, at, took is not None)
+            row = (session_id, message_id, session.messages, at, took is not None, recorded.version)
             yield Change("posted", row)
             if took is not None and session.reply:
                 yield Change("took", (session_id, session.reply.response_id, took, at))
         case ReplyStarted(response_id=response_id, message_id=message_id, assistant=assistant):
             assert session.reply is not None
-            attempt = session.reply.question.attempt
-            yield Change("began", (session_id, response_id, message_id, attempt, assistant, at))
+            # Those that wait came later than the message that is being answered.
+            number, attempt = session.messages - len(session.waiting), session.reply.question.attempt
+            row = (session_id, response_id, message_id, number, attempt, assistant, recorded.version, at)
+            yield Change("began", row)
         case SuggestionsOffered(suggestions=suggestions, count=count):
             assert session.reply is not None
             response_id = session.reply.response_id
@@ -219,7 +238,7 @@ def _ended(recorded: Recorded, event: ReplyCompleted | ReplyStopped | ReplyFaile
 
 ANALYTICS = Projection(
     name="analytics",
-    version=1,
+    version=2,
     tables=TABLES,
     writes=WRITES,
     events=frozenset(

@@ -2,8 +2,8 @@
 
     building --caught up--> live --another one has taken its place--> retired --dropped--> gone
 
-Whoever reads does so through the views of the schema `analytics`, which always show what is live. A build is
-made anew when the code has a newer version of its projection, or when somebody asks for it.
+Whoever reads does so through the views of the schemas `analytics` and `live`, which always show what is live.
+A build is made anew when the code has a newer version of its projection, or when somebody asks for it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +19,7 @@ from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Identifier
 
 from projections.projection import Projection
+from projections.reader import has_reader, make_reader
 from projections.tracking import ProjectionRecorder
 
 State = Literal["building", "live", "retired"]
@@ -95,6 +96,7 @@ class Builds:
             connection.execute(CREATE_PROJECTIONS)
         self.begin_missing()
         with self.recorder.connection() as connection:
+            make_reader(connection)
             self._publish(connection)
 
     def all(self) -> Sequence[Build]:
@@ -168,8 +170,10 @@ class Builds:
     def _publish(self, connection: Connection[Any]) -> None:
         builds = _all(connection, self.recorder)
         statements = self._views({build.name: build.build for build in builds if build.state == "live"})
-        # Only if there is something new to show: making a view anew waits for those who read it.
-        fingerprint = sha256("\0".join(statements).encode()).hexdigest()
+        # Only if there is something new to show, or somebody new to show it to: making a view anew waits for
+        # those who read it.
+        told = "\0".join((*statements, str(has_reader(connection))))
+        fingerprint = sha256(told.encode()).hexdigest()
         if connection.execute(SHOWN).fetchone() == {"fingerprint": fingerprint}:
             return
         for statement in statements:

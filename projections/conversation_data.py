@@ -18,6 +18,7 @@ TABLES = {
             at timestamptz NOT NULL,
             PRIMARY KEY (session_id, key)
         );
+        CREATE INDEX ON details (at);
     """
 }
 
@@ -68,7 +69,7 @@ def project(recorded: Recorded) -> Iterator[Change]:
 
 CONVERSATION_DATA = Projection(
     name="conversation_data",
-    version=1,
+    version=2,
     tables=TABLES,
     writes=WRITES,
     events=frozenset({DetailsCollected, VisitorErased}),

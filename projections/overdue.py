@@ -9,9 +9,9 @@ from projections.status import Fetch
 OVER = "(coalesce(ended_at, started_at) < $1 AND (ended_at IS NOT NULL OR expires_at < $2))"
 
 OVERDUE = f"""
-    SELECT visitor_id, session_id FROM analytics.sessions AS session
+    SELECT visitor_id, session_id FROM live.sessions AS session
     WHERE erased_at IS NULL AND {OVER} AND NOT visitor_id = ANY($3) AND NOT EXISTS (
-        SELECT FROM analytics.sessions
+        SELECT FROM live.sessions
         WHERE visitor_id = session.visitor_id AND erased_at IS NULL AND NOT {OVER}
     )
     ORDER BY coalesce(ended_at, started_at) LIMIT $4

@@ -30,7 +30,8 @@ TABLES = {
             replies integer NOT NULL DEFAULT 0
         );
         CREATE INDEX ON sessions (started_at, session_id);
-        CREATE INDEX ON sessions (visitor_id);
+        CREATE INDEX ON sessions (status, started_at, session_id);
+        CREATE INDEX ON sessions (visitor_id, started_at, session_id);
         CREATE INDEX ON sessions ((coalesce(ended_at, started_at))) WHERE erased_at IS NULL;
     """
 }

@@ -1,19 +1,29 @@
-"""The views of the schema `analytics`: what is live, for SQL."""
+"""What is read of what is live: by SQL and BI tools in the schema `analytics`, by the service in `live`.
+
+All views are made anew whenever a build takes another's place.
+"""
 
 from collections.abc import Mapping, Sequence
 
-VIEWS = (
-    "CREATE SCHEMA IF NOT EXISTS analytics",
-    "CREATE OR REPLACE VIEW analytics.sessions AS SELECT * FROM {sessions}.sessions",
-    "CREATE OR REPLACE VIEW analytics.entries AS SELECT * FROM {transcripts}.entries",
-    "CREATE OR REPLACE VIEW analytics.details AS SELECT * FROM {conversation_data}.details",
-    "CREATE OR REPLACE VIEW analytics.messages AS SELECT * FROM {analytics}.messages",
-    "CREATE OR REPLACE VIEW analytics.replies AS SELECT * FROM {analytics}.replies",
-    "CREATE OR REPLACE VIEW analytics.suggestions AS SELECT * FROM {analytics}.suggestions",
-    "CREATE OR REPLACE VIEW analytics.warnings AS SELECT * FROM {analytics}.warnings",
-)
+from projections.facts import FACTS
+from projections.live import LIVE
+from projections.reader import ROLE
+from projections.rollups import ROLLUPS
+
+ANALYTICS = (*FACTS, *ROLLUPS)
+
+SCHEMAS = "CREATE SCHEMA IF NOT EXISTS live; CREATE SCHEMA IF NOT EXISTS analytics"
+
+GRANTS = f"""
+    DO $granted$ BEGIN
+        IF to_regrole('{ROLE}') IS NOT NULL THEN
+            GRANT USAGE ON SCHEMA analytics TO {ROLE};
+            GRANT SELECT ON {", ".join(view.name for view in ANALYTICS)} TO {ROLE};
+        END IF;
+    END $granted$
+"""
 
 
 def views(live: Mapping[str, str]) -> Sequence[str]:
     """The statements that make them, for the schema of each projection's live build."""
-    return [statement.format(**live) for statement in VIEWS]
+    return [SCHEMAS, *(view.statement.format(**live) for view in (*LIVE, *ANALYTICS)), GRANTS]

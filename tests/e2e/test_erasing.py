@@ -25,6 +25,7 @@ from domain.events import (
     VisitorMessagePosted,
 )
 from infrastructure.clock import SystemClock
+from projections.views import ANALYTICS
 from tests.support.chain import fault_in
 from tests.support.dump import dump, holds
 from tests.support.postgres import execute
@@ -47,15 +48,10 @@ CLIENT_ID, PAGE, KEY = "quizzlewump-1", "/xanthrobble", "kvetchlark"
 SAID = (MESSAGE, REPLY, SUGGESTION, DETAIL, COMMENT, CLIENT_ID, PAGE, KEY)
 """Unusual words, one for each place where a visitor's words may stand."""
 
+WORDS = {"text", "value", "comment", "is_erased", "erased_at"}
 NUMBERS = {
-    "analytics.sessions": "session_id, status, started_at, expires_at, last_activity_at, ended_at, messages, "
-    "replies",
-    "analytics.messages": "*",
-    "analytics.replies": "*",
-    "analytics.suggestions": "session_id, response_id, place, at, taken_at",
-    "analytics.warnings": "*",
-    "analytics.details": "session_id, key, message_id, message_number, version, at",
-    "analytics.entries": "session_id, version, who, at, message_id, response_id, outcome, first_word_ms, "
+    **{view.name: ", ".join(name for name in view.columns if name not in WORDS) for view in ANALYTICS},
+    "live.entries": "session_id, version, who, at, message_id, response_id, outcome, first_word_ms, "
     "total_ms, taken, rating",
 }
 """What analysts count and time: all that isn't what somebody said."""
@@ -118,16 +114,14 @@ async def converse(service: Service) -> Visitor:
 
 def numbers(conninfo: str) -> dict[str, Sequence[tuple[Any, ...]]]:
     return {
-        view: execute(conninfo, f'SELECT {columns} FROM {view} AS row ORDER BY row::text COLLATE "C"')
-        if columns == "*"
-        else execute(conninfo, f"SELECT {columns} FROM {view} ORDER BY {columns}")
+        view: execute(conninfo, f"SELECT {columns} FROM {view} ORDER BY {columns}")
         for view, columns in NUMBERS.items()
     }
 
 
 def found(conninfo: str, word: str) -> int:
     """In how many entries the search finds a word."""
-    query = "SELECT count(*) FROM analytics.entries WHERE search @@ websearch_to_tsquery('english', %s)"
+    query = "SELECT count(*) FROM live.entries WHERE search @@ websearch_to_tsquery('english', %s)"
     return execute(conninfo, query, word)[0][0]
 
 
