@@ -16,6 +16,7 @@ from litestar.plugins import InitPlugin
 from litestar.stores.memory import MemoryStore
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from api.analytics import Analytics
 from api.audit import Audit
 from api.docs import OPENAPI, asyncapi_document
 from api.erasure import erase_visitor
@@ -28,6 +29,7 @@ from api.pages import page, static_files
 from api.replay_socket import replay_socket
 from api.request_ids import identified
 from api.server import Serving
+from api.session_list import list_sessions
 from api.sessions import Sessions
 from api.siblings import Siblings
 from api.sockets import Sockets, chat_socket
@@ -57,7 +59,9 @@ from infrastructure.settings import Settings, SettingsError, keep_operator_token
 from projections.builds import Builds
 from projections.catalogue import PROJECTIONS
 from projections.forgetting import Tables
+from projections.questions import Questions
 from projections.runner import Runner
+from projections.session_list import SessionList
 from projections.tracking import ProjectionRecorder
 from projections.views import views
 
@@ -134,7 +138,7 @@ def build(
         route_handlers=[
             *(page, static_files, asyncapi_document, live, ready, metrics),
             *(Sessions, chat_socket, Audit, replay_socket),
-            erase_visitor,
+            *(Analytics, list_sessions, erase_visitor),
         ],
         lifespan=[running],
         dependencies={
@@ -146,6 +150,8 @@ def build(
             "sockets": _always(sockets),
             "registry": _always(registry),
             "siblings": _always(siblings),
+            "questions": _always(Questions(database.fetch)),
+            "session_list": _always(SessionList(database.fetch)),
         },
         plugins=build_plugins(settings),
         state=State(
@@ -180,7 +186,7 @@ def build(
 @asynccontextmanager
 async def open_store(
     settings: Settings, conninfo: str, *, is_live: bool = False
-) -> AsyncIterator[EventStore]:
+) -> AsyncIterator[SessionStore]:
     """The log alone, for commands; what other processes record meanwhile comes in, if it `is_live`.
 
     Raises CorruptLog for another master key.

@@ -1,7 +1,6 @@
 """The OpenAPI document and the service, held against each other by schemathesis: all of its checks."""
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from uuid import uuid4
@@ -15,15 +14,14 @@ from schemathesis.engine.events import EngineFinished, FatalError, NonFatalError
 from schemathesis.engine.recorder import ScenarioRecorder
 
 from tests.support.assistants import Echo
+from tests.support.histories import demo
+from tests.support.operators import OPERATOR, SETTINGS
 from tests.support.projecting import kept_projecting
 from tests.support.service import Service, complaints, served
-from tests.support.stores import MASTER_KEY
+from tests.support.stores import Stores
 
 ENDLESS = ("streamSession", "replaySession")
 """The operations whose answers have no end, where the session is real and goes on."""
-
-TOKEN = "an-operator's-token"
-OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
 
 AUDIT = ("listEvents", "getState", "replaySession", "exportSession")
 NOWHERE = {
@@ -43,11 +41,13 @@ NOWHERE = {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def service(conninfo: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
+    stores = Stores(conninfo)
+    await demo(await stores.open(), 20)
+    await stores.close()
     environment = {
         "VERBATIM_CHUNK_WINDOW_MS": "0",
         "VERBATIM_MAX_MESSAGE_CHARS": "100000",
-        "VERBATIM_OPERATOR_TOKEN": TOKEN,
-        "VERBATIM_MASTER_KEY": base64.b64encode(MASTER_KEY).decode(),
+        **SETTINGS,
     }
     folder = tmp_path_factory.mktemp("data")
     async with served(conninfo, folder, Echo(), environment) as service:
@@ -172,3 +172,22 @@ async def test_schemathesis_finds_nothing_in_what_auditors_see(service: Service,
     assert not report.found, "\n".join(report.found)
     for name in ("events", "state", "replay", "export"):
         assert {200, 400, 401} <= report.checked[f"GET /api/audit/sessions/{{session_id}}/{name}"], name
+
+
+OF_OPERATORS = (
+    *("getOverview", "getDaily", "getHourly", "getReplies", "getEndings", "getSuggestions", "getDetails"),
+    "listSessions",
+)
+
+
+@pytest.mark.dosed
+@pytest.mark.parametrize("operation", OF_OPERATORS)
+async def test_schemathesis_finds_nothing_in_what_operators_ask(
+    service: Service, examples: int, operation: str
+) -> None:
+    # With a first day that every last day comes after: that they are in order is no part of a schema.
+    report = await asyncio.to_thread(run, service, examples, only=(operation,), since="0001-01-01")
+
+    assert not report.found, "\n".join(report.found)
+    ((_, statuses),) = report.checked.items()
+    assert {200, 400} <= statuses
