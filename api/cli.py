@@ -15,8 +15,10 @@ from rich.console import Console
 
 from api.app import build, open_store
 from api.children import begin_work
-from api.cli_audit import export, replay
+from api.cli_analytics import demo_data
+from api.cli_audit import replay
 from api.cli_erasure import erase, retain
+from api.cli_export import export
 from api.cli_projections import project, projections
 from api.commands import EXIT_UNAVAILABLE, console, not_in_the_log, run
 from api.projecting import projecting_beside
@@ -178,6 +180,7 @@ def _say_ready(settings: Settings, host: str, port: int, operators: str) -> None
 
 
 main.add_command(replay)
+main.add_command(demo_data)
 main.add_command(export)
 main.add_command(project)
 main.add_command(projections)

@@ -1,10 +1,8 @@
-"""The commands `verbatim replay` and `verbatim export`: what auditors do, straight from the database."""
+"""The command `verbatim replay`: what auditors do, straight from the database."""
 
-import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
 from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +15,6 @@ from api.player import Player
 from api.replay import Replay, parse_speed
 from domain.errors import InvalidRequest, SessionErased, SessionNotFound
 from infrastructure.settings import Settings
-from projections.exports import EXPORTS
 
 
 def _checked(check: Callable[[str], object]) -> Callable[[click.Context, click.Parameter, Any], Any]:
@@ -91,36 +88,3 @@ async def _play(replay: Replay) -> None:
                 player.show(moment)
     finally:
         player.close()
-
-
-@click.command()
-@click.argument("session", type=click.UUID)
-@click.option("--format", "as_format", type=click.Choice([*EXPORTS]), default="json", show_default=True)
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="A file, which is overwritten; else it is printed.",
-)
-def export(session: UUID, as_format: str, out: Path | None) -> None:
-    """Take a session away: its events as JSON lines, its transcript in every other format.
-
-    Examples:
-
-        verbatim export 550e8400-e29b-41d4-a716-446655440000 --format html --out session.html
-
-        verbatim export 550e8400-e29b-41d4-a716-446655440000 --format jsonl | grep reply_failed
-    """
-
-    async def work(settings: Settings, conninfo: str) -> int:
-        async with open_store(settings, conninfo) as store:
-            history = await store.read(session)
-        if not history:
-            return not_in_the_log(session)
-        exported = EXPORTS[as_format].write(history)
-        if out is None:
-            click.echo(exported, nl=False)
-        else:
-            await asyncio.to_thread(out.write_bytes, exported)
-        return 0
-
-    run(work)

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -72,7 +72,7 @@ def show_status(as_json: bool) -> None:
     """
 
     async def work(settings: Settings, conninfo: str) -> int:
-        async with _opened(conninfo) as database:
+        async with opened(conninfo) as database:
             builds, faults = await status.builds(database.fetch), await status.faults(database.fetch)
         if as_json:
             click.echo(msgspec.json.encode({"builds": builds, "set_aside": faults}))
@@ -97,7 +97,7 @@ def rebuild(name: str | None) -> None:
     """
 
     async def work(settings: Settings, conninfo: str) -> int:
-        async with _opened(conninfo) as database, projecting(settings, conninfo):
+        async with opened(conninfo) as database, projecting(settings, conninfo):
             begun = await asyncio.to_thread(_begin, conninfo, [name] if name else NAMES)
             await _watch(database, begun)
         return 0
@@ -116,10 +116,10 @@ def retry(name: str | None) -> None:
     """
 
     async def work(settings: Settings, conninfo: str) -> int:
-        async with _opened(conninfo) as database, projecting(settings, conninfo):
+        async with opened(conninfo) as database, projecting(settings, conninfo):
             await status.ask_for_retry(database.fetch, name)
             with console.status("Trying again..."):
-                await _until(lambda: status.is_retried(database.fetch))
+                await until(lambda: status.is_retried(database.fetch))
             faults = await status.faults(database.fetch)
         _print_faults(faults)
         return EXIT_CORRUPT if faults else 0
@@ -128,7 +128,8 @@ def retry(name: str | None) -> None:
 
 
 @asynccontextmanager
-async def _opened(conninfo: str):
+async def opened(conninfo: str) -> AsyncIterator[Database]:
+    """The database, with all tables that are made from the log."""
     with open_builds(conninfo):
         pass  # created, where they aren't there yet
     database = Database(conninfo, max_connections=2)
@@ -157,10 +158,11 @@ async def _watch(database: Database, begun: Sequence[str]) -> None:
                     progress.update(task, completed=found[build].position, total=found[build].head)
             return all(found[build].state == "live" for build in begun if build in found)
 
-        await _until(are_live)
+        await until(are_live)
 
 
-async def _until(is_so: Callable[[], Awaitable[bool]]) -> None:
+async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
+    """Return once another process has done it."""
     while not await is_so():  # noqa: ASYNC110 - another process does it
         await asyncio.sleep(LOOK_SECONDS)
 

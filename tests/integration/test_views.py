@@ -197,7 +197,7 @@ def test_replies_are_those_of_the_transcripts(told: Told) -> None:
         assert row["first_word_ms"] == (entry.first_word_ms if is_over else None)
         assert row["suggestions"] == len(entry.suggestions)
         assert row["rating"] == entry.rating
-        assert row["text"] == (seen(told, first, entry.text) if is_over else None)
+        assert row["text"] == (seen(told, first, entry.text or "") if is_over else None)
 
 
 def test_a_reply_names_the_number_of_the_message_that_it_answers(told: Told) -> None:
