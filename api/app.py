@@ -26,6 +26,7 @@ from api.health import live, ready
 from api.metrics import count_requests, count_sockets, metrics
 from api.origins import Origins
 from api.pages import page, static_files
+from api.proofs import Proofs
 from api.replay_socket import replay_socket
 from api.request_ids import identified
 from api.server import Serving
@@ -40,7 +41,8 @@ from domain.erasure import Erasure
 from domain.errors import ChatError
 from domain.knowledge import Knowledge
 from domain.persona import Persona, Texts
-from domain.ports import Doorbell, EventStore, Keyring
+from domain.ports import Doorbell, EventStore
+from infrastructure.auditor import PostgresAuditor
 from infrastructure.background import for_ever
 from infrastructure.clock import SystemClock
 from infrastructure.deadlines import PostgresDeadlines
@@ -51,11 +53,13 @@ from infrastructure.log_lines import REQUEST_ID
 from infrastructure.log_reader import PostgresLogSource
 from infrastructure.logs import Log, PostgresLog
 from infrastructure.meters import Meters
+from infrastructure.notary import Notary
 from infrastructure.personas import load_persona
 from infrastructure.postgres import Database, schema_lock
 from infrastructure.presence import Presence, new_name
 from infrastructure.recorder import datastore
 from infrastructure.settings import Settings, SettingsError, keep_operator_token
+from infrastructure.signing import SigningKey
 from projections.builds import Builds
 from projections.catalogue import PROJECTIONS
 from projections.forgetting import Tables
@@ -84,6 +88,9 @@ def build(
     meters = Meters(registry)
     database = Database(conninfo)
     keyring = build_keyring(settings, conninfo, database)
+    signing_key = build_signing_key(settings, keyring)
+    notary = Notary(database, signing_key, clock, settings.checkpoint_seconds)
+    auditor = PostgresAuditor(conninfo, database, keyring, signing_key)
     operator_token = settings.operator_token or keep_operator_token(settings.data_dir)
     _create_projections(conninfo)
     log = PostgresLog(conninfo, database, meters)
@@ -116,6 +123,7 @@ def build(
                 for_ever("doorbell", doorbell.run),
                 for_ever("the log's news", store.keep_up),
                 for_ever("deadlines", deadlines.run),
+                for_ever("checkpoints", notary.run),
                 for_ever("rate limits", forget_old_limits),
             ):
                 yield
@@ -137,7 +145,7 @@ def build(
     app = Litestar(
         route_handlers=[
             *(page, static_files, asyncapi_document, live, ready, metrics),
-            *(Sessions, chat_socket, Audit, replay_socket),
+            *(Sessions, chat_socket, Audit, Proofs, replay_socket),
             *(Analytics, list_sessions, erase_visitor),
         ],
         lifespan=[running],
@@ -152,6 +160,7 @@ def build(
             "siblings": _always(siblings),
             "questions": _always(Questions(database.fetch)),
             "session_list": _always(SessionList(database.fetch)),
+            "auditor": _always(auditor),
         },
         plugins=build_plugins(settings),
         state=State(
@@ -263,6 +272,29 @@ async def keep_projecting(runner: Runner, doorbell: Doorbell) -> None:
         await doorbell.wait(POLL_SECONDS)
 
 
+class Record(NamedTuple):
+    """What commands work with that verify the log, and prove what it holds."""
+
+    store: EventStore
+    auditor: PostgresAuditor
+    notary: Notary
+
+
+@asynccontextmanager
+async def open_record(settings: Settings, conninfo: str) -> AsyncIterator[Record]:
+    """The log, and what vouches for it, for commands. Raises CorruptLog for another master key."""
+    database = Database(conninfo)
+    keyring = await asyncio.to_thread(build_keyring, settings, conninfo, database)
+    signing_key = build_signing_key(settings, keyring)
+    log = PostgresLog(conninfo, database)
+    async with opened(database, log):
+        yield Record(
+            SessionStore(log, keyring, LocalDoorbell()),
+            PostgresAuditor(conninfo, database, keyring, signing_key),
+            Notary(database, signing_key, SystemClock()),
+        )
+
+
 @asynccontextmanager
 async def opened(database: Database, log: PostgresLog) -> AsyncIterator[None]:
     """While the connections are open."""
@@ -277,9 +309,14 @@ async def opened(database: Database, log: PostgresLog) -> AsyncIterator[None]:
         await database.close()
 
 
-def build_keyring(settings: Settings, conninfo: str, database: Database) -> Keyring:
+def build_keyring(settings: Settings, conninfo: str, database: Database) -> WrappedKeyring:
     """The visitors' keys, under the database's master key. Raises CorruptLog if the settings have another."""
     return WrappedKeyring(settle_master_key(settings, conninfo), PostgresKeyTable(database))
+
+
+def build_signing_key(settings: Settings, keyring: WrappedKeyring) -> SigningKey:
+    """What checkpoints are signed with: the settings' own key, else one that the master key makes."""
+    return SigningKey(settings.signing_key) if settings.signing_key else keyring.signing_key()
 
 
 def build_doorbell(settings: Settings, conninfo: str, name: str) -> RemoteDoorbell:

@@ -20,6 +20,7 @@ from api.cli_audit import replay
 from api.cli_erasure import erase, retain
 from api.cli_export import export
 from api.cli_projections import project, projections
+from api.cli_proofs import anchor, proof, verify
 from api.commands import EXIT_UNAVAILABLE, console, not_in_the_log, run
 from api.projecting import projecting_beside
 from api.server import CantListen, bound, make_server
@@ -186,3 +187,6 @@ main.add_command(project)
 main.add_command(projections)
 main.add_command(erase)
 main.add_command(retain)
+main.add_command(verify)
+main.add_command(anchor)
+main.add_command(proof)

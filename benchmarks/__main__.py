@@ -1,6 +1,6 @@
 """Runs the benchmarks one after another, and prints their tables.
 
-`python -m benchmarks [--json] [--quick] [append] [deadlines] [first_word] [project] [reconnect] [words]`
+`python -m benchmarks [--json] [--quick] [NAME ...]`, a NAME being that of a file beside this one
 
 Each is a process of its own, so that none finds what another has left behind. With `--quick` they take
 seconds and their figures say little: it shows that they run.
@@ -21,6 +21,7 @@ QUICK = {
     "first_word": ("--pairs", "4", "--crowd", "4", "--words", "5"),
     "project": ("--events", "5000", "--rounds", "1", "--seconds", "0.5", "--rate", "100"),
     "reconnect": ("--clients", "10", "--rounds", "1", "--away", "0.3"),
+    "verify": ("--sessions", "60", "--rounds", "1"),
     "words": ("--seconds", "0.5", "--most", "20", "--sockets", "150"),
 }
 """Every benchmark, with the options of a small dose."""

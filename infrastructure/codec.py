@@ -169,6 +169,12 @@ def decode(stored: StoredEvent, cipher: AESGCM | None) -> tuple[Event, datetime]
 
     Raises CorruptLog.
     """
+    event, at, _ = read(stored, cipher)
+    return event, at
+
+
+def read(stored: StoredEvent, cipher: AESGCM | None) -> tuple[Event, datetime, str]:
+    """As `decode`, and what the event names as the hash of the one before it: see `as_named`."""
     try:
         envelope = _decode_envelope(stored.state)
         personal = _unseal(stored, envelope.sealed, cipher) if cipher else None
@@ -179,7 +185,36 @@ def decode(stored: StoredEvent, cipher: AESGCM | None) -> tuple[Event, datetime]
             f"session {stored.originator_id}, version {stored.originator_version}: "
             f"{stored.topic} can't be read ({type(error).__name__})"
         ) from error
-    return event, at
+    return event, at, envelope.prev
+
+
+def opened(stored: StoredEvent, cipher: AESGCM | None) -> tuple[Envelope, dict[str, Any] | None]:
+    """The envelope, and the personal fields by name as they were sealed: None without a cipher.
+
+    Raises CorruptLog.
+    """
+    try:
+        envelope = _decode_envelope(stored.state)
+        personal = _unseal(stored, envelope.sealed, cipher) if cipher else None
+        named = (
+            dict(zip(personal_fields(stored.topic), personal, strict=True)) if personal is not None else None
+        )
+    except (msgspec.MsgspecError, ValueError, InvalidTag, KeyError) as error:
+        raise CorruptLog(
+            f"session {stored.originator_id}, version {stored.originator_version}: "
+            f"{stored.topic} can't be read ({type(error).__name__})"
+        ) from error
+    return envelope, named
+
+
+def personal_fields(topic: str) -> tuple[str, ...]:
+    """The fields that events of a topic seal, in order. Raises KeyError for a topic that there never was."""
+    return (_FORMATS.get(topic) or UPCASTERS[topic]).personal
+
+
+def was_not_opened(error: CorruptLog) -> bool:
+    """Whether an event can't be read because the key doesn't open it."""
+    return isinstance(error.__cause__, InvalidTag)
 
 
 def visitor_of(stored: StoredEvent) -> UUID:
@@ -201,9 +236,14 @@ def digest(stored: StoredEvent) -> bytes:
 def follows(stored: StoredEvent, prev: bytes) -> bool:
     """Whether a stored event names this hash as that of the event before it."""
     try:
-        return _decode_envelope(stored.state).prev == _text_of(prev)
+        return _decode_envelope(stored.state).prev == as_named(prev)
     except (msgspec.MsgspecError, ValueError):
         return False
+
+
+def as_named(prev: bytes) -> str:
+    """A hash as the next event names it."""
+    return _text_of(prev)
 
 
 def _text_of(raw: bytes) -> str:
@@ -224,7 +264,7 @@ def _unseal(stored: StoredEvent, sealed: str, cipher: AESGCM) -> list[Any]:
 
 
 def _event(topic: str, clear: Fields, personal: list[Any] | None) -> Event:
-    names = (_FORMATS.get(topic) or UPCASTERS[topic]).personal
+    names = personal_fields(topic)
     fields = clear | (dict(zip(names, personal, strict=True)) if personal is not None else {})
     while topic not in _FORMATS:
         upcaster = UPCASTERS[topic]

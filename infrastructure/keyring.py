@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from domain.errors import CorruptLog, KeyDestroyed
 from infrastructure.postgres import CREATE_VISITOR_KEYS, Database, schema_lock
 from infrastructure.settings import Settings, keep_master_key, master_key_file, read_master_key
+from infrastructure.signing import SigningKey
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -87,8 +88,17 @@ class WrappedKeyring:
     """See `domain.ports.Keyring`."""
 
     def __init__(self, master_key: bytes, table: KeyTable) -> None:
+        self._master_key = master_key
         self._master = MasterKey(master_key)
         self._table = table
+
+    def unwrap(self, visitor_id: UUID, wrapped: bytes) -> bytes:
+        """The key that a row of the table holds. Raises CorruptLog."""
+        return self._master.unwrap(visitor_id, wrapped)
+
+    def signing_key(self) -> SigningKey:
+        """The key that signs checkpoints where no other is set."""
+        return SigningKey.derived(self._master_key)
 
     async def create(self, visitor_id: UUID) -> bytes:
         wrapped = self._master.wrap(visitor_id, os.urandom(KEY_BYTES))

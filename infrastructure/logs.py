@@ -13,6 +13,7 @@ from domain.errors import Conflict
 from domain.events import SessionStarted
 from domain.ports import Head
 from infrastructure import codec
+from infrastructure.checkpoints import CREATE_CHECKPOINTS
 from infrastructure.deadlines import CREATE_DEADLINES
 from infrastructure.group_commit import GroupCommit
 from infrastructure.meters import Meters
@@ -135,6 +136,7 @@ class PostgresLog:
         with schema_lock(self._conninfo) as connection:
             connection.execute(CREATE_VISITOR_KEYS)
             connection.execute(CREATE_DEADLINES)
+            connection.execute(CREATE_CHECKPOINTS)
             self.recorder.create_table()
             connection.execute(CREATE_STARTED_INDEX)
 

@@ -57,6 +57,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[str, ...]
     grace_seconds: int
     master_key: bytes | None
+    signing_key: bytes | None
+    checkpoint_seconds: int
     operator_token: str | None
     retention_days: int | None
     retention_export_dir: Path | None
@@ -108,6 +110,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         trusted_proxies=read.addresses("VERBATIM_TRUSTED_PROXIES", ("127.0.0.1",)),
         grace_seconds=read.integer("VERBATIM_GRACE_SECONDS", 30, 0, 3600),
         master_key=read.key("VERBATIM_MASTER_KEY"),
+        signing_key=read.key("VERBATIM_SIGNING_KEY"),
+        checkpoint_seconds=read.integer("VERBATIM_CHECKPOINT_SECONDS", 60, 1, 86_400),
         operator_token=read.token("VERBATIM_OPERATOR_TOKEN"),
         retention_days=retention_days,
         retention_export_dir=export_dir,

@@ -24,6 +24,7 @@ NUMBERS = {
     "VERBATIM_WORDS_PER_SECOND": ("words_per_second", 0, 1000),
     "VERBATIM_SESSION_TTL_SECONDS": ("session_ttl_seconds", 1, 31_536_000),
     "VERBATIM_CHUNK_WINDOW_MS": ("chunk_window_ms", 0, 10_000),
+    "VERBATIM_CHECKPOINT_SECONDS": ("checkpoint_seconds", 1, 86_400),
     "VERBATIM_MAX_MESSAGE_CHARS": ("max_message_chars", 1, 100_000),
     "VERBATIM_RETENTION_DAYS": ("retention_days", 1, 36_500),
 }

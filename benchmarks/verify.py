@@ -1,0 +1,133 @@
+"""How fast a log is verified, and signed: all of its hashes, seals, chains and checkpoints, on one core.
+
+`python -m benchmarks.verify [--json] [--sessions 2000] [--rounds 5]`
+
+The log is of conversations of five questions, each with its answer in six batches of words: 51 events, sealed
+and chained as they are when they are spoken. `events_per_s` is what `verbatim verify --all` shows;
+PostgreSQL, which hands the rows over, works on another core meanwhile.
+"""
+
+import random
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from uuid import UUID
+
+import psycopg
+import uvloop
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from eventsourcing.persistence import StoredEvent
+
+from benchmarks.harness import arguments, fresh_database, progress, tell
+from domain.events import (
+    Event,
+    ReplyChunksRecorded,
+    ReplyCompleted,
+    ReplyStarted,
+    SessionStarted,
+    SuggestionsOffered,
+    VisitorMessagePosted,
+)
+from domain.proof import Verdict
+from infrastructure import codec
+from infrastructure.clock import SystemClock
+from infrastructure.keyring import PostgresKeyTable, WrappedKeyring
+from infrastructure.logs import PostgresLog
+from infrastructure.notary import Notary
+from infrastructure.postgres import Database
+from infrastructure.signing import SigningKey
+from infrastructure.verification import Verification, snapshot
+
+MASTER_KEY = bytes(32)
+KEY = SigningKey.derived(MASTER_KEY)
+START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+WORDS = ("a ", "novated ", "lease ", "is ", "an ", "agreement ")
+TURNS, BATCHES = 5, 6
+AT_ONCE = 50
+"""Sessions that are spoken in at the same time, so that their events take turns."""
+
+
+async def main() -> None:
+    options = arguments(__doc__, sessions=2000, rounds=5)
+    async with fresh_database() as conninfo:
+        database = Database(conninfo)
+        log = PostgresLog(conninfo, database)
+        await database.open()
+        await log.open()
+        keyring = WrappedKeyring(MASTER_KEY, PostgresKeyTable(database))
+        await log.close()
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            progress(f"{options.sessions} sessions are recorded")
+            for first in range(0, options.sessions, AT_ONCE):
+                count = min(AT_ONCE, options.sessions - first)
+                _keep(connection, [await _session(keyring) for _ in range(count)])
+            connection.execute("VACUUM ANALYZE stored_events")
+        progress("and signed")
+        started = time.perf_counter()
+        notary = Notary(database, KEY, SystemClock())
+        while await notary.keep_up():
+            pass
+        signing = time.perf_counter() - started
+        await database.close()
+        progress("and verified")
+        verdicts = [_verified(conninfo, keyring) for _ in range(options.rounds + 1)]
+    verdict, _ = verdicts[0]
+    assert verdict.ok, verdict.findings[0].message
+    rates = [verdict.events / seconds for verdict, seconds in verdicts[1:]]
+    tell(
+        f"{verdict.events:,} events of {verdict.sessions:,} sessions, {verdict.checkpoints} checkpoints",
+        ("what", "events/s, median", "least", "most"),
+        [
+            ("verified", statistics.median(rates), min(rates), max(rates)),
+            ("signed", verdict.events / signing, "", ""),
+        ],
+        {"events_per_s": statistics.median(rates), "signed_per_s": verdict.events / signing},
+        options.json,
+    )
+
+
+def _verified(conninfo: str, keyring: WrappedKeyring) -> tuple[Verdict, float]:
+    started = time.perf_counter()
+    with snapshot(conninfo) as connection:
+        verdict = Verification(connection, keyring, KEY.public).of_log()
+    return verdict, time.perf_counter() - started
+
+
+async def _session(keyring: WrappedKeyring) -> Sequence[StoredEvent]:
+    chance = random.SystemRandom()
+    visitor_id, session_id = UUID(int=chance.getrandbits(128)), UUID(int=chance.getrandbits(128))
+    cipher = AESGCM(await keyring.create(visitor_id))
+    rows: list[StoredEvent] = []
+    head = b""
+    for version, event in enumerate(_conversation(visitor_id), 1):
+        at = START + timedelta(milliseconds=100 * version)
+        rows.append(codec.encode(session_id, version, event, at, head, version - 1, cipher))
+        head = codec.digest(rows[-1])
+    return rows
+
+
+def _conversation(visitor_id: UUID) -> Iterator[Event]:
+    yield SessionStarted(visitor_id, START + timedelta(days=1), {"page": "/pricing"})
+    for turn in range(TURNS):
+        message, response = UUID(int=turn), UUID(int=turn + 100)
+        yield VisitorMessagePosted(message, "What is a novated lease, and who owns the car?")
+        yield ReplyStarted(response, message, "guide", "a1b2c3d4")
+        for _ in range(BATCHES):
+            yield ReplyChunksRecorded((120, 16, 17, 17, 16, 17), WORDS)
+        yield SuggestionsOffered(("What are the benefits?", "How do I get started?"), 2)
+        yield ReplyCompleted(response, sha256("".join(WORDS * BATCHES).encode()).hexdigest())
+
+
+def _keep(connection: psycopg.Connection, sessions: Sequence[Sequence[StoredEvent]]) -> None:
+    copy = "COPY stored_events (originator_id, originator_version, topic, state) FROM STDIN (FORMAT BINARY)"
+    with connection.cursor() as cursor, cursor.copy(copy) as writer:
+        writer.set_types(["uuid", "int8", "text", "bytea"])
+        for step in zip(*sessions, strict=True):
+            for row in step:
+                writer.write_row((row.originator_id, row.originator_version, row.topic, row.state))
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

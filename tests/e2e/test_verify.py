@@ -1,0 +1,190 @@
+"""`verbatim verify`, `anchor` and `proof`: what an auditor does, with what nobody else should do in
+between."""
+
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+import uvloop
+from click.testing import CliRunner, Result
+
+from api.app import open_store
+from api.cli import main
+from domain.events import SessionStarted, VisitorMessagePosted
+from infrastructure.anchors import read_anchor
+from infrastructure.clock import SystemClock
+from infrastructure.settings import read_settings
+from tests.support.postgres import execute
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def environment(new_conninfo: str, tmp_path: Path) -> dict[str, str]:
+    return {"DATABASE_URL": new_conninfo, "VERBATIM_DATA_DIR": str(tmp_path / "data"), "COLUMNS": "200"}
+
+
+@pytest.fixture
+def run(environment: Mapping[str, str]) -> Run:
+    """The command in this process, with settings of its own."""
+
+    def run(*arguments: str, **settings: str) -> Result:
+        return CliRunner().invoke(main, arguments, env={**environment, **settings})
+
+    return run
+
+
+@pytest.fixture
+def session_id(environment: Mapping[str, str]) -> UUID:
+    """A session in which a visitor has said hello."""
+    return start_session(environment)
+
+
+def start_session(environment: Mapping[str, str]) -> UUID:
+    async def chat() -> UUID:
+        session_id, visitor_id, now = uuid4(), uuid4(), SystemClock().now()
+        async with open_store(read_settings(environment), environment["DATABASE_URL"]) as store:
+            events = [SessionStarted(visitor_id, now), VisitorMessagePosted(uuid4(), "Hello there")]
+            await store.append(session_id, 0, events, now)
+        return session_id
+
+    return uvloop.run(chat())
+
+
+def flip_a_byte(conninfo: str, session_id: UUID) -> None:
+    execute(
+        conninfo,
+        "UPDATE stored_events SET state = set_byte(state, 40, get_byte(state, 40) # 1) "
+        "WHERE originator_id = %s AND originator_version = 2",
+        session_id,
+    )
+
+
+def test_a_log_that_nobody_touched_is_verified(run: Run, session_id: UUID) -> None:
+    whole, single = run("verify", "--all"), run("verify", str(session_id))
+
+    assert (whole.exit_code, single.exit_code) == (0, 0), whole.output + single.output
+    for verified in (whole, single):
+        first, second = verified.stdout.splitlines()
+        assert first.startswith("nothing to find fault with: 2 events of 1 session, 0 checkpoints, ")
+        assert first.endswith(" events/s")
+        assert second.startswith("Not yet under a checkpoint: the latest 2 events (since 20")
+
+
+def test_an_empty_log_is_verified_too(run: Run) -> None:
+    verified = run("verify", "--all")
+
+    assert verified.exit_code == 0
+    assert "0 events of 0 sessions" in verified.stdout
+
+
+def test_one_byte_that_was_changed_is_named_and_told_by_the_exit_code(
+    run: Run, session_id: UUID, new_conninfo: str
+) -> None:
+    run("anchor")
+    flip_a_byte(new_conninfo, session_id)
+
+    for verified in (run("verify", "--all"), run("verify", str(session_id))):
+        assert verified.exit_code == 65
+        *findings, summary = verified.stdout.splitlines()
+        assert findings
+        assert all(line.startswith(f"session {session_id}, version 2: ") for line in findings)
+        assert f"{len(findings)} finding" in summary
+        assert "2 events of 1 session, 1 checkpoint, " in summary
+
+
+def test_a_session_that_isnt_in_the_log_is_told_by_the_exit_code(run: Run, tmp_path: Path) -> None:
+    unknown = str(UUID(int=1))
+
+    for refused in (run("verify", unknown), run("proof", unknown, "--out", str(tmp_path / "proof.zip"))):
+        assert refused.exit_code == 1
+        assert refused.stderr == f"Session {unknown} is not in the log.\n"
+    assert not (tmp_path / "proof.zip").exists()
+
+
+def test_an_anchor_of_nothing_is_not_made(run: Run) -> None:
+    refused = run("anchor")
+
+    assert refused.exit_code == 1
+    assert refused.stderr == "Nothing is recorded yet: there is nothing to sign.\n"
+
+
+def test_an_anchor_covers_all_that_is_recorded_when_it_is_made(run: Run, session_id: UUID) -> None:
+    anchored = run("anchor")
+
+    assert anchored.exit_code == 0, anchored.output
+    (checkpoint,) = read_anchor(anchored.stdout_bytes).checkpoints
+    assert (checkpoint.number, checkpoint.events) == (1, 2)
+    assert "Not yet" not in run("verify", "--all").stdout
+
+
+def test_an_anchor_convicts_a_log_that_was_cut_off_with_its_checkpoints(
+    run: Run, environment: Mapping[str, str], new_conninfo: str, tmp_path: Path
+) -> None:
+    start_session(environment)
+    run("anchor")
+    cut_off = start_session(environment)
+    latest, everything = tmp_path / "latest.json", tmp_path / "all.json"
+    run("anchor", "--out", str(latest))
+    run("anchor", "--all", "--out", str(everything))
+    assert [len(read_anchor(path.read_bytes()).checkpoints) for path in (latest, everything)] == [1, 2]
+    assert run("verify", "--all", "--anchor", str(latest)).exit_code == 0
+    execute(new_conninfo, "DELETE FROM stored_events WHERE originator_id = %s", cut_off)
+    execute(new_conninfo, "DELETE FROM checkpoints WHERE number = 2")
+
+    assert run("verify", "--all").exit_code == 0, "nothing that is left tells of it"
+    convicted, named = (
+        run("verify", "--all", "--anchor", str(latest)),
+        run("verify", "--all", "--anchor", str(everything)),
+    )
+
+    assert (convicted.exit_code, named.exit_code) == (65, 65)
+    assert "it was anchored, and is missing" in convicted.stdout
+    assert f"session {cut_off}, versions 1 to 2: removed or moved" in named.stdout
+
+
+def test_a_file_that_is_no_anchor_is_refused_and_told_why(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "anchor.json"
+    path.write_bytes(msgspec.json.encode({"public_key": "", "checkpoints": []}))
+
+    refused = run("verify", "--all", "--anchor", str(path))
+
+    assert refused.exit_code == 2
+    assert "is no anchor: it holds no checkpoint" in refused.stderr
+
+
+def test_the_signing_key_can_be_set_by_itself(run: Run, session_id: UUID) -> None:
+    signed = run("anchor", VERBATIM_SIGNING_KEY="A" * 43 + "=")
+    own, other = run("verify", "--all", VERBATIM_SIGNING_KEY="A" * 43 + "="), run("verify", "--all")
+
+    assert signed.exit_code == 0
+    assert own.exit_code == 0
+    assert other.exit_code == 65
+    assert "while this service's is" in other.stdout
+
+
+@pytest.mark.parametrize("with_key", [False, True])
+def test_a_proof_is_written_that_a_python_without_packages_verifies(
+    run: Run, session_id: UUID, tmp_path: Path, with_key: bool
+) -> None:
+    out = tmp_path / "proof.zip"
+
+    written = run("proof", str(session_id), "--out", str(out), *(["--with-key"] if with_key else []))
+
+    assert written.exit_code == 0, written.output
+    with zipfile.ZipFile(out) as archive:
+        archive.extractall(tmp_path / "proof")
+    verified = subprocess.run(
+        [sys.executable, "-I", "-S", str(tmp_path / "proof" / "verify.py")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert verified.returncode == 0, verified.stdout
+    assert "holds version 2 and so all before it" in verified.stdout
+    assert ("words shown are those that were sealed" in verified.stdout) is with_key
