@@ -58,7 +58,12 @@ def project(child: bool) -> None:
 
 @click.group()
 def projections() -> None:
-    """Look after the tables that are made from the log."""
+    """Look after the tables that are made from the log.
+
+    Example:
+
+        verbatim projections status
+    """
 
 
 @projections.command("status")

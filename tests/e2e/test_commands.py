@@ -79,7 +79,7 @@ def test_help_teaches_by_example(run: Run) -> None:
     for arguments in [("--help",), ("-h",), *((command, "--help") for command in main.commands)]:
         shown = run(*arguments)
         assert shown.exit_code == 0
-        assert "Examples" in shown.output
+        assert "Example" in shown.output
         named = main.commands if arguments[0].startswith("-") else arguments[:1]
         assert any(f"verbatim {command}" in shown.output for command in named)
 
