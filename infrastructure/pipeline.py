@@ -16,7 +16,7 @@ import psycopg
 from psycopg import AsyncConnection, pq
 from psycopg.pq.abc import PGresult
 
-from infrastructure.postgres import LIVELY
+from infrastructure.postgres import lively
 
 PREPARE_SECONDS = 5
 """How long a new connection may take to be made ready."""
@@ -77,7 +77,7 @@ class Pipeline:
     async def connect(cls, conninfo: str, statements: Sequence[Statement]) -> "Pipeline":
         """Connect and prepare the statements. Raises psycopg.OperationalError."""
         connection = await AsyncConnection.connect(
-            conninfo, autocommit=True, application_name="verbatim-log", **LIVELY
+            conninfo, autocommit=True, application_name="verbatim-log", **lively(conninfo)
         )
         connection.pgconn.nonblocking = 1
         connection.pgconn.enter_pipeline_mode()

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import AsyncConnection, AsyncRawCursor
+from psycopg import AsyncConnection, AsyncRawCursor, pq
 from psycopg.abc import QueryNoTemplate
+from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from domain.errors import Unavailable
@@ -38,7 +39,13 @@ LIVELY: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-"""How connections are made: so that a server which is gone without a word is noticed within seconds."""
+"""How our side watches a connection: a server that is gone without a word is noticed within seconds."""
+
+WATCHED_BY_SERVER = (
+    "-c tcp_keepalives_idle=1 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=2 -c tcp_user_timeout=3000"
+)
+"""How the server watches its side: else it keeps the session of a machine that is gone without a word, and
+the locks that say it lives, for two hours. On a unix socket these say nothing."""
 
 RECONNECT_SECONDS = 0.2
 
@@ -52,6 +59,14 @@ SCHEMA_LOCK = 0x76_62_5F_73_63_68_65_6D
 """An advisory lock of our own: processes that start together must not create the same table together."""
 
 
+def lively(conninfo: str) -> dict[str, Any]:
+    """How to connect, beside a conninfo: so that each side notices within seconds when the other is gone."""
+    defaults = {option.keyword: option.val for option in pq.Conninfo.get_defaults()}
+    given = conninfo_to_dict(conninfo).get("options") or (defaults.get(b"options") or b"").decode()
+    # What an operator has set comes later, and so counts more than ours.
+    return {**LIVELY, "options": f"{WATCHED_BY_SERVER} {given}".strip()}
+
+
 class Database:
     """A pool of connections for reading, and for writing what isn't the log.
 
@@ -61,7 +76,7 @@ class Database:
     def __init__(self, conninfo: str, patience: float = 3.0, max_connections: int = 8) -> None:
         self._pool = AsyncConnectionPool(
             conninfo,
-            kwargs={"autocommit": True, **LIVELY},
+            kwargs={"autocommit": True, **lively(conninfo)},
             min_size=min(4, max_connections),
             max_size=max_connections,
             timeout=patience,
@@ -128,7 +143,7 @@ async def hold_connection(
     while True:
         try:
             connection = await AsyncConnection.connect(
-                conninfo, autocommit=True, application_name=f"verbatim-{purpose}", **LIVELY
+                conninfo, autocommit=True, application_name=f"verbatim-{purpose}", **lively(conninfo)
             )
             async with connection:
                 await use(connection)
@@ -153,7 +168,7 @@ async def watch_over(
 @contextmanager
 def schema_lock(conninfo: str) -> Iterator[psycopg.Connection]:
     """While it is held, this process alone creates tables. Synchronous, like the library that makes one."""
-    with psycopg.connect(conninfo, autocommit=True, **LIVELY) as connection:
+    with psycopg.connect(conninfo, autocommit=True, **lively(conninfo)) as connection:
         # Who holds it is soon done: a start that would wait longer should say so.
         connection.execute("SET lock_timeout = '10s'")
         connection.execute("SELECT pg_advisory_lock(%s)", (SCHEMA_LOCK,))

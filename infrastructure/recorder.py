@@ -15,7 +15,7 @@ from psycopg import RawCursor
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier, Literal
 
-from infrastructure.postgres import LIVELY
+from infrastructure.postgres import lively
 
 Columns = tuple[list[Any], list[int], list[str], list[bytes], list[int]]
 Place = tuple[Any, int]
@@ -102,7 +102,7 @@ def datastore(conninfo: str, **settings: Any) -> PostgresDatastore:
     # The library takes five parts of an address, and its pool isn't open yet: it gets the address whole.
     datastore = PostgresDatastore("", "", "", "", "", **settings)
     datastore.pool.conninfo = conninfo
-    datastore.pool.kwargs = {"row_factory": dict_row, **LIVELY}
+    datastore.pool.kwargs = {"row_factory": dict_row, **lively(conninfo)}
     with datastore.get_connection() as connection:
         row = connection.execute("SELECT current_schema() AS schema").fetchone()
     if row and row["schema"]:
