@@ -19,7 +19,16 @@ from msgspec import Struct
 from domain import session as decide
 from domain.assistant import Assistant, AssistantFailed, Prompt
 from domain.deadlines import IdleRules, next_deadline, on_due
-from domain.errors import Conflict, KeyDestroyed, ReplyClosed, Restarting, SessionNotFound, Unavailable
+from domain.errors import (
+    ChatError,
+    Conflict,
+    InvalidRequest,
+    KeyDestroyed,
+    ReplyClosed,
+    Restarting,
+    SessionNotFound,
+    Unavailable,
+)
 from domain.events import Event, Rating, ReplyChunksRecorded, SessionEnded
 from domain.ports import Clock, EventStore, Recorded
 from domain.session import ChatSession, Reply
@@ -29,6 +38,10 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Decision = Callable[[ChatSession, datetime], list[Event]]
+
+
+_WHATEVER_THE_SESSION = (InvalidRequest, Unavailable)
+"""Refusals that no newer state of the session would change."""
 
 
 class Rules(Struct, frozen=True):
@@ -153,9 +166,10 @@ class Conversations:
                 return decide.give_up_interrupted(session)
             return on_due(session, now, self._rules.idle, self._clock.new_id())
 
-        if await self._store.refresh(session_id) is None:
+        try:
+            session = await self._decide(session_id, decision, afresh=True)
+        except SessionNotFound:
             return None
-        session = await self._decide(session_id, decision)
         return next_deadline(session, self._clock.now(), self._rules.idle)
 
     def _is_abandoned(self, reply: Reply | None, dead: frozenset[str]) -> bool:
@@ -243,21 +257,33 @@ class Conversations:
 
         return await self._within_limit(self._decide(session_id, decision_for_visitor))
 
-    async def _decide(self, session_id: UUID, decision: Decision) -> ChatSession:
-        """The session after a decision."""
+    async def _decide(self, session_id: UUID, decision: Decision, *, afresh: bool = False) -> ChatSession:
+        """The session after a decision, which is made on what is known here, unless it must be made `afresh`.
+
+        What is known may be behind other processes. Events that were decided on it conflict; but that there is
+        nothing to do, or that it isn't allowed, is only believed of the session as the log has it now.
+        """
         # Taking turns spares conflicts within this process; those with others are decided again.
         turn = self._turns.setdefault(session_id, asyncio.Lock())
         async with turn:
+            known = None if afresh else self._store.recall(session_id)
             while True:
-                session = await self._store.load(session_id)
+                session = known or await self._store.refresh(session_id)
                 if session is None:
                     raise SessionNotFound
                 now = self._clock.now()
-                events = decision(session, now)
-                if not events:
+                events: list[Event] = []
+                try:
+                    events = decision(session, now)
+                except ChatError as refusal:
+                    if known is None or isinstance(refusal, _WHATEVER_THE_SESSION):
+                        raise
+                if events:
+                    with suppress(Conflict):
+                        return await self._append(session, events, now)
+                elif known is None:
                     return session
-                with suppress(Conflict):
-                    return await self._append(session, events, now)
+                known = None
 
     async def _append(self, session: ChatSession, events: list[Event], now: datetime) -> ChatSession:
         if isinstance(events[-1], ReplyChunksRecorded):

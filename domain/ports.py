@@ -36,6 +36,10 @@ class Head(Struct, frozen=True):
 class EventStore(Protocol):
     """The log of every session."""
 
+    def recall(self, session_id: UUID) -> ChatSession | None:
+        """The session as this process last knew it, if it still does. Nothing is read."""
+        ...
+
     async def load(self, session_id: UUID) -> ChatSession | None:
         """The session as this process last knew it, read from the log if it is new here, or None.
 

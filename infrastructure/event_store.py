@@ -65,12 +65,15 @@ class SessionStore:
         self._seen = 0  # the position up to which we know which sessions have moved on
         self._hung_up: Callable[[UUID], bool] = lambda _: False
 
-    async def load(self, session_id: UUID) -> ChatSession | None:
+    def recall(self, session_id: UUID) -> ChatSession | None:
         known = self._known.get(session_id)
         if known is None:
-            return await self.refresh(session_id)
+            return None
         self._known.move_to_end(session_id)
         return known.session
+
+    async def load(self, session_id: UUID) -> ChatSession | None:
+        return self.recall(session_id) or await self.refresh(session_id)
 
     async def refresh(self, session_id: UUID) -> ChatSession | None:
         await self._read_on(session_id)

@@ -64,6 +64,7 @@ class BrittleLog(MemoryLog):
         super().__init__()
         self.refuses = False
         self.hangs = False
+        self.reads = 0
         self.held: list[tuple[asyncio.Future[None], Callable[[], asyncio.Future[None]]]] = []
 
     def append(self, rows: Sequence[StoredEvent], committed: Callable[[], None]) -> "asyncio.Future[None]":
@@ -75,6 +76,10 @@ class BrittleLog(MemoryLog):
         else:
             self.held.append((future, lambda: super(BrittleLog, self).append(rows, committed)))
         return future
+
+    async def read(self, session_id: UUID, after: int, most: int | None = None) -> Sequence[StoredEvent]:
+        self.reads += 1
+        return await super().read(session_id, after, most)
 
     def turn_away(self) -> None:
         """Refuse what hangs."""
@@ -350,6 +355,41 @@ async def test_stopping_where_nothing_is_said_changes_nothing(world: World) -> N
 
     assert await conversations.stop(session.session_id, VISITOR) == session
     assert kinds(await recorded(conversations, session.session_id)) == [SessionStarted]
+
+
+async def test_a_reply_is_stopped_where_no_doorbell_has_told_of_it(world: World) -> None:
+    here, there = world.process(Scripted("Let me think ", asyncio.Event())), world.process()
+    session = await there.start(VISITOR, {})
+    await here.post(session.session_id, VISITOR, "one")
+    await told(here, session.session_id, ReplyChunksRecorded)
+
+    await there.stop(session.session_id, VISITOR)
+
+    assert kinds(await recorded(there, session.session_id))[-1] is ReplyStopped
+
+
+async def test_a_reply_is_rated_where_no_doorbell_has_told_of_it(world: World) -> None:
+    here, there = world.process(), world.process()
+    session = await there.start(VISITOR, {})
+    await here.post(session.session_id, VISITOR, "one")
+    (begun,) = of_kind(await told(here, session.session_id, ReplyCompleted), ReplyCompleted)
+
+    rated = await there.rate(session.session_id, VISITOR, begun.response_id, "up")
+
+    assert rated.feedback[begun.response_id] is not None
+
+
+async def test_what_is_posted_and_answered_where_it_is_known_is_never_read(world: World) -> None:
+    conversations = world.process()
+    session = await conversations.start(VISITOR, {})
+    before = world.log.reads
+
+    await conversations.post(session.session_id, VISITOR, "one")
+    await until(lambda: conversations.speaking == 0, "it to be answered")
+    with pytest.raises(MessageRequired):
+        await conversations.post(session.session_id, VISITOR, "")
+
+    assert world.log.reads == before
 
 
 async def test_deleting_a_session_in_the_middle_of_a_reply_stops_its_assistant_for_good(world: World) -> None:
