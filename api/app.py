@@ -98,7 +98,8 @@ def build(
     persona, knowledge = load_persona(settings.persona or ALEX)
     speaker = assistant or build_assistant(settings, persona, knowledge)
     rules = build_rules(settings, persona.texts)
-    conversations = Conversations(store, speaker, clock, rules, presence.name)
+    table = PostgresDeadlines(database, rules.idle, meters)
+    conversations = Conversations(store, speaker, clock, rules, presence.name, table.hasten)
     origins = Origins(settings.allowed_origins)
     sockets = Sockets(
         conversations,
@@ -108,7 +109,6 @@ def build(
     )
     tables = Tables(database.fetch)
     erasure = Erasure(store, keyring, tables, clock)
-    table = PostgresDeadlines(database, rules.idle, meters)
     deadlines = DeadlineKeeper(table, conversations.attend, clock)
     meters.append_queue.set_function(lambda: log.pending)
     meters.live_replies.set_function(lambda: conversations.speaking)

@@ -6,7 +6,7 @@ answered by a reply that runs on its own: whoever asked learns of it by followin
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -38,6 +38,10 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Decision = Callable[[ChatSession, datetime], list[Event]]
+HandOver = Callable[[UUID, datetime], Awaitable[None]]
+
+HAND_OVER_SECONDS = 3.0
+"""How long a process that stops may take, after all else, to leave what waits to others."""
 
 
 _WHATEVER_THE_SESSION = (InvalidRequest, Unavailable)
@@ -68,10 +72,17 @@ class _Speaker(Struct, frozen=True, eq=False):
 
 
 class Conversations:
-    """All conversations, as far as this process takes part in them. `node` is the name of this process."""
+    """All conversations, as far as this process takes part in them. `node` is the name of this process; with
+    `hand_over` it gives a session in which a message waits to the others, once it is about to stop."""
 
     def __init__(
-        self, store: EventStore, assistant: Assistant, clock: Clock, rules: Rules, node: str
+        self,
+        store: EventStore,
+        assistant: Assistant,
+        clock: Clock,
+        rules: Rules,
+        node: str,
+        hand_over: HandOver | None = None,
     ) -> None:
         self._store = store
         self._assistant = assistant
@@ -81,6 +92,8 @@ class Conversations:
         self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
         self._speakers: dict[UUID, _Speaker] = {}  # by reply
         self._deeds: set[asyncio.Task[Any]] = set()
+        self._hand_over = hand_over
+        self._left: set[UUID] = set()
         self._is_closing = False
 
     # --- what visitors do
@@ -204,7 +217,16 @@ class Conversations:
         for task in (tasks := self._tasks()):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        with suppress(TimeoutError, Unavailable):  # then it is looked at when it is due
+            async with asyncio.timeout(HAND_OVER_SECONDS):
+                await asyncio.gather(*map(self._leave, self._left))
         self._hang_up()
+
+    async def _leave(self, session_id: UUID) -> None:
+        """Have another process look at once at a session in which a message waits for its reply."""
+        if self._hand_over:
+            await self._hand_over(session_id, self._clock.now())
+        self._left.discard(session_id)
 
     def _tasks(self) -> list[asyncio.Task[Any]]:
         return [*self._deeds, *(speaker.task for speaker in self._speakers.values())]
@@ -260,8 +282,8 @@ class Conversations:
     async def _decide(self, session_id: UUID, decision: Decision, *, afresh: bool = False) -> ChatSession:
         """The session after a decision, which is made on what is known here, unless it must be made `afresh`.
 
-        What is known may be behind other processes. Events that were decided on it conflict; but that there is
-        nothing to do, or that it isn't allowed, is only believed of the session as the log has it now.
+        What is known may be behind other processes. Events that were decided on it conflict; but that there
+        is nothing to do, or that it isn't allowed, is only believed of the session as the log has it now.
         """
         # Taking turns spares conflicts within this process; those with others are decided again.
         turn = self._turns.setdefault(session_id, asyncio.Lock())
@@ -278,19 +300,25 @@ class Conversations:
                 except ChatError as refusal:
                     if known is None or isinstance(refusal, _WHATEVER_THE_SESSION):
                         raise
-                if events:
+                if events or self._has_next(session):
                     with suppress(Conflict):
                         return await self._append(session, events, now)
                 elif known is None:
                     return session
                 known = None
 
+    def _has_next(self, session: ChatSession) -> bool:
+        """Whether a message waits, though no reply is open: it was left by a process that has stopped."""
+        return _waits(session) and not self._is_closing
+
     async def _append(self, session: ChatSession, events: list[Event], now: datetime) -> ChatSession:
-        if isinstance(events[-1], ReplyChunksRecorded):
+        if events and isinstance(events[-1], ReplyChunksRecorded):
             # By far the commonest, and nothing waits for them.
             return await self._store.append(session.session_id, session.version, events, now)
         # What waits is answered next, from the same moment on: a message never waits but for an open reply.
         then = decide.evolve_all(session, events, now)
+        if self._is_closing:
+            return await self._append_last(then, session.version, events, now)
         begun = decide.begin_reply(then, self._clock.new_id(), self._assistant.name, self._node)
         # The assistant is asked while this is being recorded. What it says waits: recording takes turns.
         speaker = self._speak(decide.evolve_all(then, begun, now)) if begun else None
@@ -300,6 +328,20 @@ class Conversations:
             if speaker:
                 speaker.cancel()
             raise
+
+    async def _append_last(
+        self, then: ChatSession, after: int, events: list[Event], now: datetime
+    ) -> ChatSession:
+        """Record what comes at the end, and leave what waits to another process: it may say all of it."""
+        is_left = _waits(then)
+        if is_left:
+            self._left.add(then.session_id)  # first: whoever waits for the append may be broken off
+        recorded = await self._store.append(then.session_id, after, events, now)
+        if is_left:
+            leaving = asyncio.create_task(self._leave(then.session_id))
+            self._deeds.add(leaving)
+            leaving.add_done_callback(self._done)
+        return recorded
 
     async def _insist(self, session_id: UUID, decision: Decision) -> ChatSession:
         """Decide, however long the log is out of reach: for words that have been thought already."""
@@ -401,6 +443,10 @@ class Conversations:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
                 raise
+
+
+def _waits(session: ChatSession) -> bool:
+    return bool(session.waiting) and not (session.open_reply or session.ended)
 
 
 def _is_over(session: ChatSession, reply: Reply) -> bool:

@@ -173,6 +173,21 @@ async def test_an_event_that_can_t_be_read_holds_up_no_other_session(world: Worl
     assert await world.due(120) == {sound}
 
 
+async def test_a_session_that_is_hastened_is_due_now_whatever_was_recorded_before(world: World) -> None:
+    session_id, other, over = [await world.new_session() for _ in range(3)]
+    await world.table.keep_up()
+    question, reply = asked()
+    await world.record(session_id, 10, question, reply)
+    await world.record(session_id, 20, *answered(reply))
+    await world.record(over, 20, SessionEnded("deleted"))
+
+    await asyncio.gather(world.table.hasten(session_id, at(20)), world.other.hasten(over, at(20)))
+    await world.table.keep_up()
+
+    assert await world.due(20) == {session_id}
+    assert await world.due(120) == {session_id, other}
+
+
 # --- claimed by one
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID, uuid4
 
@@ -108,15 +108,19 @@ class World:
         self.keys = MemoryKeyTable()
         self.doorbells: list[LocalDoorbell] = []
         self.processes: list[Conversations] = []
+        self.handed_over: list[UUID] = []
 
     def process(self, assistant: Assistant | None = None, **rules: object) -> Conversations:
         """A process that has just started, with nothing in its memory."""
         store = SessionStore(self.log, WrappedKeyring(bytes(32), self.keys), LocalDoorbell(self.doorbells))
         quick = Rules(**{"chunk_window": 0.0, **rules})  # type: ignore[arg-type]
         node = f"process {len(self.processes)}"
-        conversations = Conversations(store, assistant or Echo(), SystemClock(), quick, node)
+        conversations = Conversations(store, assistant or Echo(), SystemClock(), quick, node, self.hand_over)
         self.processes.append(conversations)
         return conversations
+
+    async def hand_over(self, session_id: UUID, _: datetime) -> None:
+        self.handed_over.append(session_id)
 
     async def stand_in(self, alive: Conversations, session_id: UUID) -> None:
         """Have one process look after a session, with all others dead."""
@@ -720,6 +724,30 @@ async def test_closing_right_after_a_stop_leaves_the_next_reply_to_another_proce
     assert assistant.closed == len(assistant.prompts)
     assert [prompt.text for prompt in answering.prompts] == ["two"]
     assert text_of(events).endswith("Two.")
+
+
+async def test_a_process_that_stops_begins_no_reply_and_another_begins_it_at_once(world: World) -> None:
+    pause = asyncio.Event()
+    before = world.process(first := Scripted("One ", pause))
+    session = await before.start(VISITOR, {})
+    await before.post(session.session_id, VISITOR, "one")
+    await told(before, session.session_id, ReplyChunksRecorded)
+    await before.post(session.session_id, VISITOR, "two")
+
+    closing = asyncio.create_task(before.close(grace=10))
+    await asyncio.sleep(0)
+    pause.set()
+    async with at_once():
+        await closing
+    assert kinds(await recorded(before, session.session_id))[-1] is ReplyCompleted
+    assert world.handed_over == [session.session_id]
+
+    after = world.process(second := Scripted("Two."))
+    await world.stand_in(after, session.session_id)
+    events = await told(after, session.session_id, ReplyCompleted, 2)
+
+    assert of_kind(events, ReplyFailed) == []
+    assert [prompt.text for prompt in (*first.prompts, *second.prompts)] == ["one", "two"]
 
 
 async def test_a_message_is_refused_while_the_log_is_out_of_reach(world: World) -> None:
