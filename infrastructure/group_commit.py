@@ -33,6 +33,11 @@ logger = logging.getLogger(__name__)
 MAX_BATCH = 1000
 """Commands in one transaction, at most."""
 
+MAX_BATCH_BYTES = 64 * 1024
+"""Of what is recorded in one transaction of several commands, at most. That much the socket takes at once: of
+a batch that is handed over bit by bit, the server holds the lock of all writers while it waits for the rest,
+and a process that is stopped in between (SIGSTOP, a paused machine) would never send it."""
+
 MANY = 16
 """So many pending commands are sent right behind a commit that is under way, so that the server needn't wait
 for us between the two; fewer wait, and are then more. A writer that was idle begins with half of them: those
@@ -165,13 +170,17 @@ class GroupCommit:
         batch: list[_Command] = []
         later: list[_Command] = []
         streams: set[UUID | str] = set()
+        size = 0
         while self._pending and len(batch) < most:
+            if batch and size + self._pending[0].size > MAX_BATCH_BYTES:
+                break
             command = self._pending.popleft()
             if command.stream in streams:
                 later.append(command)
             else:
                 streams.add(command.stream)
                 batch.append(command)
+                size += command.size
         self._pending.extendleft(reversed(later))
         return batch
 
@@ -264,7 +273,7 @@ class GroupCommit:
 class _Command:
     """Rows of one stream that are recorded together or not at all."""
 
-    __slots__ = ("asked_at", "committed", "future", "place", "rows", "stream")
+    __slots__ = ("asked_at", "committed", "future", "place", "rows", "size", "stream")
 
     def __init__(
         self,
@@ -274,6 +283,7 @@ class _Command:
         asked_at: float,
     ) -> None:
         self.rows = rows
+        self.size = sum(len(row.state) for row in rows)
         self.asked_at = asked_at
         self.committed = committed
         self.future = future

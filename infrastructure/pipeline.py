@@ -6,6 +6,8 @@ does nothing else: connecting, and every other query, is left to psycopg itself.
 """
 
 import asyncio
+import os
+import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
@@ -17,6 +19,16 @@ from psycopg import AsyncConnection, pq
 from psycopg.pq.abc import PGresult
 
 from infrastructure.postgres import lively
+
+ROUND_SECONDS = 5
+"""How long the server lets a round take that it has begun, and waits for the rest of it. By then it ends the
+connection: who sent half of it may be frozen, and must not keep what it has locked from all others."""
+
+SINCE_SERVER = 170_000
+"""The first server that can do so, 17. An older one waits for as long as the frozen process is there."""
+
+SEND_BUFFER_BYTES = 1024 * 1024
+"""What we ask the kernel to take off our hands at once; it may give less."""
 
 PREPARE_SECONDS = 5
 """How long a new connection may take to be made ready."""
@@ -79,6 +91,10 @@ class Pipeline:
         connection = await AsyncConnection.connect(
             conninfo, autocommit=True, application_name="verbatim-log", **lively(conninfo)
         )
+        if connection.info.server_version >= SINCE_SERVER:
+            seconds = f"{ROUND_SECONDS}s"
+            await connection.execute("SELECT set_config('transaction_timeout', %s, false)", (seconds,))
+        _widen(connection.pgconn.socket)
         connection.pgconn.nonblocking = 1
         connection.pgconn.enter_pipeline_mode()
         pipeline = cls(connection)
@@ -170,6 +186,11 @@ class Pipeline:
             future = self._rounds.popleft()
             if not future.done():
                 future.set_exception(ConnectionLost())
+
+
+def _widen(descriptor: int) -> None:
+    with socket.socket(fileno=os.dup(descriptor)) as ours:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
 
 
 # --- PostgreSQL's binary form of one-dimensional arrays

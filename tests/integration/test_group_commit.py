@@ -18,7 +18,8 @@ from domain.events import SessionStarted, VisitorMessagePosted
 from domain.session import ChatSession
 from infrastructure import group_commit
 from infrastructure.event_store import SessionStore
-from infrastructure.group_commit import MANY, GroupCommit
+from infrastructure.group_commit import MANY, MAX_BATCH_BYTES, GroupCommit
+from infrastructure.pipeline import SINCE_SERVER, Pipeline, Statement
 from infrastructure.recorder import Recorder, datastore
 from tests.support.chain import fault_in
 from tests.support.postgres import OwnServer, TestServer, execute
@@ -106,6 +107,45 @@ async def test_a_conflict_fails_its_own_stream_alone(conninfo: str, writer: Grou
     assert [len(recorded(conninfo, stream)) for stream in streams] == [
         1 if version != 2 else 2 for version in versions
     ]
+
+
+async def test_a_batch_is_no_larger_than_a_socket_takes_at_once(conninfo: str, writer: GroupCommit) -> None:
+    streams = [uuid4() for _ in range(40)]
+    large = [
+        StoredEvent(stream, 1, "tested.v1", b"%d" % number * 5_000) for number, stream in enumerate(streams)
+    ]
+    larger = StoredEvent(uuid4(), 1, "tested.v1", bytes(2 * MAX_BATCH_BYTES))
+
+    ends = await outcomes([writer.append([one], nobody) for one in (*large, larger)])
+
+    assert set(ends) == {None}
+    query = (
+        "SELECT count(*), sum(length(state)) FROM stored_events "
+        "WHERE originator_id = ANY(%s) GROUP BY xmin::text ORDER BY 2"
+    )
+    *batches, alone = execute(conninfo, query, [*streams, larger.originator_id])
+    assert sum(count for count, _ in batches) == len(streams)
+    assert all(size <= MAX_BATCH_BYTES for _, size in batches)
+    assert any(count > 1 for count, _ in batches)
+    assert alone == (1, 2 * MAX_BATCH_BYTES)
+
+
+async def test_a_writer_that_freezes_in_mid_round_keeps_the_lock_for_seconds_only(
+    conninfo: str, recorder: Recorder, writer: GroupCommit
+) -> None:
+    lock = Statement("lock", recorder.lock_statement, 0)
+    frozen = await Pipeline.connect(conninfo, (lock,))
+    pgconn = frozen._pgconn
+    if pgconn.server_version < SINCE_SERVER:
+        pytest.skip("an older server waits for whoever is frozen")
+    pgconn.send_query_prepared(lock.name, (), ())
+    pgconn.send_flush_request()
+    pgconn.flush()
+    held = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = %s AND granted"
+    await until(lambda: bool(execute(conninfo, held, pgconn.backend_pid)), "the lock to be held")
+
+    assert await outcomes([writer.append([row(uuid4(), 1)], nobody)]) == [None]
+    await frozen.close()
 
 
 async def test_commands_of_one_stream_are_recorded_in_the_order_of_their_coming(
