@@ -115,7 +115,9 @@ GRACE = timedelta(seconds=0.75)
 """How long a process must have been missing before it counts as dead: a server that restarts forgets the
 locks of all, and they take a moment to be back."""
 
-CORRUPT_RETRY = timedelta(hours=1)
+CORRUPT_RETRY = timedelta(minutes=5)
+"""When to look again at a session that can't be read: perhaps a newer process can, or will."""
+
 MOST_AT_ONCE = 200
 
 Attend = Callable[[UUID, frozenset[str]], Awaitable[datetime | None]]
@@ -173,6 +175,12 @@ class DeadlineKeeper:
             again[session_id] = self._clock.now() + CORRUPT_RETRY
         except Unavailable:
             pass  # it is due again when the lease ends
+        except Exception as error:
+            # Whatever is wrong with one session, all others have their deadlines.
+            told = {"session_id": session_id}
+            logger.error("a session can't be looked after: %s", type(error).__qualname__, extra=told)
+            logger.debug("a session can't be looked after", exc_info=error, extra=told)
+            again[session_id] = self._clock.now() + CORRUPT_RETRY
 
     def _dead(self, missing: frozenset[str], now: datetime) -> frozenset[str]:
         self._missing_since = {node: self._missing_since.get(node, now) for node in missing}

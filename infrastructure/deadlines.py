@@ -6,6 +6,7 @@ in one transaction with the new position. Dropped, it is made again from the log
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -16,7 +17,7 @@ from psycopg import AsyncRawCursor
 
 from domain.deadlines import IdleRules, deadline_after
 from domain.errors import CorruptLog
-from domain.events import EVENTS, ReplyChunksRecorded, SessionEnded, SessionStarted
+from domain.events import ReplyChunksRecorded, SessionEnded, SessionStarted
 from infrastructure import codec
 from infrastructure.meters import Meters
 from infrastructure.postgres import Database
@@ -48,13 +49,19 @@ MOST_POSITIONS = 20_000
 
 HAS_NEWS = "SELECT (SELECT max(notification_id) FROM stored_events) > position FROM deadlines_position"
 
+# Whoever holds the position and then says nothing, as a process that is frozen, must not keep it from all.
+HOLD_BRIEFLY = "SET LOCAL idle_in_transaction_session_timeout = '2s'"
+
+STUCK_SECONDS = 5.0
+"""How long there may be news that nobody takes in before that is worth a warning."""
+
 POSITION = "SELECT position FROM deadlines_position FOR UPDATE SKIP LOCKED"
 
 UP_TO = "SELECT least(max(notification_id), $1) FROM stored_events"
 
 NEWS = """
     SELECT originator_id, originator_version, topic, state FROM stored_events
-    WHERE notification_id > $1 AND notification_id <= $2 AND topic = ANY($3) ORDER BY notification_id
+    WHERE notification_id > $1 AND notification_id <= $2 AND topic <> $3 ORDER BY notification_id
 """
 
 START = """
@@ -69,6 +76,9 @@ MOVE = """
     FROM unnest($1::uuid[], $2::timestamptz[], $3::text[]) AS new (session_id, due_at, speaker)
     WHERE deadlines.session_id = new.session_id
 """
+
+# A newer process may have recorded it: whether something is due then, only the session can say.
+LOOK = "UPDATE deadlines SET due_at = least(due_at, now()), claimed_until = NULL WHERE session_id = ANY($1)"
 
 END = "DELETE FROM deadlines WHERE session_id = ANY($1)"
 
@@ -122,7 +132,8 @@ class PostgresDeadlines:
         self._database = database
         self._rules = rules
         self._meters = meters or Meters()
-        self._topics = [event.topic for event in EVENTS if event is not ReplyChunksRecorded]
+        self._held_since: float | None = None
+        self._is_stuck = False
 
     async def keep_up(self) -> bool:
         # Asked first without a lock: mostly there is nothing, and then nothing must be written.
@@ -130,16 +141,38 @@ class PostgresDeadlines:
         if not has_news:
             return False
         async with self._database.transaction() as cursor:
-            place = await (await cursor.execute(POSITION)).fetchone()
-            if place is None:
+            position = await self._hold(cursor)
+            self._note_progress(is_held=position is None)
+            if position is None:
                 return False  # another process is at it
-            (position,) = place
             most = position + MOST_POSITIONS
             (up_to,) = await (await cursor.execute(UP_TO, (most,))).fetchone() or (position,)
-            news = await cursor.execute(NEWS, (position, up_to, self._topics))
-            await self._write(cursor, self._changes([StoredEvent(*row) async for row in news]))
+            news = await cursor.execute(NEWS, (position, up_to, ReplyChunksRecorded.topic))
+            changes, unread = self._changes([StoredEvent(*row) async for row in news])
+            await self._write(cursor, changes)
+            if unread:
+                await cursor.execute(LOOK, ([*unread],))
             await cursor.execute(MOVE_POSITION, (up_to,))
         return up_to == most
+
+    async def _hold(self, cursor: AsyncRawCursor) -> int | None:
+        """The position, which is ours until the transaction ends; None where another process has it."""
+        await cursor.execute(HOLD_BRIEFLY)
+        place = await (await cursor.execute(POSITION)).fetchone()
+        return place[0] if place else None
+
+    def _note_progress(self, *, is_held: bool) -> None:
+        if not is_held:
+            self._held_since, self._is_stuck = None, False
+            return
+        now = time.monotonic()
+        self._held_since = self._held_since or now
+        if not self._is_stuck and now - self._held_since > STUCK_SECONDS:
+            self._is_stuck = True
+            logger.warning(
+                "deadlines are late: for %.0f s another process has held their position in the log",
+                STUCK_SECONDS,
+            )
 
     async def missing_speakers(self) -> frozenset[str]:
         return frozenset(name for (name,) in await self._database.fetch(MISSING))
@@ -166,8 +199,10 @@ class PostgresDeadlines:
         if later:
             await self._database.fetch(SETTLE, ([*later], [*later.values()], until))
 
-    def _changes(self, news: Sequence[StoredEvent]) -> Mapping[UUID, _Change]:
+    def _changes(self, news: Sequence[StoredEvent]) -> tuple[Mapping[UUID, _Change], set[UUID]]:
+        """What becomes of rows, and the sessions with events that this process can't read."""
         changes: dict[UUID, _Change] = {}
+        unread: set[UUID] = set()
         for stored in news:
             session_id = stored.originator_id
             assert isinstance(session_id, UUID)
@@ -175,6 +210,7 @@ class PostgresDeadlines:
                 event, at = codec.decode(stored, cipher=None)
             except CorruptLog as error:
                 logger.error("%s", error)
+                unread.add(session_id)
                 continue
             if deadline := deadline_after(event, at, self._rules):
                 before = changes.get(session_id)
@@ -182,7 +218,7 @@ class PostgresDeadlines:
                 if isinstance(event, SessionStarted):
                     expires_at = event.expires_at
                 changes[session_id] = _Change(deadline.due_at, deadline.speaker, expires_at)
-        return changes
+        return changes, unread
 
     async def _write(self, cursor: AsyncRawCursor, changes: Mapping[UUID, _Change]) -> None:
         started = [

@@ -109,7 +109,7 @@ class Database:
         try:
             async with self._pool.connection() as connection, connection.transaction():
                 yield AsyncRawCursor(connection)
-        except (psycopg.OperationalError, PoolTimeout):
+        except (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout, PoolTimeout):
             raise Unavailable from None
 
     async def _fetch_with_patience(self, query: QueryNoTemplate, params: Sequence[Any]) -> list[Any]:

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.deadlines import IdleRules
+from domain.errors import Unavailable
 from domain.events import (
     Event,
     FeedbackGiven,
@@ -186,6 +187,42 @@ async def test_a_session_that_is_hastened_is_due_now_whatever_was_recorded_befor
 
     assert await world.due(20) == {session_id}
     assert await world.due(120) == {session_id, other}
+
+
+async def test_a_process_that_freezes_while_it_takes_in_holds_up_the_others_for_seconds_only(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    session_id = await world.new_session()
+
+    async def is_taken_in() -> bool:
+        await world.table.keep_up()
+        return await world.due(120) == {session_id}
+
+    async def freeze() -> None:
+        async with world.other._database.transaction() as cursor:
+            assert await world.other._hold(cursor) == 0
+            await until(is_taken_in, "the others to take in what is new")
+
+    with pytest.raises(Unavailable):
+        await freeze()
+    assert not caplog.records, "and so it isn't worth a warning"
+
+
+async def test_a_session_with_an_event_of_a_newer_version_is_looked_at(world: World) -> None:
+    session_id, other = await world.new_session(), await world.new_session()
+    await world.record(session_id, 1, *asked("node"))
+    await world.record(session_id, 2, FeedbackGiven(uuid4(), "up"))
+    await asyncio.to_thread(
+        execute,
+        world.conninfo,
+        "UPDATE stored_events SET topic = 'new.v1' WHERE originator_id = %s AND originator_version = 4",
+        session_id,
+    )
+
+    await world.table.keep_up()
+
+    rows = "SELECT session_id, speaker FROM deadlines WHERE due_at <= now() AND session_id <> %s"
+    assert await asyncio.to_thread(execute, world.conninfo, rows, other) == [(session_id, "node")]
 
 
 # --- claimed by one

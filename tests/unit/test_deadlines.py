@@ -301,6 +301,25 @@ async def test_a_session_that_can_t_be_looked_at_now_is_left_claimed_and_hurts_n
     assert table.settled[UUID(int=3)] == at(9)
 
 
+async def test_a_session_that_breaks_whoever_looks_at_it_hurts_no_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    table = Table()
+    table.due = [UUID(int=1), UUID(int=2)]
+
+    async def attend(session_id: UUID, _: frozenset[str]) -> datetime | None:
+        assert session_id != UUID(int=1), "what the visitor said"
+        return at(9)
+
+    await DeadlineKeeper(table, attend, Clock()).look()
+
+    assert table.settled[UUID(int=2)] == at(9)
+    assert (table.settled[UUID(int=1)] or START) > at(60)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+        "a session can't be looked after: AssertionError"
+    ]
+
+
 async def test_a_process_counts_as_dead_once_it_has_been_missing_for_a_while() -> None:
     table, clock = Table(), Clock()
 
