@@ -230,6 +230,8 @@ encode = _encoder.encode
 
 def frames_of(recorded: Recorded, after: Cursor | None = None) -> Sequence[FromLog]:
     """The frames that an event becomes; of its words, only what lies after the cursor."""
+    if after and after.version == recorded.version and not isinstance(recorded.event, ReplyChunksRecorded):
+        return []  # an offset means nothing where there are no words: all of that event has been received
     match recorded.event:
         case ReplyChunksRecorded() as event:
             return _chunks(recorded, event, after)

@@ -11,8 +11,10 @@ async def join(
 ) -> tuple[Connected, Cursor]:
     """The greeting of one who joins after a cursor or, without one, at the present; and where to go on from.
 
+    An empty `after` is none, by every transport: a page that has no cursor yet sends it like that.
     Raises InvalidRequest, and what `Conversations.enter` raises.
     """
+    after = after or None
     session = await conversations.enter(session_id, visitor_id, Cursor.version_in(after))
     cursor = Cursor.present(session) if after is None else Cursor.parse(after).within(session)
     greeting = Connected(

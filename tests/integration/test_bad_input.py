@@ -193,7 +193,6 @@ BAD_FRAMES: list[tuple[str, str, str, str]] = [
         "visitor_id: Invalid UUID",
     ),
     ('{"type": "join", "after": 5, IDS}', VALIDATION, "invalid_request", "after: Expected `str | null`, got"),
-    ('{"type": "join", "after": "", IDS}', VALIDATION, "invalid_request", "after must be a cursor"),
     ('{"type": "join", "after": "-1.0", IDS}', VALIDATION, "invalid_request", "after must be a cursor"),
     ('{"type": "join", "after": "1e9", IDS}', VALIDATION, "invalid_request", "after must be a cursor"),
     (
@@ -301,7 +300,6 @@ async def test_a_message_may_come_in_pieces_with_pings_between_them(cast: Cast) 
         ("session_id={session}", 4400, "invalid_request"),
         ("session_id={session}&visitor_id=%ff%00", 4400, "invalid_request"),
         ("session_id={session}&visitor_id={visitor}&after=x", 4400, "invalid_request"),
-        ("session_id={session}&visitor_id={visitor}&after=", 4400, "invalid_request"),
         ("session_id={session}&visitor_id={visitor}&after=99.0", 4400, "invalid_request"),
         ("session_id={session}&visitor_id={unknown}", 4403, "visitor_mismatch"),
         ("session_id={unknown}&visitor_id={visitor}", 4404, "session_not_found"),

@@ -28,6 +28,7 @@ from tests.support.service import (
     complaints,
     followers,
     served,
+    server_sent,
     text_of,
 )
 from tests.support.waiting import until
@@ -421,6 +422,25 @@ async def test_joining_again_moves_the_follower_and_doesnt_double_it(
         rest = await socket.receive_until("complete")
 
     assert chunks(rest) == ["A ", "novated ", "lease "], "from the last greeting on, once"
+
+
+async def test_an_empty_cursor_is_none_by_url_by_frame_and_over_sse(service: Service) -> None:
+    visitor = await service.start_session()
+    async with visitor.socket() as socket:
+        present = socket.greeting["metadata"]["cursor"]
+
+    url = visitor.join_url() + "&after="
+    async with connect(url) as connection, visitor.socket(join=False) as by_frame:
+        by_url = json.loads(await connection.recv())
+        await by_frame.send({**visitor.message(""), "type": "join", "after": ""})
+        joined = await by_frame.receive()
+    async with (
+        service.http() as http,
+        http.stream("GET", visitor.path + "/stream/?after=", headers=visitor.headers) as response,
+    ):
+        streamed = await anext(server_sent(response))
+
+    assert {by_url["metadata"]["cursor"], joined["metadata"]["cursor"], streamed.id} == {present}
 
 
 async def test_an_expired_or_ended_session_can_still_be_joined_and_says_so(service: Service) -> None:

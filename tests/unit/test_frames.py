@@ -297,6 +297,13 @@ def test_a_cursor_before_everything_starts_at_the_first_event() -> None:
     assert Cursor(0, 5).events_after == 0
 
 
+def test_a_cursor_with_an_offset_on_what_isn_t_words_repeats_nothing() -> None:
+    *_, told = history(*ASKED, words("Hello"), COMPLETED)
+
+    assert as_json(told, Cursor(told.version, 5)) == []
+    assert as_json(told, Cursor(told.version - 1, 5)) == as_json(told) != []
+
+
 def test_a_cursor_ahead_of_its_session_is_refused() -> None:
     session = history(*ASKED)[-1].session
 
