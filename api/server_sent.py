@@ -1,7 +1,7 @@
 """Frames as server-sent events: a stream that stays open, tells of a failure, and ends with its reader."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from litestar.response import Stream
 
@@ -11,6 +11,9 @@ from api.wire import sse_event
 
 KEEP_ALIVE_SECONDS = 15.0
 """A comment goes out when a stream has been silent for so long, so that proxies keep it open."""
+
+PART_BYTES = 16 * 1024
+"""About how much is written at once."""
 
 
 def event_stream(batches: AsyncGenerator[Sequence[Sent], None]) -> Stream:
@@ -34,8 +37,8 @@ async def _server_sent(batches: AsyncGenerator[Sequence[Sent], None]) -> AsyncGe
                 yield b": keep-alive\n\n"
                 continue
             frames, waiting = waiting.result(), None
-            if frames:
-                yield b"".join(sse_event(frame, encode(frame)) for frame in frames)
+            for part in _parts(frames):
+                yield part
     except StopAsyncIteration:
         return
     except Exception as error:
@@ -47,3 +50,15 @@ async def _server_sent(batches: AsyncGenerator[Sequence[Sent], None]) -> AsyncGe
             await batches.aclose()
         else:
             waiting.cancel()
+
+
+def _parts(frames: Sequence[Sent]) -> Iterator[bytes]:
+    """Frames as events, not all at once: what a reader who doesn't read makes us hold is then bounded."""
+    part = bytearray()
+    for frame in frames:
+        part += sse_event(frame, encode(frame))
+        if len(part) >= PART_BYTES:
+            yield bytes(part)
+            part.clear()
+    if part:
+        yield bytes(part)
