@@ -175,8 +175,8 @@ def test_a_dataset_of_an_empty_log_is_empty(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--format", "parquet"), "Missing option '--out'"),
-        (("--out", "x"), "Missing option '--format'"),
+        (("--format", "parquet"), "--format parquet needs --out, a folder"),
+        (("--out", "x"), "Which session? Name one, or ask for --format parquet"),
         (("--format", "avro", "--out", "x"), "'avro' is not"),
     ],
 )

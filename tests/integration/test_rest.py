@@ -774,7 +774,16 @@ async def test_openapi_describes_what_there_is(http: httpx.AsyncClient) -> None:
             for rest in ("", "/messages", "/stream", "/stop", "/transcript")
         ),
         "/api/audit/visitors/{visitor_id}",
-        *(f"/api/audit/sessions/{{session_id}}/{rest}" for rest in ("events", "state", "replay", "export")),
+        "/api/audit/sessions",
+        *(
+            f"/api/audit/sessions/{{session_id}}/{rest}"
+            for rest in ("events", "state", "replay", "export", "verify", "proof")
+        ),
+        *("/api/audit/public-key", "/api/audit/checkpoints"),
+        *(
+            f"/api/analytics/{question}"
+            for question in ("overview", "daily", "hourly", "replies", "endings", "suggestions", "details")
+        ),
         "/health/live",
         "/health/ready",
     }
