@@ -31,6 +31,8 @@ from tests.support.service import Service, served
 from tests.support.stores import MASTER_KEY, Stores
 
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)
+PATIENT = {"VERBATIM_IDLE_WARNING_SECONDS": "31536000"}
+"""What is active in these histories of long ago is to stay so."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -41,7 +43,7 @@ async def service(conninfo: str, tmp_path_factory: pytest.TempPathFactory) -> As
     await made_up(store, 20)
     await stores.close()
     project(conninfo)
-    async with served(conninfo, tmp_path_factory.mktemp("data"), Echo(), SETTINGS) as service:
+    async with served(conninfo, tmp_path_factory.mktemp("data"), Echo(), SETTINGS | PATIENT) as service:
         yield service
 
 
@@ -61,7 +63,7 @@ def project(conninfo: str) -> None:
 async def chat(store: SessionStore, *said: str, answer: str = "I see.", at: datetime = START) -> UUID:
     """A session in which a visitor has said this, and was answered."""
     session_id = uuid4()
-    await store.append(session_id, 0, [SessionStarted(uuid4(), at + timedelta(days=1))], at)
+    await store.append(session_id, 0, [SessionStarted(uuid4(), at + timedelta(days=3650))], at)
     for number, text in enumerate(said):
         message_id, response_id = uuid4(), uuid4()
         events = [
