@@ -116,6 +116,12 @@ class _Format:
         }
 
 
+_UNREADABLE = (
+    *(msgspec.MsgspecError, ValueError, OverflowError, RecursionError),
+    *(KeyError, TypeError, AttributeError, InvalidTag),
+)
+"""What reading raises of bytes that we haven't written: nothing that is stored may break whoever reads it."""
+
 _NO_DEFAULT = object()
 _EMPTY: dict[Any, Any] = {str: "", tuple: (), dict: {}}
 """A personal field of this type, where nobody can read it; of any other, None."""
@@ -180,7 +186,7 @@ def read(stored: StoredEvent, cipher: AESGCM | None) -> tuple[Event, datetime, s
         personal = _unseal(stored, envelope.sealed, cipher) if cipher else None
         event = _event(stored.topic, _decode_fields(envelope.data), personal)
         at = _EPOCH + envelope.at * _MILLISECOND
-    except (msgspec.MsgspecError, ValueError, OverflowError, InvalidTag, KeyError) as error:
+    except _UNREADABLE as error:
         raise CorruptLog(
             f"session {stored.originator_id}, version {stored.originator_version}: "
             f"{stored.topic} can't be read ({type(error).__name__})"
@@ -199,7 +205,7 @@ def opened(stored: StoredEvent, cipher: AESGCM | None) -> tuple[Envelope, dict[s
         named = (
             dict(zip(personal_fields(stored.topic), personal, strict=True)) if personal is not None else None
         )
-    except (msgspec.MsgspecError, ValueError, InvalidTag, KeyError) as error:
+    except _UNREADABLE as error:
         raise CorruptLog(
             f"session {stored.originator_id}, version {stored.originator_version}: "
             f"{stored.topic} can't be read ({type(error).__name__})"
@@ -222,7 +228,7 @@ def visitor_of(stored: StoredEvent) -> UUID:
     try:
         envelope = _decode_envelope(stored.state)
         return msgspec.json.decode(envelope.data, type=_Visitor).visitor_id
-    except (msgspec.MsgspecError, ValueError) as error:
+    except _UNREADABLE as error:
         raise CorruptLog(f"session {stored.originator_id}: its first event can't be read") from error
 
 
@@ -237,7 +243,7 @@ def follows(stored: StoredEvent, prev: bytes) -> bool:
     """Whether a stored event names this hash as that of the event before it."""
     try:
         return _decode_envelope(stored.state).prev == as_named(prev)
-    except (msgspec.MsgspecError, ValueError):
+    except _UNREADABLE:
         return False
 
 

@@ -153,10 +153,23 @@ def _compare_with_anchor(
 
 
 def _require_hints(cover: Cover, one: Checkpoint, anchor: Anchor | None) -> None:
-    if cover.hints is not None and sha256(cover.hints).digest() != one.hints_hash:
+    if cover.hints is None:
+        return
+    if sha256(cover.hints).digest() != one.hints_hash:
         cover.hints = None
         if not cover.faults:
             cover.faults.append("its hints were changed: they aren't those that it was signed with")
+    elif not _are_hints(cover.hints):
+        cover.hints = None
+        cover.faults.append("its hints are none, though it is signed with them: somebody else has the key")
+
+
+def _are_hints(hints: bytes) -> bool:
+    try:
+        read_hints(hints)
+    except ValueError:
+        return False
+    return True
 
 
 def _require_chain(cover: Cover, one: Checkpoint, before: Checkpoint | None) -> None:

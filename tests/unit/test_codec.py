@@ -14,6 +14,7 @@ import dataclasses
 import os
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, get_args
@@ -101,6 +102,11 @@ EXAMPLES: dict[type[Event], st.SearchStrategy[Event]] = {
     FeedbackGiven: st.builds(FeedbackGiven, st.uuids(), st.sampled_from(get_args(Rating)), texts),
     VisitorErased: st.just(VisitorErased()),
 }
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=5,
+)
 events = st.one_of(*EXAMPLES.values())
 times = st.integers(0, 10**13).map(lambda ms: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms))
 
@@ -463,3 +469,37 @@ def test_an_old_event_that_no_upcaster_understands_is_corrupt(monkeypatch: pytes
         codec.decode(sealed_as("message_posted.v1", 2, {}, ["no message_id"]), CIPHER)
     with pytest.raises(CorruptLog):
         codec.decode(sealed_as("message_posted.v1", 2, {}, []), CIPHER)
+
+
+@given(st.sampled_from([*codec.UPCASTERS, *(event.topic for event in EVENTS), "unknown.v1"]), st.data())
+def test_whatever_stands_in_a_state_is_read_or_refused(topic: str, data: st.DataObject) -> None:
+    """Whoever verifies the log mustn't be stopped by what somebody has written there."""
+    names = {name for event in EVENTS for name in event.__struct_fields__}
+    fields = data.draw(st.dictionaries(st.sampled_from(sorted(names)) | texts, anything, max_size=8))
+    values = {"at": st.integers(), "prev": texts, "cause": st.integers(), "sealed": texts}
+    state = data.draw(
+        st.fixed_dictionaries({}, optional={name: kind | anything for name, kind in values.items()})
+    )
+    row = StoredEvent(SESSION, 1, topic, msgspec.json.encode(state | {"data": fields}))
+
+    for cipher in (None, CIPHER):
+        with suppress(CorruptLog):
+            codec.decode(row, cipher)
+        with suppress(CorruptLog):
+            codec.opened(row, cipher)
+    with suppress(CorruptLog):
+        codec.visitor_of(row)
+    assert codec.follows(row, PREV) in (True, False)
+
+
+@given(
+    st.sampled_from([*codec.UPCASTERS, *(event.topic for event in EVENTS)]), st.lists(anything, max_size=3)
+)
+def test_whatever_was_sealed_is_read_or_refused(topic: str, values: list[Any]) -> None:
+    nonce = bytes(codec.NONCE_BYTES)
+    place = codec._place(SESSION, 1, topic)
+    sealed = b64encode(nonce + CIPHER.encrypt(nonce, msgspec.msgpack.encode(values), place)).decode()
+    row = StoredEvent(SESSION, 1, topic, msgspec.json.encode({"at": 1, "sealed": sealed}))
+
+    with suppress(CorruptLog):
+        codec.decode(row, CIPHER)
