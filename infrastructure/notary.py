@@ -1,4 +1,7 @@
-"""Records checkpoints, behind the log: whoever gets the lock first, of all processes, does the next one.
+"""Records checkpoints, behind the log: of all processes, whoever is first with the next one.
+
+Nothing is locked meanwhile, so that a process which stands still keeps nobody: whoever is late finds the
+number taken, and what it has signed is thrown away.
 
 PostgreSQL hashes the events and hands them over as one value, and the tree grows in a thread: the loop, on
 which replies are spoken, hardly notices.
@@ -7,11 +10,8 @@ which replies are spoken, hardly notices.
 import asyncio
 import logging
 from hashlib import sha256
-from typing import Any
 
 from msgspec.structs import replace
-from psycopg import AsyncRawCursor
-from psycopg.abc import QueryNoTemplate
 
 from domain.errors import Unavailable
 from domain.ports import Clock
@@ -36,9 +36,6 @@ logger = logging.getLogger(__name__)
 MOST_EVENTS = 4096
 """Events that a checkpoint covers at most."""
 
-LOCK = 0x76_62_5F_6E_6F_74_61_72
-"""An advisory lock of our own."""
-
 # A range ends at an event, and appends commit in the order of their positions: nothing can come into it
 # later.
 HAS_NEWS = """
@@ -46,13 +43,12 @@ HAS_NEWS = """
     FROM stored_events
 """
 
-TAKE_TURN = "SELECT pg_try_advisory_xact_lock($1)"
-
 LATEST = f"SELECT {COLUMNS} FROM checkpoints ORDER BY number DESC LIMIT 1"  # noqa: S608
 
 KEEP = f"""
     INSERT INTO checkpoints ({COLUMNS}, hints)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    ON CONFLICT (number) DO NOTHING RETURNING number
 """  # noqa: S608
 
 
@@ -89,35 +85,33 @@ class Notary:
 
     async def keep_up(self) -> bool:
         """Record the next checkpoint, if there is news; whether there may be more. Raises Unavailable."""
-        # Asked first without a lock: mostly there is nothing, and then nothing must be written.
+        # Asked first: mostly there is nothing, and this costs the least.
         ((has_news,),) = await self._database.fetch(HAS_NEWS)
         if not has_news:
             return False
-        async with self._database.transaction() as cursor:
-            (is_mine,) = await _row(cursor, TAKE_TURN, LOCK)
-            if not is_mine:
-                return False  # another process is at it
-            row = await _row(cursor, LATEST.encode())
-            latest = checkpoint_of(row) if row else None
-            after = latest.up_to if latest else 0
-            events, up_to, joined = await _row(cursor, LEAVES, after, END_OF_LOG, self._most_events)
-            if not events:
-                return False  # another process was first
-            draft = Checkpoint(
-                number=latest.number + 1 if latest else 1,
-                after=after,
-                up_to=up_to,
-                events=events,
-                root=b"",
-                hints_hash=b"",
-                before=hash_of(latest) if latest else GENESIS,
-                signed_at=int(self._clock.now().timestamp() * 1000),
-                key_id=self._key.id,
-            )
-            checkpoint, hints = await asyncio.to_thread(_completed, draft, joined, self._key)
-            fields = [getattr(checkpoint, name) for name in Checkpoint.__struct_fields__]
-            await cursor.execute(KEEP.encode(), (*fields, hints))
-        return events == self._most_events
+        rows = await self._database.fetch(LATEST.encode())
+        latest = checkpoint_of(rows[0]) if rows else None
+        after = latest.up_to if latest else 0
+        ((events, up_to, joined),) = await self._database.fetch(
+            LEAVES, (after, END_OF_LOG, self._most_events)
+        )
+        if not events:
+            return False  # another process was first
+        draft = Checkpoint(
+            number=latest.number + 1 if latest else 1,
+            after=after,
+            up_to=up_to,
+            events=events,
+            root=b"",
+            hints_hash=b"",
+            before=hash_of(latest) if latest else GENESIS,
+            signed_at=int(self._clock.now().timestamp() * 1000),
+            key_id=self._key.id,
+        )
+        checkpoint, hints = await asyncio.to_thread(_completed, draft, joined, self._key)
+        fields = [getattr(checkpoint, name) for name in Checkpoint.__struct_fields__]
+        kept = await self._database.fetch(KEEP.encode(), (*fields, hints))
+        return bool(kept) and events == self._most_events
 
 
 def _completed(draft: Checkpoint, joined: bytes, key: SigningKey) -> tuple[Checkpoint, bytes]:
@@ -126,8 +120,3 @@ def _completed(draft: Checkpoint, joined: bytes, key: SigningKey) -> tuple[Check
     hints = write_hints(leaves)
     root = root_of([leaf for *_, leaf in leaves])
     return signed(replace(draft, root=root, hints_hash=sha256(hints).digest()), key), hints
-
-
-async def _row(cursor: AsyncRawCursor[Any], query: QueryNoTemplate, *params: object) -> Any:
-    await cursor.execute(query, params, binary=True)
-    return await cursor.fetchone()

@@ -3,6 +3,8 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from hashlib import sha256
 from uuid import UUID, uuid4
 
@@ -21,7 +23,7 @@ from infrastructure import codec
 from infrastructure.anchors import AnchorError, read_anchor
 from infrastructure.auditor import PostgresAuditor
 from infrastructure.background import for_ever
-from infrastructure.checkpoints import GENESIS, hash_of, leaf_of, signed_text
+from infrastructure.checkpoints import GENESIS, hash_of, leaf_of, signed, signed_text
 from infrastructure.hints import Place, read_hints
 from infrastructure.merkle import root_of
 from infrastructure.notary import Notary
@@ -125,7 +127,7 @@ async def test_processes_that_sign_at_the_same_time_sign_nothing_twice(log: Prov
     await chatter(log, CHANCE, sessions=6, steps=60)
 
     async def sign() -> None:
-        # Whoever comes while another is at it, goes away again: so each tries until all is signed.
+        # Whoever comes too late goes away again: so each tries until all is signed.
         while not log.anchor().checkpoints or log.verify().uncovered:
             await log.notary(most_events=16).keep_up()
 
@@ -134,6 +136,27 @@ async def test_processes_that_sign_at_the_same_time_sign_nothing_twice(log: Prov
     assert log.verify().ok
     numbers = [checkpoint.number for checkpoint in log.anchor().checkpoints]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+async def test_a_process_that_stands_still_in_the_middle_keeps_no_other_from_signing(log: Proven) -> None:
+    await chatter(log, CHANCE, sessions=3, steps=20)
+
+    async def sign_elsewhere() -> None:
+        async with proven(log.conninfo) as elsewhere:
+            await elsewhere.notary().keep_up()
+
+    class Still(Time):
+        """Asked for the time, in the middle of it, the process stands still until another has signed."""
+
+        def now(self) -> datetime:
+            with ThreadPoolExecutor(1) as other_process:
+                other_process.submit(asyncio.run, sign_elsewhere()).result(20)
+            return super().now()
+
+    assert await Notary(log.database, KEY, Still()).keep_up() is False
+
+    assert counted(log) == 1
+    assert log.verify().ok
 
 
 async def test_a_hole_in_the_positions_is_no_fault(log: Proven) -> None:
@@ -210,6 +233,37 @@ async def test_a_session_that_is_known_from_checkpoints_alone_was_removed(log: P
         f"session {session.session_id}, version 1: removed or moved: at positions 1 to 1 it was there when "
         "checkpoint 1 was signed"
     ]
+
+
+async def test_hints_that_are_none_are_told_though_they_are_signed(log: Proven) -> None:
+    """Whoever has the key can sign anything: it must not stop those who verify."""
+    session = await log.talk.begin()
+    await log.sign()
+    (checkpoint,) = log.anchor().checkpoints
+    garbage = b"garbage"
+    forged = signed(replace(checkpoint, hints_hash=sha256(garbage).digest()), KEY)
+    execute(
+        log.conninfo,
+        "UPDATE checkpoints SET hints = %s, hints_hash = %s, signature = %s",
+        *(garbage, forged.hints_hash, forged.signature),
+    )
+
+    for verdict in (log.verify(), log.verify_session(session.session_id)):
+        assert verdict is not None
+        (finding,) = verdict.findings
+        assert f"session {session.session_id}, version 1, on: its hints are none" in finding.message
+
+
+@pytest.mark.parametrize("state", [b"[" * 200_000, b'{"at":1,"data":' + b"[" * 200_000, b"\xff", b"7", b""])
+async def test_bytes_that_nobody_can_read_are_told_like_any_others(log: Proven, state: bytes) -> None:
+    session = await log.talk.begin()
+    await log.sign()
+    execute(log.conninfo, "UPDATE stored_events SET state = %s", state)
+
+    for verdict in (log.verify(), log.verify_session(session.session_id)):
+        assert verdict is not None
+        assert [finding.version for finding in verdict.findings] == [1, 1]
+        assert "session_started.v1 can't be read" in verdict.findings[0].message + verdict.findings[1].message
 
 
 async def test_a_session_whose_checkpoint_was_removed_is_told(log: Proven) -> None:
