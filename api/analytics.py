@@ -12,8 +12,9 @@ from msgspec import Struct
 from api.auth import operators_only
 from api.csv import MEDIA_TYPE, as_csv
 from api.days import Since, Until, require_forward
-from api.docs import also_as
+from api.docs import OPERATOR, also_as
 from api.errors import problems
+from api.limits import OperatorRequests
 from projections.questions import Day, Details, Endings, Hour, Questions, Replies, Suggestions, Sums
 
 T = TypeVar("T", bound=Struct)
@@ -23,9 +24,9 @@ Format = Annotated[
     QueryParameter(description="Else `Accept: text/csv` asks for CSV, and anything else for JSON"),
 ]
 ALIKE = {
-    "responses": problems(400, 401, 503),
+    "responses": problems(400, 401, 429, 503),
     "operation_class": also_as(MEDIA_TYPE),
-    "security": [{"operator": []}],
+    "security": [OPERATOR],
 }
 
 
@@ -35,6 +36,7 @@ class Analytics(Controller):
     path = "/api/analytics"
     tags = ("Analytics",)
     guards = (operators_only,)
+    middleware = (OperatorRequests,)
 
     @get("/overview/", operation_id="getOverview", **ALIKE)
     async def overview(

@@ -11,6 +11,7 @@ from litestar.params import PathParameter
 from api.auth import operators_only
 from api.docs import OPERATOR
 from api.errors import problems
+from api.limits import OperatorRequests
 from domain.erasure import Erasure, Receipt
 from projections.forgetting import Tables
 
@@ -24,7 +25,8 @@ VisitorId = Annotated[UUID, PathParameter(description="The visitor: a credential
     "/api/audit/visitors/{visitor_id:uuid}/",
     status_code=200,
     guards=[operators_only],
-    responses=problems(401, 404, 503),
+    middleware=[OperatorRequests],
+    responses=problems(401, 404, 429, 503),
     operation_id="eraseVisitor",
     security=[OPERATOR],
     tags=["Audit"],

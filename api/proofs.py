@@ -12,7 +12,9 @@ from litestar.params import QueryParameter
 from msgspec import Struct
 
 from api.auth import operators_only
+from api.docs import OPERATOR
 from api.errors import problems
+from api.limits import OperatorRequests
 from api.sessions import SessionId
 from domain.conversations import Conversations
 from domain.errors import SessionNotFound
@@ -60,7 +62,9 @@ class Proofs(Controller):
     @get(
         "/checkpoints/",
         guards=[operators_only],
-        responses=problems(400, 401, 503),
+        middleware=[OperatorRequests],
+        security=[OPERATOR],
+        responses=problems(400, 401, 429, 503),
         operation_id="listCheckpoints",
     )
     async def checkpoints(
@@ -72,7 +76,9 @@ class Proofs(Controller):
     @get(
         "/sessions/{session_id:uuid}/verify/",
         guards=[operators_only],
-        responses=problems(400, 401, 404, 503),
+        middleware=[OperatorRequests],
+        security=[OPERATOR],
+        responses=problems(400, 401, 404, 429, 503),
         operation_id="verifySession",
     )
     async def verify(self, auditor: NamedDependency[Auditor], session_id: SessionId) -> SessionVerdict:
@@ -92,7 +98,9 @@ class Proofs(Controller):
     @get(
         "/sessions/{session_id:uuid}/proof/",
         guards=[operators_only],
-        responses=problems(400, 401, 404, 503)
+        middleware=[OperatorRequests],
+        security=[OPERATOR],
+        responses=problems(400, 401, 404, 429, 503)
         | {200: ResponseSpec(bytes, description="A zip", media_type="application/zip")},
         media_type="application/zip",
         operation_id="proveSession",

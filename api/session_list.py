@@ -11,7 +11,9 @@ from msgspec import Struct
 
 from api.auth import operators_only
 from api.days import Since, Until, require_forward
+from api.docs import OPERATOR
 from api.errors import problems
+from api.limits import OperatorRequests
 from projections.session_list import Listed, SessionList, Status, Wanted
 
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="How many at most")]
@@ -36,10 +38,11 @@ class Page(Struct, frozen=True):
 @get(
     "/api/audit/sessions/",
     guards=[operators_only],
+    middleware=[OperatorRequests],
     tags=["Audit"],
     operation_id="listSessions",
-    responses=problems(400, 401, 404, 503),
-    security=[{"operator": []}],
+    responses=problems(400, 401, 404, 429, 503),
+    security=[OPERATOR],
 )
 async def list_sessions(
     session_list: NamedDependency[SessionList],

@@ -1,9 +1,11 @@
 """Who may do what, and how much of it: origins, addresses, sessions, sockets."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from websockets.asyncio.client import connect
@@ -91,6 +93,27 @@ async def test_one_address_starts_so_many_sessions_a_minute(service: Service) ->
     assert [answer.status_code for answer in answers] == [201] * 5 + [429]
     assert answers[-1].json()["code"] == "rate_limited"
     assert answers[-1].headers["content-type"] == "application/problem+json"
+
+
+async def test_whatever_operators_ask_for_is_declared_and_counted(new_conninfo: str, data_dir: Path) -> None:
+    few = {"VERBATIM_OPERATOR_TOKEN": "an-operator's-token", "VERBATIM_OPERATOR_REQUESTS_PER_MINUTE": "1"}
+    async with served(new_conninfo, data_dir, Puppet(), few) as service, service.http() as http:
+        document = (await http.get("/api/docs/openapi.json")).json()
+        asked = [
+            (method, re.sub(r"{\w+}", str(uuid4()), path), operation)
+            for path, operations in document["paths"].items()
+            for method, operation in operations.items()
+            if "401" in operation["responses"]
+        ]
+        await http.get("/metrics")  # the one that is counted and let in
+        answers = [await http.request(method, path) for method, path, _ in asked]
+
+    assert len(asked) >= 12
+    schemes = document["components"]["securitySchemes"]
+    for (method, path, operation), answer in zip(asked, answers, strict=True):
+        assert answer.status_code == 429, (method, path)
+        assert "429" in operation["responses"], (method, path)
+        assert [name for each in operation["security"] for name in each] == [*schemes], (method, path)
 
 
 async def test_an_address_is_that_which_a_trusted_proxy_names_and_nobody_else(

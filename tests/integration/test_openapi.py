@@ -110,7 +110,8 @@ def run(
         else schema.exclude(operation_id=list(but))
     )
     schema.config.update(headers=OPERATOR)
-    schema.config.generation.update(max_examples=examples, database="none")
+    # Without a token of its own making: ours would mend what was to be wrong.
+    schema.config.generation.update(max_examples=examples, database="none", with_security_parameters=False)
     if real:
         schema.config.update(parameters=real)
         schema.config.phases.stateful.enabled = False
@@ -173,7 +174,7 @@ async def test_schemathesis_finds_nothing_in_streams_that_there_arent(
 
     assert not report.found, "\n".join(report.found)
     assert {400, 404} <= report.checked["GET /api/chats/sessions/{session_id}/stream"]
-    assert {401, 404} <= report.checked["GET /api/audit/sessions/{session_id}/replay"]
+    assert 404 in report.checked["GET /api/audit/sessions/{session_id}/replay"]
 
 
 @pytest.mark.dosed
