@@ -141,7 +141,13 @@ def build(
             await asyncio.sleep(60)
             await rate_limits.delete_expired()
 
-    serving = Serving(drain, settings.max_frame_bytes, settings.max_pending_bytes, settings.trusted_proxies)
+    serving = Serving(
+        drain,
+        settings.max_frame_bytes,
+        settings.max_pending_bytes,
+        settings.frames_per_second,
+        settings.trusted_proxies,
+    )
     app = Litestar(
         route_handlers=[
             *(page, static_files, asyncapi_document, live, ready, metrics),

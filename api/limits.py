@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from litestar import WebSocket
 from litestar.middleware.rate_limit import RateLimitConfig, RateLimitMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
+from msgspec import Struct
 
 from domain.errors import RateLimited
 
@@ -37,6 +38,24 @@ class Tally:
         self._open[owner] -= 1
         if not self._open[owner]:
             del self._open[owner]
+
+
+class Pace(Struct, frozen=True):
+    """How fast something may come for ever; `AT_ONCE` seconds of it may come in one go.
+
+    All that is kept of one who sends is a number: up to when it has used up its share.
+    """
+
+    AT_ONCE: ClassVar[float] = 4.0
+
+    per_second: int
+
+    def after(self, paid_until: float, now: float) -> float:
+        """What that number is after one more. Raises RateLimited."""
+        paid_until = max(paid_until, now) + 1 / self.per_second
+        if paid_until > now + self.AT_ONCE:
+            raise RateLimited(f"Too many frames: {self.per_second} a second are accepted")
+        return paid_until
 
 
 class PerMinute(RateLimitMiddleware):

@@ -15,6 +15,7 @@ from litestar import Litestar
 from msgspec import Struct
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from api.limits import Pace
 from api.wire import FramesProtocol
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -156,13 +157,15 @@ class Serving(Struct, frozen=True):
     """How an application wants to be served: it stands in its `state.serving`.
 
     A frame of more than `max_frame_bytes` closes its socket with 1009, and is never held in memory whole. Of
-    what a peer doesn't read, about `max_pending_bytes` are held. `trusted_proxies`, and nobody else, are
-    believed when they say for whom they speak.
+    what a peer doesn't read, about `max_pending_bytes` are held. Who sends more than `frames_per_second` for
+    long is hung up on with 4429. `trusted_proxies`, and nobody else, are believed when they say for whom they
+    speak.
     """
 
     drain: Callable[[], Awaitable[None]]
     max_frame_bytes: int
     max_pending_bytes: int
+    frames_per_second: int
     trusted_proxies: tuple[str, ...]
 
 
@@ -173,7 +176,11 @@ def make_server(app: Litestar, on_ready: Callable[[], None]) -> Server:
         app,
         loop="uvloop",
         http=HttpProtocol,
-        ws=partial(FramesProtocol, max_pending_bytes=serving.max_pending_bytes),  # type: ignore[arg-type]
+        ws=partial(  # type: ignore[arg-type]
+            FramesProtocol,
+            max_pending_bytes=serving.max_pending_bytes,
+            pace=Pace(serving.frames_per_second),
+        ),
         ws_max_size=serving.max_frame_bytes,
         ws_per_message_deflate=False,
         # Its lines hold query strings, and a visitor_id is a credential.

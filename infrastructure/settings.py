@@ -53,6 +53,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     operator_requests_per_minute: int
     sockets_per_address: int
     sockets_per_session: int
+    frames_per_second: int
     allowed_origins: frozenset[str]
     trusted_proxies: tuple[str, ...]
     grace_seconds: int
@@ -106,6 +107,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         operator_requests_per_minute=read.integer("VERBATIM_OPERATOR_REQUESTS_PER_MINUTE", 600, 1, 1_000_000),
         sockets_per_address=read.integer("VERBATIM_SOCKETS_PER_ADDRESS", 200, 1, 1_000_000),
         sockets_per_session=read.integer("VERBATIM_SOCKETS_PER_SESSION", 20, 1, 10_000),
+        frames_per_second=read.integer("VERBATIM_FRAMES_PER_SECOND", 50, 1, 100_000),
         allowed_origins=read.origins("VERBATIM_ALLOWED_ORIGINS"),
         trusted_proxies=read.addresses("VERBATIM_TRUSTED_PROXIES", ("127.0.0.1",)),
         grace_seconds=read.integer("VERBATIM_GRACE_SECONDS", 30, 0, 3600),

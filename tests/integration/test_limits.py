@@ -1,10 +1,12 @@
 """Who may do what, and how much of it: origins, addresses, sessions, sockets."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
@@ -24,6 +26,10 @@ STRICT = {
     "VERBATIM_SOCKETS_PER_SESSION": "2",
 }
 SESSIONS = "/api/chats/sessions/"
+HANDSHAKE = (
+    b"GET /ws/chat/ HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 
 
 @pytest.fixture
@@ -156,6 +162,91 @@ async def test_one_session_is_followed_by_so_many_sockets(visitor: Visitor) -> N
 async def can_join(visitor: Visitor) -> bool:
     async with connect(visitor.join_url()) as connection:
         return (await Socket(connection).receive())["type"] == "connected"
+
+
+async def test_one_socket_sends_so_many_frames_a_second_and_some_more_at_once(
+    new_conninfo: str, data_dir: Path
+) -> None:
+    settings = {"VERBATIM_FRAMES_PER_SECOND": "10"}
+    async with (
+        served(new_conninfo, data_dir, Puppet(), settings) as service,
+        connect(service.ws_url) as connection,
+    ):
+        socket = Socket(connection)
+        await socket.receive()
+        for _ in range(40):
+            await socket.send({"type": "ping"})
+        assert [(await socket.receive())["type"] for _ in range(40)] == ["pong"] * 40
+        for _ in range(40):
+            await socket.send({"type": "ping"})
+        *_, refused = await socket.receive_until("error")
+        with pytest.raises(ConnectionClosed):
+            await socket.receive()
+
+    assert (refused["metadata"]["code"], connection.close_code) == ("rate_limited", 4429)
+    assert "10 a second" in refused["error"]
+
+
+async def test_pings_of_the_protocol_count_as_frames(visitor: Visitor) -> None:
+    async with visitor.socket() as socket:
+        with suppress(ConnectionClosed):
+            for _ in range(1000):
+                await socket.connection.ping()
+        await socket.connection.wait_closed()
+
+    assert socket.connection.close_code == 4429
+
+
+@pytest.mark.parametrize("kind", ["ping", "join"])
+async def test_nobody_waits_for_one_who_sends_without_end(
+    new_conninfo: str, data_dir: Path, kind: str
+) -> None:
+    settings = {"VERBATIM_FRAMES_PER_SECOND": "100000"}
+    async with served(new_conninfo, data_dir, Puppet(), settings) as service:
+        visitor = await service.start_session()
+        frame = masked(visitor.message("") | {"type": kind}) * 500
+        alive, slowest = 0, 0.0
+        async with flooded(service, frame) as is_answered, service.http() as http:
+            await is_answered.wait()
+            for _ in range(20):
+                began = time.monotonic()
+                alive += (await http.get("/health/live")).status_code == 200
+                slowest = max(slowest, time.monotonic() - began)
+
+    assert alive == 20
+    assert slowest < 0.15
+
+
+def masked(frame: Frame) -> bytes:
+    """As a client sends it."""
+    payload = msgspec.json.encode(frame)
+    length = bytes([0xFE]) + len(payload).to_bytes(2, "big")
+    return b"\x81" + length + bytes(4) + payload
+
+
+@asynccontextmanager
+async def flooded(service: Service, frames: bytes) -> AsyncIterator[asyncio.Event]:
+    """Meanwhile, a socket sends these frames again and again, as fast as it can, and reads what comes."""
+    is_answered = asyncio.Event()
+    reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+    writer.write(HANDSHAKE)
+
+    async def read() -> None:
+        while await reader.read(1 << 20):
+            is_answered.set()
+
+    async def write() -> None:
+        while True:
+            writer.write(frames)
+            await writer.drain()
+
+    async with asyncio.TaskGroup() as tasks:
+        await reader.readuntil(b"connected")
+        flood = [tasks.create_task(read()), tasks.create_task(write())]
+        yield is_answered
+        for task in flood:
+            task.cancel()
+    writer.transport.abort()
 
 
 async def test_who_is_dismissed_or_leaves_is_counted_no_more(visitor: Visitor) -> None:
