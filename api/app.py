@@ -107,7 +107,7 @@ def build(
         per_address=settings.sockets_per_address,
         per_session=settings.sockets_per_session,
     )
-    tables = Tables(database.fetch)
+    tables = Tables(database.fetch_slowly)
     erasure = Erasure(store, keyring, tables, clock)
     deadlines = DeadlineKeeper(table, conversations.attend, clock)
     meters.append_queue.set_function(lambda: log.pending)
@@ -164,8 +164,8 @@ def build(
             "sockets": _always(sockets),
             "registry": _always(registry),
             "siblings": _always(siblings),
-            "questions": _always(Questions(database.fetch)),
-            "session_list": _always(SessionList(database.fetch)),
+            "questions": _always(Questions(database.fetch_slowly)),
+            "session_list": _always(SessionList(database.fetch_slowly)),
             "auditor": _always(auditor),
         },
         plugins=build_plugins(settings),
@@ -238,7 +238,7 @@ async def open_erasing(settings: Settings, conninfo: str) -> AsyncIterator[Erasi
     doorbell = build_doorbell(settings, conninfo, new_name())
     log = PostgresLog(conninfo, database)
     store = SessionStore(log, keyring, doorbell)
-    erasure = Erasure(store, keyring, Tables(database.fetch), SystemClock())
+    erasure = Erasure(store, keyring, Tables(database.fetch_slowly), SystemClock())
     async with opened(database, log), for_ever("doorbell", doorbell.run):
         yield Erasing(erasure, store, log, database)
 
