@@ -23,6 +23,7 @@ from api.erasure import erase_visitor
 from api.errors import JsonRequest, on_chat_error, on_http_exception, on_unexpected
 from api.headers import guarded
 from api.health import live, ready
+from api.hosts import at_a_host
 from api.metrics import count_requests, count_sockets, metrics
 from api.origins import Origins
 from api.pages import page, static_files
@@ -194,7 +195,7 @@ def build(
         request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,
     )
-    app.asgi_handler = identified(guarded(app.asgi_handler), REQUEST_ID)
+    app.asgi_handler = identified(guarded(at_a_host(app.asgi_handler)), REQUEST_ID)
     return app
 
 
