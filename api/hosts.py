@@ -1,5 +1,5 @@
-"""The `Host` that a request names. Visitors are told of it, as the place where sockets are, and Litestar makes
-an address of it for each failure: so it is looked at before anything else is."""
+"""The `Host` that a request names, looked at before anything else is: visitors are told of it, as the place
+where sockets are, and Litestar makes an address of it for each failure."""
 
 import re
 from collections.abc import Awaitable
@@ -16,7 +16,7 @@ BODY = (
 
 
 def at_a_host(app: ASGIApp) -> ASGIApp:
-    """The application, for requests that name a host, or none at all. Around Litestar, as in `request_ids`."""
+    """The application, for requests that name a host, or none. Around Litestar, as in `request_ids`."""
 
     def handle(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "http" and not _is_host(dict(scope["headers"]).get(b"host", b"")):

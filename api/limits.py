@@ -24,13 +24,13 @@ class Tally:
         """How many are open in all."""
         return self._open.total()
 
-    def require_room(self, owner: Hashable) -> None:
-        """Raises RateLimited where the owner has as many as are accepted."""
+    def take(self, owner: Hashable) -> None:
+        """One more is open. Raises RateLimited where the owner has as many as are accepted.
+
+        To be called before anything is waited for: others may ask meanwhile.
+        """
         if self._open[owner] >= self._most:
             raise RateLimited(f"Too many {self._what}: {self._most} are accepted")
-
-    def take(self, owner: Hashable) -> None:
-        """One more is open."""
         self._open[owner] += 1
 
     def give_back(self, owner: Hashable) -> None:

@@ -13,7 +13,7 @@ FILES = frozenset(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("
 
 
 def is_a_file(connection: ASGIConnection, _: BaseRouteHandler) -> None:
-    """A guard: what isn't one of our files isn't looked for. Some names can't even be (`%00`, or one too long)."""
+    """A guard: what isn't one of our files isn't looked for. Some names can't even be, such as `%00`."""
     if str(connection.path_params["file_path"]).lstrip("/") not in FILES:
         raise NotFoundException
 

@@ -41,7 +41,6 @@ async def replay_socket(
     address = socket.client.host if socket.client else None
     try:
         sockets.origins.check(socket.headers.get("origin"), socket.headers.get("host"))
-        sockets.by_address.require_room(address)
         sockets.by_address.take(address)
         try:
             await count_as_operator_request(socket)

@@ -159,6 +159,32 @@ async def test_one_session_is_followed_by_so_many_sockets(visitor: Visitor) -> N
     await until(lambda: can_join(visitor), "the session to have room again")
 
 
+async def test_of_many_that_join_together_no_more_are_let_in_than_are_accepted(visitor: Visitor) -> None:
+    others = [await visitor.service.start_session() for _ in range(3)]
+
+    async with AsyncExitStack() as opened:
+        urls = [visitor.service.ws_url] * 4
+        sockets = [Socket(await opened.enter_async_context(connect(url))) for url in urls]
+        for socket in sockets:
+            await socket.receive()
+        for each in (visitor, *others):
+            join = {**each.message(""), "type": "join"}
+            await asyncio.gather(*(socket.send(join) for socket in sockets))
+            answers = [(await socket.receive())["type"] for socket in sockets]
+            assert sorted(answers) == ["connected"] * 2 + ["error"] * 2
+
+
+async def test_a_join_that_fails_takes_no_place(visitor: Visitor) -> None:
+    stranger = {**visitor.message(""), "type": "join", "visitor_id": str(visitor.session_id)}
+    async with visitor.socket(join=False) as socket:
+        for _ in range(5):
+            await socket.send(stranger)
+            assert (await socket.receive())["metadata"]["code"] == "visitor_mismatch"
+
+        async with visitor.socket(), visitor.socket() as other:
+            assert other.greeting["type"] == "connected"
+
+
 async def can_join(visitor: Visitor) -> bool:
     async with connect(visitor.join_url()) as connection:
         return (await Socket(connection).receive())["type"] == "connected"
