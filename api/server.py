@@ -4,7 +4,9 @@ import asyncio
 import errno
 import gc
 import os
+import signal
 import socket
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -148,9 +150,19 @@ class Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         with super().capture_signals():
+            self._take_over_sigterm()
             yield
             # uvicorn would raise them again, and the process would die of SIGTERM before it has cleaned up.
             self._captured_signals.clear()
+
+    def _take_over_sigterm(self) -> None:
+        """From whoever would end the start: uvicorn replaces the process's handler, and not the loop's."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, self.handle_exit)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 class Serving(Struct, frozen=True):
