@@ -21,7 +21,8 @@ from domain.events import SessionStarted
 from domain.session import MAX_WAITING
 from infrastructure.clock import SystemClock
 from infrastructure.settings import read_settings
-from tests.support.service import Frame, Service, ServiceProcess, Socket, Visitor, text_of
+from tests.support.puppet import Puppet
+from tests.support.service import Frame, Service, ServiceProcess, Socket, Visitor, served, text_of
 
 SECRET = "swordfish"
 """In every message: nothing that was said may be in the log of the process."""
@@ -653,3 +654,41 @@ async def test_a_socket_of_a_page_that_has_no_address_is_told_that_it_may_not(se
         await connection.wait_closed()
 
     assert connection.close_code == 4403
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"",
+        b"GET /health/live HTTP/1.1\r\nHost: a\r\nX-",
+        b"POST /api/chats/sessions/ HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{",
+        b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\nGET /health",
+    ],
+)
+async def test_a_request_that_never_comes_in_whole_isn_t_waited_for_without_end(
+    new_conninfo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr("api.server.REQUEST_SECONDS", 0.2)
+    async with served(new_conninfo, tmp_path, Puppet()) as service:
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.write(begun)
+
+        async with asyncio.timeout(10):
+            await reader.read()
+        writer.close()
+
+
+async def test_who_is_being_answered_is_waited_for(
+    new_conninfo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.server.REQUEST_SECONDS", 0.05)
+    async with served(new_conninfo, tmp_path, Puppet()) as service:
+        visitor = await service.start_session()
+        async with visitor.socket() as socket:
+            asking = asyncio.create_task(socket.receive_until("complete"))
+            async with service.http() as http:
+                message = {"message": "word*40 pause word*40"}
+                answer = await http.post(visitor.path + "/messages/", json=message, headers=visitor.headers)
+            await asking
+
+    assert answer.status_code == 200
