@@ -2,14 +2,28 @@
 
 from collections import Counter
 from collections.abc import Hashable
+from ipaddress import IPv4Address, IPv6Network, ip_address
+from time import time
 from typing import Any, ClassVar
 
-from litestar import WebSocket
-from litestar.middleware.rate_limit import RateLimitConfig, RateLimitMiddleware
+from litestar import Request, WebSocket
+from litestar.middleware.rate_limit import CacheObject, RateLimitConfig, RateLimitMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
 from domain.errors import RateLimited
+
+
+def sender(host: str | None) -> str:
+    """Whose an address is, for whoever counts: of IPv6, anybody has as many as there are in a /64."""
+    try:
+        address = ip_address(host or "")
+    except ValueError:
+        return host or ""
+    if isinstance(address, IPv4Address):
+        return str(address)
+    mapped = address.ipv4_mapped
+    return str(mapped or IPv6Network((int(address) >> 64 << 64, 64)))
 
 
 class Tally:
@@ -58,6 +72,10 @@ class Pace(Struct, frozen=True):
         return paid_until
 
 
+def _sender_of(request: Request[Any, Any, Any]) -> str:
+    return sender(request.client.host if request.client else None)
+
+
 class PerMinute(RateLimitMiddleware):
     """How many requests one address makes in a minute: as many as the application's state has as `setting`.
 
@@ -67,7 +85,14 @@ class PerMinute(RateLimitMiddleware):
     setting: ClassVar[str]
 
     def __init__(self, app: ASGIApp, **_: Any) -> None:
-        super().__init__(app, RateLimitConfig(("minute", 1)))
+        config = RateLimitConfig(("minute", 1), identifier_for_request=_sender_of)
+        super().__init__(app, config)
+
+    def create_response_headers(self, cache_object: CacheObject) -> dict[str, str]:
+        headers = super().create_response_headers(cache_object)
+        if len(cache_object.history) >= self.max_requests:
+            headers["Retry-After"] = str(max(1, cache_object.reset - int(time())))
+        return headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.max_requests = scope["litestar_app"].state[self.setting]
@@ -90,7 +115,7 @@ async def count_as_operator_request(socket: WebSocket[Any, Any, Any]) -> None:
     """A socket for operators counts as one of their requests. Raises RateLimited."""
     limiter = OperatorRequests(socket.app.asgi_handler)
     store = limiter.config.get_store_from_app(socket.app)
-    key = f"{OperatorRequests.__name__}::{socket.client.host if socket.client else ''}"
+    key = f"{OperatorRequests.__name__}::{sender(socket.client.host if socket.client else None)}"
     counted = await limiter.retrieve_cached_history(key, store)
     if len(counted.history) >= socket.app.state[limiter.setting]:
         raise RateLimited

@@ -36,7 +36,7 @@ from api.frames import (
     session_of,
 )
 from api.joining import join
-from api.limits import Tally
+from api.limits import Tally, sender
 from api.origins import Origins
 from api.wire import EXTENSION, FrameCache, payloads, text_frame
 from domain.conversations import Conversations
@@ -73,7 +73,7 @@ async def chat_socket(socket: WebSocket, sockets: NamedDependency[Sockets]) -> N
     # Accepted even if it is then dismissed: a browser tells its page nothing of a handshake that failed.
     await socket.accept(SUBPROTOCOL if has_more else None)
     visitor = _Visitor(socket, sockets, has_more=has_more)
-    address = socket.client.host if socket.client else None
+    address = sender(socket.client.host if socket.client else None)
     try:
         sockets.origins.check(socket.headers.get("origin"), socket.headers.get("host"))
         sockets.by_address.take(address)

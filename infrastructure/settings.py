@@ -239,14 +239,16 @@ class _Reader:
 
     def redis(self, name: str) -> str | None:
         value = self.text(name)
-        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+        if value and not _is_redis(value):
             # It may hold a password: it isn't repeated.
             raise SettingsError(name, "...", "give an address such as redis://host:6379/0")
         return value or None
 
     def origins(self, name: str) -> frozenset[str]:
         def parse(value: str) -> frozenset[str]:
-            origins = frozenset(origin.strip().lower().rstrip("/") for origin in value.split(","))
+            origins = frozenset(
+                _normalised(origin.strip().lower().rstrip("/")) for origin in value.split(",")
+            )
             if not all(origin == "*" or _is_origin(origin) for origin in origins):
                 raise ValueError
             return origins
@@ -280,8 +282,30 @@ class _Reader:
 
 
 def _is_origin(value: str) -> bool:
+    if not _is_url(value):
+        return False
     parts = urlsplit(value)
-    return _is_url(value) and not (parts.path or parts.query or parts.fragment)
+    return not (parts.path or parts.query or parts.fragment or "@" in value or "*" in value)
+
+
+def _normalised(origin: str) -> str:
+    """As browsers name it: without the port that goes without saying."""
+    for scheme, port in (("https", ":443"), ("http", ":80")):
+        if origin.startswith(f"{scheme}://"):
+            return origin.removesuffix(port)
+    return origin
+
+
+def _is_redis(value: str) -> bool:
+    if value.startswith("unix://"):
+        return True
+    try:
+        url = urlsplit(value)
+        _ = url.port  # it may be none
+    except ValueError:
+        return False
+    is_known = url.scheme in ("redis", "rediss") and bool(url.hostname)
+    return is_known and re.fullmatch(r"(/[0-9]*)?", url.path) is not None
 
 
 def _is_url(value: str) -> bool:

@@ -96,6 +96,7 @@ async def test_one_address_starts_so_many_sessions_a_minute(service: Service) ->
 
     assert [answer.status_code for answer in answers] == [201] * 5 + [429]
     assert answers[-1].json()["code"] == "rate_limited"
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
     assert answers[-1].headers["content-type"] == "application/problem+json"
 
 
@@ -110,6 +111,40 @@ async def test_an_address_is_that_which_a_trusted_proxy_names_and_nobody_else(
                 for number in range(10)
             ]
         assert [answer.status_code for answer in answers] == statuses
+
+
+async def test_all_that_one_has_of_ipv6_counts_as_one_address(new_conninfo: str, data_dir: Path) -> None:
+    async with served(new_conninfo, data_dir, Puppet(), STRICT) as service, service.http() as http:
+
+        async def start(address: str) -> int:
+            return (await http.post(SESSIONS, headers={"X-Forwarded-For": address})).status_code
+
+        own = [await start(f"2001:db8:1:2:{number}::1") for number in range(6)]
+        mapped = [await start(address) for address in ["::ffff:192.0.2.1", "192.0.2.1"] * 3]
+        other = await start("2001:db8:1:3::1")
+
+        async with AsyncExitStack() as opened:
+            for number in range(4):
+                address = {"X-Forwarded-For": f"2001:db8:1:2::{number}"}
+                await opened.enter_async_context(connect(service.ws_url, additional_headers=address))
+            refused = await refused_at(
+                service.ws_url, additional_headers={"X-Forwarded-For": "2001:db8:1:2:f::"}
+            )
+
+    assert own == mapped == [201] * 5 + [429]
+    assert other == 201
+    assert refused[1] == 4429
+
+
+async def test_who_says_too_much_over_rest_is_told_when_to_try_again(visitor: Visitor) -> None:
+    async with visitor.service.http() as http:
+        answers = [
+            await http.post(visitor.path + "/messages/", json={"message": "Hello"}, headers=visitor.headers)
+            for _ in range(4)
+        ]
+
+    assert answers[-1].status_code == 429
+    assert int(answers[-1].headers["retry-after"]) == 60
 
 
 async def test_one_session_takes_so_many_messages_a_minute(visitor: Visitor) -> None:
