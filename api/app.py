@@ -360,7 +360,9 @@ def build_plugins(settings: Settings) -> list[InitPlugin]:
         from api.tracing import Tracing
     except ImportError:
         accepted = "install what it needs first, pip install 'verbatim-chat[otel]'"
-        raise SettingsError("OTEL_EXPORTER_OTLP_ENDPOINT", settings.otlp_endpoint, accepted) from None
+        # Before an @ there may be a password: then it isn't repeated.
+        shown = "..." if "@" in settings.otlp_endpoint else settings.otlp_endpoint
+        raise SettingsError("OTEL_EXPORTER_OTLP_ENDPOINT", shown, accepted) from None
     return [Tracing(settings.otlp_endpoint, REQUEST_ID)]
 
 

@@ -21,6 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from api.commands import EXIT_CORRUPT, EXIT_USAGE
 from infrastructure.settings import KEY_BYTES, Settings, read_settings
 from tests.support.client import Client
 from tests.support.nginx import DEPLOY, Nginx, free_port
@@ -30,7 +31,7 @@ from tests.support.waiting import until
 
 ROOT = DEPLOY.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-NODES = {name: service for name, service in COMPOSE["services"].items() if "build" in service}
+NODES = {name: service for name, service in COMPOSE["services"].items() if service["image"] == "verbatim"}
 UNIT = (DEPLOY / "verbatim.service").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 QUESTION = "What is a novated lease?"
@@ -411,3 +412,20 @@ def test_the_image_is_built_from_all_packages_and_nothing_that_is_kept_out() -> 
     assert set(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]) <= copied
     assert copied == set(re.findall(r"^!(.*)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
     assert all((ROOT / source).exists() for source in copied)
+
+
+def test_one_node_builds_the_image_that_all_of_them_run() -> None:
+    assert [name for name, node in NODES.items() if "build" in node] == ["node1"]
+    assert "docker compose build node1" in (DEPLOY / "README.md").read_text()
+
+
+def test_a_node_is_given_every_setting_that_there_is_and_what_it_needs_of_its_container() -> None:
+    for node in NODES.values():
+        assert node["env_file"] == [{"path": ".env", "required": False}]
+        assert (node["init"], node["read_only"], node["tmpfs"]) == (True, True, ["/tmp"])
+        assert node["ulimits"]["nofile"] >= 65_536
+
+
+def test_systemd_starts_a_node_again_for_ever_unless_no_start_can_help() -> None:
+    assert "StartLimitIntervalSec=0" in UNIT.split("[Service]")[0]
+    assert f"RestartPreventExitStatus={EXIT_USAGE} {EXIT_CORRUPT}" in UNIT
