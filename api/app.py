@@ -113,6 +113,7 @@ def build(
     deadlines = DeadlineKeeper(table, conversations.attend, clock)
     meters.append_queue.set_function(lambda: log.pending)
     meters.live_replies.set_function(lambda: conversations.speaking)
+    meters.doorbell.set_function(lambda: doorbell.is_connected)
     ProcessCollector(registry=registry)
 
     @asynccontextmanager

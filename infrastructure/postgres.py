@@ -194,9 +194,12 @@ def _forget(work: "asyncio.Task[list[Any]]") -> None:
 
 
 async def hold_connection(
-    conninfo: str, purpose: str, use: Callable[[AsyncConnection], Awaitable[None]]
+    conninfo: str,
+    purpose: str,
+    use: Callable[[AsyncConnection], Awaitable[None]],
+    lost: Callable[[], None] = lambda: None,
 ) -> None:
-    """For ever, use a connection of one's own, and a new one whenever it is lost."""
+    """For ever, use a connection of one's own, and a new one whenever it is `lost`."""
     while True:
         try:
             connection = await AsyncConnection.connect(
@@ -205,6 +208,7 @@ async def hold_connection(
             async with connection:
                 await use(connection)
         except (psycopg.OperationalError, TimeoutError):
+            lost()
             await asyncio.sleep(RECONNECT_SECONDS)
 
 

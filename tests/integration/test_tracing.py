@@ -92,7 +92,6 @@ def test_nothing_is_traced_unless_it_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("endpoint", "shown"),
     [("http://collector:4318", "http://collector:4318"), ("http://me:pa55@a:4318", "...")],
-    [("http://collector:4318", "http://collector:4318"), ("http://me:pa55@a:4318", "...")],
 )
 def test_without_the_extra_the_start_stops_with_one_line(
     monkeypatch: pytest.MonkeyPatch, endpoint: str, shown: str
