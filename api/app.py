@@ -23,6 +23,7 @@ from api.erasure import erase_visitor
 from api.errors import JsonRequest, on_chat_error, on_http_exception, on_unexpected
 from api.headers import guarded
 from api.health import live, ready
+from api.hosts import at_a_host
 from api.metrics import count_requests, count_sockets, metrics
 from api.origins import Origins
 from api.pages import page, static_files
@@ -107,11 +108,12 @@ def build(
         per_address=settings.sockets_per_address,
         per_session=settings.sockets_per_session,
     )
-    tables = Tables(database.fetch)
+    tables = Tables(database.fetch_slowly)
     erasure = Erasure(store, keyring, tables, clock)
     deadlines = DeadlineKeeper(table, conversations.attend, clock)
     meters.append_queue.set_function(lambda: log.pending)
     meters.live_replies.set_function(lambda: conversations.speaking)
+    meters.doorbell.set_function(lambda: doorbell.is_connected)
     ProcessCollector(registry=registry)
 
     @asynccontextmanager
@@ -141,7 +143,13 @@ def build(
             await asyncio.sleep(60)
             await rate_limits.delete_expired()
 
-    serving = Serving(drain, settings.max_frame_bytes, settings.max_pending_bytes, settings.trusted_proxies)
+    serving = Serving(
+        drain,
+        settings.max_frame_bytes,
+        settings.max_pending_bytes,
+        settings.frames_per_second,
+        settings.trusted_proxies,
+    )
     app = Litestar(
         route_handlers=[
             *(page, static_files, asyncapi_document, live, ready, metrics),
@@ -158,8 +166,8 @@ def build(
             "sockets": _always(sockets),
             "registry": _always(registry),
             "siblings": _always(siblings),
-            "questions": _always(Questions(database.fetch)),
-            "session_list": _always(SessionList(database.fetch)),
+            "questions": _always(Questions(database.fetch_slowly)),
+            "session_list": _always(SessionList(database.fetch_slowly)),
             "auditor": _always(auditor),
         },
         plugins=build_plugins(settings),
@@ -188,7 +196,7 @@ def build(
         request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,
     )
-    app.asgi_handler = identified(guarded(app.asgi_handler), REQUEST_ID)
+    app.asgi_handler = identified(guarded(at_a_host(app.asgi_handler)), REQUEST_ID)
     return app
 
 
@@ -232,7 +240,7 @@ async def open_erasing(settings: Settings, conninfo: str) -> AsyncIterator[Erasi
     doorbell = build_doorbell(settings, conninfo, new_name())
     log = PostgresLog(conninfo, database)
     store = SessionStore(log, keyring, doorbell)
-    erasure = Erasure(store, keyring, Tables(database.fetch), SystemClock())
+    erasure = Erasure(store, keyring, Tables(database.fetch_slowly), SystemClock())
     async with opened(database, log), for_ever("doorbell", doorbell.run):
         yield Erasing(erasure, store, log, database)
 
@@ -353,7 +361,9 @@ def build_plugins(settings: Settings) -> list[InitPlugin]:
         from api.tracing import Tracing
     except ImportError:
         accepted = "install what it needs first, pip install 'verbatim-chat[otel]'"
-        raise SettingsError("OTEL_EXPORTER_OTLP_ENDPOINT", settings.otlp_endpoint, accepted) from None
+        # Before an @ there may be a password: then it isn't repeated.
+        shown = "..." if "@" in settings.otlp_endpoint else settings.otlp_endpoint
+        raise SettingsError("OTEL_EXPORTER_OTLP_ENDPOINT", shown, accepted) from None
     return [Tracing(settings.otlp_endpoint, REQUEST_ID)]
 
 

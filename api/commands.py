@@ -1,6 +1,8 @@
 """What all commands share: how one is run, with which settings and on which database, and how it fails."""
 
+import asyncio
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -19,6 +21,7 @@ from infrastructure.personas import PersonaError
 from infrastructure.postgres import EmbeddedServer
 from infrastructure.settings import Settings, SettingsError, read_settings
 
+EXIT_STOPPED = 0
 EXIT_NOT_FOUND = 1
 EXIT_USAGE = 2
 EXIT_CORRUPT = 65
@@ -65,8 +68,22 @@ def _reason(error: Exception) -> str:
 
 
 async def _with_database(settings: Settings, work: Work) -> int:
-    async with _database(settings) as conninfo:
-        return await work(settings, conninfo)
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None
+    told_to_stop: list[int] = []
+
+    def stop() -> None:
+        told_to_stop.append(signal.SIGTERM)
+        task.cancel()
+
+    loop.add_signal_handler(signal.SIGTERM, stop)  # until what is started has a handler of its own
+    try:
+        async with _database(settings) as conninfo:
+            return await work(settings, conninfo)
+    except asyncio.CancelledError:
+        if told_to_stop:
+            return EXIT_STOPPED
+        raise
 
 
 @asynccontextmanager

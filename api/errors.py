@@ -106,6 +106,9 @@ def safe(error: Exception, where: str, session_id: object = None) -> ChatError:
 
 # --- for Litestar
 
+RETRY_SECONDS = 60
+"""After a minute, all that is counted by the minute is counted anew."""
+
 CODES = {
     400: "invalid_request",
     401: "unauthorized",
@@ -143,7 +146,8 @@ def problem_response(
 
 
 def on_chat_error(_: Request[Any, Any, Any], error: ChatError) -> Response[Problem]:
-    return problem_response(told(error).status, error.code, str(error))
+    headers = {"Retry-After": str(RETRY_SECONDS)} if isinstance(error, RateLimited) else None
+    return problem_response(told(error).status, error.code, str(error), headers)
 
 
 def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:

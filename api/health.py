@@ -22,6 +22,6 @@ def live() -> Health:
 
 @route("/health/ready", http_method=PROBE, tags=["Health"], responses=problems(503))
 async def ready(conversations: NamedDependency[Conversations]) -> Health:
-    """The log can be read and written."""
+    """The log can be read and written: it answers, isn't read-only, and keeps no append waiting."""
     await conversations.check()
     return Health()

@@ -2,13 +2,28 @@
 
 from collections import Counter
 from collections.abc import Hashable
+from ipaddress import IPv4Address, IPv6Network, ip_address
+from time import time
 from typing import Any, ClassVar
 
-from litestar import WebSocket
-from litestar.middleware.rate_limit import RateLimitConfig, RateLimitMiddleware
+from litestar import Request, WebSocket
+from litestar.middleware.rate_limit import CacheObject, RateLimitConfig, RateLimitMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
+from msgspec import Struct
 
 from domain.errors import RateLimited
+
+
+def sender(host: str | None) -> str:
+    """Whose an address is, for whoever counts: of IPv6, anybody has as many as there are in a /64."""
+    try:
+        address = ip_address(host or "")
+    except ValueError:
+        return host or ""
+    if isinstance(address, IPv4Address):
+        return str(address)
+    mapped = address.ipv4_mapped
+    return str(mapped or IPv6Network((int(address) >> 64 << 64, 64)))
 
 
 class Tally:
@@ -23,13 +38,13 @@ class Tally:
         """How many are open in all."""
         return self._open.total()
 
-    def require_room(self, owner: Hashable) -> None:
-        """Raises RateLimited where the owner has as many as are accepted."""
+    def take(self, owner: Hashable) -> None:
+        """One more is open. Raises RateLimited where the owner has as many as are accepted.
+
+        To be called before anything is waited for: others may ask meanwhile.
+        """
         if self._open[owner] >= self._most:
             raise RateLimited(f"Too many {self._what}: {self._most} are accepted")
-
-    def take(self, owner: Hashable) -> None:
-        """One more is open."""
         self._open[owner] += 1
 
     def give_back(self, owner: Hashable) -> None:
@@ -37,6 +52,28 @@ class Tally:
         self._open[owner] -= 1
         if not self._open[owner]:
             del self._open[owner]
+
+
+class Pace(Struct, frozen=True):
+    """How fast something may come for ever; `AT_ONCE` seconds of it may come in one go.
+
+    All that is kept of one who sends is a number: up to when it has used up its share.
+    """
+
+    AT_ONCE: ClassVar[float] = 4.0
+
+    per_second: int
+
+    def after(self, paid_until: float, now: float) -> float:
+        """What that number is after one more. Raises RateLimited."""
+        paid_until = max(paid_until, now) + 1 / self.per_second
+        if paid_until > now + self.AT_ONCE:
+            raise RateLimited(f"Too many frames: {self.per_second} a second are accepted")
+        return paid_until
+
+
+def _sender_of(request: Request[Any, Any, Any]) -> str:
+    return sender(request.client.host if request.client else None)
 
 
 class PerMinute(RateLimitMiddleware):
@@ -48,7 +85,14 @@ class PerMinute(RateLimitMiddleware):
     setting: ClassVar[str]
 
     def __init__(self, app: ASGIApp, **_: Any) -> None:
-        super().__init__(app, RateLimitConfig(("minute", 1)))
+        config = RateLimitConfig(("minute", 1), identifier_for_request=_sender_of)
+        super().__init__(app, config)
+
+    def create_response_headers(self, cache_object: CacheObject) -> dict[str, str]:
+        headers = super().create_response_headers(cache_object)
+        if len(cache_object.history) >= self.max_requests:
+            headers["Retry-After"] = str(max(1, cache_object.reset - int(time())))
+        return headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.max_requests = scope["litestar_app"].state[self.setting]
@@ -71,7 +115,7 @@ async def count_as_operator_request(socket: WebSocket[Any, Any, Any]) -> None:
     """A socket for operators counts as one of their requests. Raises RateLimited."""
     limiter = OperatorRequests(socket.app.asgi_handler)
     store = limiter.config.get_store_from_app(socket.app)
-    key = f"{OperatorRequests.__name__}::{socket.client.host if socket.client else ''}"
+    key = f"{OperatorRequests.__name__}::{sender(socket.client.host if socket.client else None)}"
     counted = await limiter.retrieve_cached_history(key, store)
     if len(counted.history) >= socket.app.state[limiter.setting]:
         raise RateLimited

@@ -28,8 +28,16 @@ class Origins(Struct, frozen=True):
         if origin is None or EVERYBODY in self.allowed or origin.lower() in self.allowed:
             return
         # The scheme may differ: whoever ends TLS for us speaks plainly to us.
-        if urlsplit(origin).netloc.lower() != (host or "").lower():
+        if not host or _host_in(origin) != host.lower():
             raise OriginNotAllowed(origin)
+
+
+def _host_in(origin: str) -> str:
+    """The host and port that an origin names; nothing where it isn't one, such as `null` or `http://[`."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def from_allowed_origin(connection: ASGIConnection, _: BaseRouteHandler) -> None:

@@ -16,7 +16,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 from api.auth import NotAnOperator, is_bearer, is_operator
 from api.errors import safe, told
 from api.frames import Sent, encode, error_frame, token_in
-from api.limits import count_as_operator_request
+from api.limits import count_as_operator_request, sender
 from api.replay import Replay
 from api.sockets import RESTART, Sockets
 from domain.errors import InvalidRequest
@@ -38,10 +38,9 @@ async def replay_socket(
     """An operator's socket: see `/api/docs/asyncapi.json`."""
     # Accepted even if it is then dismissed: a browser tells its page nothing of a handshake that failed.
     await socket.accept()
-    address = socket.client.host if socket.client else None
+    address = sender(socket.client.host if socket.client else None)
     try:
         sockets.origins.check(socket.headers.get("origin"), socket.headers.get("host"))
-        sockets.by_address.require_room(address)
         sockets.by_address.take(address)
         try:
             await count_as_operator_request(socket)

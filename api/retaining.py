@@ -29,7 +29,7 @@ def build_retention(settings: Settings, erasing: Erasing) -> Retention:
     return Retention(
         erasing.store,
         erasing.erasure,
-        OverdueVisitors(erasing.database.fetch),
+        OverdueVisitors(erasing.database.fetch_slowly),
         SystemClock(),
         timedelta(days=settings.retention_days),
         partial(_export, Folder(folder)) if folder else None,

@@ -4,7 +4,9 @@ import asyncio
 import errno
 import gc
 import os
+import signal
 import socket
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,10 +17,14 @@ from litestar import Litestar
 from msgspec import Struct
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from api.limits import Pace
 from api.wire import FramesProtocol
 
 MAX_HEAD_BYTES = 64 * 1024
 """About what the first line and the headers of a request may have: what one read brings may come on top."""
+
+REQUEST_SECONDS = 10.0
+"""How long a request may take to come in: its head, and then each further part of its body."""
 
 TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
@@ -66,12 +72,24 @@ def _bound(family: int, address: Any) -> socket.socket:
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol on httptools, which by itself takes headers without end."""
+    """uvicorn's HTTP protocol on httptools, which by itself takes headers without end, and waits without end
+    for what doesn't come."""
+
+    __slots__ = ("_head_bytes", "_in_head", "_late")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._in_head = False
         self._head_bytes = 0
+        self._late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait_for_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._wait_no_longer()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._head_bytes > MAX_HEAD_BYTES:
@@ -80,14 +98,43 @@ class HttpProtocol(HttpToolsProtocol):
             return
         super().data_received(data)
         self._head_bytes = self._head_bytes + len(data) if self._in_head else 0
+        # Of a body, each part has its own time: a large one may come slowly.
+        if self._late is not None and not self._in_head and self.parser is not None:
+            self._wait_for_request()
 
     def on_message_begin(self) -> None:
         self._in_head = True
+        if self._late is None:
+            self._wait_for_request()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         self._in_head = False
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._wait_no_longer()
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._wait_no_longer()
+        super().handle_websocket_upgrade()
+
+    def _wait_for_request(self) -> None:
+        self._wait_no_longer()
+        self._late = self.loop.call_later(REQUEST_SECONDS, self._is_late)
+
+    def _wait_no_longer(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _is_late(self) -> None:
+        self._late = None
+        if self.flow.read_paused:
+            self._wait_for_request()  # it is we who don't read
+        else:
+            self.transport.close()
 
     def end_keep_alive(self) -> None:
         """Close the connection as soon as nothing is being answered on it."""
@@ -147,22 +194,34 @@ class Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         with super().capture_signals():
+            self._take_over_sigterm()
             yield
             # uvicorn would raise them again, and the process would die of SIGTERM before it has cleaned up.
             self._captured_signals.clear()
+
+    def _take_over_sigterm(self) -> None:
+        """From whoever would end the start: uvicorn replaces the process's handler, and not the loop's."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, self.handle_exit)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 class Serving(Struct, frozen=True):
     """How an application wants to be served: it stands in its `state.serving`.
 
     A frame of more than `max_frame_bytes` closes its socket with 1009, and is never held in memory whole. Of
-    what a peer doesn't read, about `max_pending_bytes` are held. `trusted_proxies`, and nobody else, are
-    believed when they say for whom they speak.
+    what a peer doesn't read, about `max_pending_bytes` are held. Who sends more than `frames_per_second` for
+    long is hung up on with 4429. `trusted_proxies`, and nobody else, are believed when they say for whom they
+    speak.
     """
 
     drain: Callable[[], Awaitable[None]]
     max_frame_bytes: int
     max_pending_bytes: int
+    frames_per_second: int
     trusted_proxies: tuple[str, ...]
 
 
@@ -173,7 +232,11 @@ def make_server(app: Litestar, on_ready: Callable[[], None]) -> Server:
         app,
         loop="uvloop",
         http=HttpProtocol,
-        ws=partial(FramesProtocol, max_pending_bytes=serving.max_pending_bytes),  # type: ignore[arg-type]
+        ws=partial(  # type: ignore[arg-type]
+            FramesProtocol,
+            max_pending_bytes=serving.max_pending_bytes,
+            pace=Pace(serving.frames_per_second),
+        ),
         ws_max_size=serving.max_frame_bytes,
         ws_per_message_deflate=False,
         # Its lines hold query strings, and a visitor_id is a credential.

@@ -5,8 +5,8 @@ session, like every other tab.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, contextmanager, suppress
 from uuid import UUID
 
 from litestar import WebSocket, websocket
@@ -36,7 +36,7 @@ from api.frames import (
     session_of,
 )
 from api.joining import join
-from api.limits import Tally
+from api.limits import Tally, sender
 from api.origins import Origins
 from api.wire import EXTENSION, FrameCache, payloads, text_frame
 from domain.conversations import Conversations
@@ -73,10 +73,9 @@ async def chat_socket(socket: WebSocket, sockets: NamedDependency[Sockets]) -> N
     # Accepted even if it is then dismissed: a browser tells its page nothing of a handshake that failed.
     await socket.accept(SUBPROTOCOL if has_more else None)
     visitor = _Visitor(socket, sockets, has_more=has_more)
-    address = socket.client.host if socket.client else None
+    address = sender(socket.client.host if socket.client else None)
     try:
         sockets.origins.check(socket.headers.get("origin"), socket.headers.get("host"))
-        sockets.by_address.require_room(address)
         sockets.by_address.take(address)
         try:
             await visitor.serve()
@@ -131,6 +130,7 @@ class _Visitor:
     def leave(self) -> None:
         for session_id in tuple(self._followers):
             self._unfollow(session_id)
+            self._by_session.give_back(session_id)
 
     # --- frames in
 
@@ -164,50 +164,59 @@ class _Visitor:
                 await self._send(Pong(done=False, complete=False))
 
     async def _post(self, frame: ChatMessage) -> None:
-        self._require_room(frame.session_id)
-        accepted = await self._conversations.post(
-            frame.session_id, frame.visitor_id, frame.message, frame.client_message_id
-        )
-        if self._has_more and frame.client_message_id:
-            await self._send(
-                Accepted(
-                    done=False,
-                    complete=False,
-                    session_id=frame.session_id,
-                    message_id=accepted.message_id,
-                    metadata=AcceptedInfo(str(Cursor(accepted.version)), frame.client_message_id),
-                )
+        with self._with_room(frame.session_id):
+            accepted = await self._conversations.post(
+                frame.session_id, frame.visitor_id, frame.message, frame.client_message_id
             )
-        if frame.session_id not in self._followers:
-            session = await self._conversations.enter(frame.session_id, frame.visitor_id, accepted.version)
-            self._follow(frame.session_id, min(Cursor(accepted.version), Cursor.present(session)))
+            if self._has_more and frame.client_message_id:
+                await self._send(
+                    Accepted(
+                        done=False,
+                        complete=False,
+                        session_id=frame.session_id,
+                        message_id=accepted.message_id,
+                        metadata=AcceptedInfo(str(Cursor(accepted.version)), frame.client_message_id),
+                    )
+                )
+            if frame.session_id not in self._followers:
+                session = await self._conversations.enter(
+                    frame.session_id, frame.visitor_id, accepted.version
+                )
+                self._follow(frame.session_id, min(Cursor(accepted.version), Cursor.present(session)))
 
     async def _join(self, frame: Join) -> None:
-        self._require_room(frame.session_id)
-        greeting, after = await join(self._conversations, frame.session_id, frame.visitor_id, frame.after)
-        self._unfollow(frame.session_id)
-        await self._send(greeting)
-        self._follow(frame.session_id, after)
+        with self._with_room(frame.session_id):
+            greeting, after = await join(self._conversations, frame.session_id, frame.visitor_id, frame.after)
+            self._unfollow(frame.session_id)
+            await self._send(greeting)
+            self._follow(frame.session_id, after)
 
-    def _require_room(self, session_id: UUID) -> None:
-        if session_id in self._followers:
-            return
-        if len(self._followers) >= MAX_JOINED:
-            raise InvalidRequest(f"a socket can follow {MAX_JOINED} sessions: open another one")
-        self._by_session.require_room(session_id)
+    @contextmanager
+    def _with_room(self, session_id: UUID) -> Iterator[None]:
+        """With a place among those who follow a session, given back unless it is followed in the end.
+
+        Raises InvalidRequest, RateLimited.
+        """
+        if session_id not in self._followers:
+            if len(self._followers) >= MAX_JOINED:
+                raise InvalidRequest(f"a socket can follow {MAX_JOINED} sessions: open another one")
+            self._by_session.take(session_id)
+        try:
+            yield
+        finally:
+            if session_id not in self._followers:
+                self._by_session.give_back(session_id)
 
     # --- frames out
 
     def _follow(self, session_id: UUID, after: Cursor) -> None:
         history = self._conversations.follow(session_id, after.events_after)
         self._followers[session_id] = asyncio.create_task(self._deliver(history, after))
-        self._by_session.take(session_id)
 
     def _unfollow(self, session_id: UUID) -> None:
         # At once: what it still had to say would come twice after the greeting of the next.
         if follower := self._followers.pop(session_id, None):
             follower.cancel()
-            self._by_session.give_back(session_id)
 
     async def _deliver(self, history: AsyncGenerator[Sequence[Recorded], None], after: Cursor) -> None:
         try:

@@ -16,7 +16,10 @@ from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from wsproto import events
 from wsproto.connection import ConnectionState
 
-from api.frames import Cursor, Sent, encode, frames_of
+from api.errors import told
+from api.frames import Cursor, Sent, encode, error_frame, frames_of
+from api.limits import Pace
+from domain.errors import RateLimited
 from domain.ports import Recorded
 
 EXTENSION = "verbatim.frames"
@@ -28,6 +31,14 @@ stays small, the transport's buffer and the frames of one event."""
 
 TOO_SLOW = 1013
 """The close code that says: come back with your cursor."""
+
+PIECE_BYTES = 4096
+"""So much of what a peer has sent is read at once. It may be hundreds of frames, and reading, unlike waiting,
+gives nobody else a turn."""
+
+LINGER_SECONDS = 1.0
+"""How long who sends too much is listened to, with deaf ears, before the connection is closed: at once, it
+would be reset, and the peer might never learn why."""
 
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
@@ -86,12 +97,19 @@ class FramesProtocol(WSProtocol):
     """uvicorn's WebSocket protocol on wsproto, which also takes frames that are encoded already.
 
     A peer that breaks the protocol is told so before it is hung up on, and one that doesn't read is
-    neither written to nor waited for without end.
+    neither written to nor waited for without end. One that sends more than its share is read a little at a
+    time, and then no more.
     """
 
-    def __init__(self, *args: Any, max_pending_bytes: int, **kwargs: Any) -> None:
+    __slots__ = ("_is_deaf", "_max_pending_bytes", "_pace", "_paid_until", "_unread")
+
+    def __init__(self, *args: Any, max_pending_bytes: int, pace: Pace, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._max_pending_bytes = max_pending_bytes
+        self._pace = pace
+        self._paid_until = 0.0
+        self._unread = b""
+        self._is_deaf = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -122,16 +140,74 @@ class FramesProtocol(WSProtocol):
                 # If it doesn't read, it won't read that either: in the end it is cut off.
                 self._turn_away(TOO_SLOW, "too slow", self.transport.abort)
 
-    def _turn_away(self, code: int, reason: str, in_the_end: Callable[[], None]) -> None:
+    def _turn_away(
+        self, code: int, reason: str, in_the_end: Callable[[], None], seconds: float | None = None
+    ) -> None:
         """Close from this side, and give the peer a moment to learn why."""
         self.close_sent = True
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.transport.write(self.conn.send(events.CloseConnection(code, reason)))
-        self.close_timer = self.loop.call_later(self.close_timeout, in_the_end)
+        self.close_timer = self.loop.call_later(
+            self.close_timeout if seconds is None else seconds, in_the_end
+        )
+
+    # --- a little at a time
+
+    def data_received(self, data: bytes) -> None:
+        if self._unread:
+            self._unread += data
+        else:
+            self._read(data)
+
+    def _read(self, data: bytes) -> None:
+        if self._is_deaf:
+            return
+        piece, self._unread = data[:PIECE_BYTES], data[PIECE_BYTES:]
+        if self._unread and not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
+        self._read_piece(piece)
+        if self.queue.empty() or self.close_sent:
+            self._read_on_soon()  # nobody will ask for more
+
+    async def receive(self) -> Any:
+        if not self.queue.empty():
+            await asyncio.sleep(0)  # getting what is there already would give nobody else a turn
+        message = await self.queue.get()
+        if self.queue.empty():
+            self._read_on_soon()
+        return message
+
+    def _read_on_soon(self) -> None:
+        if self._unread:
+            self.loop.call_soon(self._read_on)
+        elif self.read_paused and not self.transport.is_closing():
+            self.read_paused = False
+            self.transport.resume_reading()
+
+    def _read_on(self) -> None:
+        if self.transport.is_closing():
+            self._unread = b""
+        # Another call may have been first, and what it has read be waiting to be received.
+        elif self._unread and (self.queue.empty() or self.close_sent):
+            data, self._unread = self._unread, b""
+            self._read(data)
+
+    def _is_too_much(self) -> bool:
+        """Count a frame, and hang up on who has sent too many."""
+        try:
+            self._paid_until = self._pace.after(self._paid_until, self.loop.time())
+        except RateLimited as error:
+            how = told(error)
+            self.transport.write(text_frame(encode(error_frame(error, how.error_type))))
+            self._turn_away(how.close_code, error.code, self.transport.close, LINGER_SECONDS)
+            self._is_deaf, self._unread = True, b""
+            return True
+        return False
 
     # --- peers that misbehave
 
-    def data_received(self, data: bytes) -> None:
+    def _read_piece(self, data: bytes) -> None:
         try:
             super().data_received(data)
         except UnicodeError:
@@ -141,6 +217,8 @@ class FramesProtocol(WSProtocol):
             self.transport.close()
 
     def handle_message(self, event: events.TextMessage | events.BytesMessage) -> None:
+        if event.frame_finished and self._is_too_much():
+            return
         size = len(event.data.encode() if isinstance(event.data, str) else event.data)
         if self.buffer.length + size <= self.buffer.max_length:
             super().handle_message(event)
@@ -152,7 +230,7 @@ class FramesProtocol(WSProtocol):
         self._turn_away(1009, reason, self.transport.close)
 
     def handle_ping(self, event: events.Ping) -> None:
-        if self.writable.is_set():
+        if not self._is_too_much() and self.writable.is_set():
             super().handle_ping(event)
 
     def handle_close(self, event: events.CloseConnection) -> None:

@@ -9,6 +9,7 @@ import signal
 import socket
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from api.children import READY, start_child
@@ -49,7 +50,7 @@ class Workers:
     def _stop(self) -> None:
         self._stopping.set()
         for process in self._processes:
-            process.send_signal(signal.SIGTERM)
+            _terminate(process)
 
     async def _keep_one(self, folder: Path, number: int, on_ready: Callable[[], None]) -> int:
         with bound_for_siblings(folder, number) as own:
@@ -60,6 +61,10 @@ class Workers:
         while not self._stopping.is_set():
             process = await self._start(folder, own)
             self._processes.add(process)
+            if self._stopping.is_set():
+                _terminate(
+                    process
+                )  # told to stop while this one was being made, which so knows nothing of it
             assert process.stdout is not None
             if await process.stdout.readline() == READY and not has_served:
                 has_served = True
@@ -69,17 +74,25 @@ class Workers:
             code = await process.wait()
             self._processes.discard(process)
             if not has_served:
+                was_told = self._stopping.is_set()
                 self._stop()
-                return code
+                return 0 if was_told else code
             if not self._stopping.is_set():
                 logger.warning("worker %d ended with exit code %d: another one is started", process.pid, code)
-                await asyncio.sleep(RESTART_SECONDS)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(RESTART_SECONDS):
+                        await self._stopping.wait()
         return 0
 
     async def _start(self, folder: Path, own: socket.socket) -> asyncio.subprocess.Process:
         fds = (*self._fds, own.fileno())
         meeting = ("--listen-fds", ",".join(map(str, fds)), "--siblings", str(folder))
         return await start_child("serve", *meeting, environment=self._environment, fds=fds)
+
+
+def _terminate(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        process.terminate()
 
 
 def sockets_of(fds: str) -> list[socket.socket]:

@@ -5,6 +5,7 @@ is recorded: one at once, and the next a moment later, for all that has happened
 """
 
 import asyncio
+import logging
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +13,8 @@ from psycopg import AsyncConnection
 from redis import asyncio as redis
 
 from infrastructure.postgres import CHECK_SECONDS, hold_connection, watch_over
+
+logger = logging.getLogger(__name__)
 
 CHANNEL = "verbatim"
 
@@ -51,9 +54,13 @@ class LocalDoorbell(_Doorbell):
 class RemoteDoorbell(_Doorbell):
     """Heard in other processes, for as long as `run` does."""
 
+    _by: str
+
     def __init__(self, name: str) -> None:
         super().__init__()
         self._name = name
+        self._is_connected = False
+        self._was_lost = False
         self._to_ring = asyncio.Event()
 
     def ring(self) -> None:
@@ -62,6 +69,22 @@ class RemoteDoorbell(_Doorbell):
     async def run(self) -> None:
         """Listen and ring, for ever."""
         raise NotImplementedError
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether what others ring is heard."""
+        return self._is_connected
+
+    def _connected(self) -> None:
+        if not self._is_connected and self._was_lost:
+            logger.warning("the doorbell is back, by %s", self._by)
+        self._is_connected, self._was_lost = True, False
+        self._rung.set()  # who knows what was rung before
+
+    def _lost(self) -> None:
+        if not self._was_lost:
+            logger.warning("no doorbell is heard, by %s: what others record is seen once a second", self._by)
+        self._is_connected, self._was_lost = False, True
 
     def _heard(self, name: str) -> None:
         if name != self._name:
@@ -76,18 +99,20 @@ class PostgresDoorbell(RemoteDoorbell):
     """LISTEN and NOTIFY, on connections of their own: never in the transaction of an append, which a NOTIFY
     would make wait for those of the whole database."""
 
+    _by = "PostgreSQL"
+
     def __init__(self, conninfo: str, name: str) -> None:
         super().__init__(name)
         self._conninfo = conninfo
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(hold_connection(self._conninfo, "listen", self._listen))
+            tasks.create_task(hold_connection(self._conninfo, "listen", self._listen, self._lost))
             tasks.create_task(hold_connection(self._conninfo, "notify", self._notify))
 
     async def _listen(self, connection: AsyncConnection) -> None:
         await connection.execute(f"LISTEN {CHANNEL}")
-        self._rung.set()  # who knows what was rung before
+        self._connected()
         await watch_over(connection, lambda notify: self._heard(notify.payload))
 
     async def _notify(self, connection: AsyncConnection) -> None:
@@ -101,6 +126,8 @@ class PostgresDoorbell(RemoteDoorbell):
 
 class RedisDoorbell(RemoteDoorbell):
     """Publish and subscribe."""
+
+    _by = "Redis"
 
     def __init__(self, url: str, name: str) -> None:
         super().__init__(name)
@@ -121,14 +148,17 @@ class RedisDoorbell(RemoteDoorbell):
 
     async def _for_ever(self, use: Any) -> None:
         while True:
-            with suppress(redis.RedisError, OSError, TimeoutError):
+            try:
                 await use()
+            except (redis.RedisError, OSError, TimeoutError):
+                if use == self._listen:
+                    self._lost()
             await asyncio.sleep(REDIS_RECONNECT_SECONDS)
 
     async def _listen(self) -> None:
         async with self._redis.pubsub() as subscription:
             await subscription.subscribe(CHANNEL)
-            self._rung.set()  # who knows what was rung before
+            self._connected()
             while True:
                 message = await subscription.get_message(
                     ignore_subscribe_messages=True, timeout=CHECK_SECONDS

@@ -8,6 +8,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
+from itertools import islice
 from uuid import UUID
 
 import psycopg
@@ -52,6 +53,9 @@ RECONNECT_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
 CLOSE_SECONDS = 3.0
 """How long the commits under way may take once the writer is to stop."""
 
+STUCK_SECONDS = 2.0
+"""How long an append may be under way before the log counts as one that can't be written."""
+
 TRANSIENT = ("25006", "40", "53", "55P03", "57", "58", "XX")
 """SQLSTATEs, or their beginnings, that say something of the server and nothing of the command."""
 
@@ -77,7 +81,8 @@ class GroupCommit:
         self._closing = False
         self._loop: asyncio.AbstractEventLoop
         self._context = copy_context()
-        self._commits: set[asyncio.Task[None]] = set()
+        self._commits: dict[asyncio.Task[None], float] = {}
+        """Each with the time when its first command was given to us."""
         self._is_looking_soon = False
         self._reconnecting = asyncio.Lock()
 
@@ -102,8 +107,11 @@ class GroupCommit:
             await self._pipeline.close()
 
     def check(self) -> None:
-        """Return unless every append is refused now. Raises Unavailable."""
+        """Return unless every append is refused now, or isn't being answered. Raises Unavailable."""
         if self._closing or not self._reachable:
+            raise Unavailable
+        waiting_since = [*self._commits.values(), *(first.asked_at for first in islice(self._pending, 1))]
+        if waiting_since and self._loop.time() - min(waiting_since) > STUCK_SECONDS:
             raise Unavailable
 
     @property
@@ -141,7 +149,7 @@ class GroupCommit:
             count = len(self._pending)
             batch = self._take_batch(count // 2 if is_idle and count >= MANY else MAX_BATCH)
             commit = self._loop.create_task(self._see_through(batch), name="group commit")
-            self._commits.add(commit)
+            self._commits[commit] = batch[0].asked_at
 
     def _has_room(self) -> bool:
         if not self._commits:
@@ -161,7 +169,7 @@ class GroupCommit:
                     command.fail(Unavailable())
             commit = asyncio.current_task()
             assert commit is not None
-            self._commits.discard(commit)
+            self._commits.pop(commit, None)
             self._look_soon()
 
     def _take_batch(self, most: int) -> "list[_Command]":
@@ -216,7 +224,8 @@ class GroupCommit:
                 await self._commit([command], unsure=unsure)
             return False
         if not (unsure and error.sqlstate.startswith(TRANSIENT)):
-            logger.error("the log refused an append: SQLSTATE %s", error.sqlstate)
+            level = logging.WARNING if error.sqlstate.startswith(TRANSIENT) else logging.ERROR
+            logger.log(level, "the log refused an append: SQLSTATE %s", error.sqlstate)
             batch[0].fail(Unavailable())
             return False
         # Whether the command stands already is still unknown: ask on, and maybe somebody else.

@@ -9,7 +9,7 @@ from uuid import UUID
 from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.popo import POPOApplicationRecorder
 
-from domain.errors import Conflict
+from domain.errors import Conflict, Unavailable
 from domain.events import SessionStarted
 from domain.ports import Head
 from infrastructure import codec
@@ -130,7 +130,9 @@ class PostgresLog:
 
     async def check(self) -> None:
         self._writer.check()
-        await self._database.fetch("SELECT 1")
+        ((read_only,),) = await self._database.fetch("SELECT current_setting('transaction_read_only')")
+        if read_only == "on":
+            raise Unavailable
 
     def _create_tables(self) -> None:
         with schema_lock(self._conninfo) as connection:

@@ -30,6 +30,9 @@ class Meters:
         self.append_queue = Gauge(
             "verbatim_append_queue_commands", "Commands that wait to be sent to the log", registry=registry
         )
+        self.doorbell = Gauge(
+            "verbatim_doorbell_connected", "Whether this process hears the others ring", registry=registry
+        )
         self._batches = Histogram(
             "verbatim_append_batch_commands",
             "Commands that were committed in one transaction",

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import socket
 import subprocess
 import threading
 import warnings
@@ -67,13 +68,28 @@ def lively(conninfo: str) -> dict[str, Any]:
     return {**LIVELY, "options": f"{WATCHED_BY_SERVER} {given}".strip()}
 
 
+SLOW_SECONDS = 60.0
+"""How long what goes through a whole table may take, which nobody who chats waits for."""
+
+UNAVAILABLE = (
+    psycopg.OperationalError,
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    PoolTimeout,
+)
+"""What says something of the server, and nothing of what it was asked."""
+
+
 class Database:
     """A pool of connections for reading, and for writing what isn't the log.
 
-    Every failure to reach the server is Unavailable, at most `patience` seconds later.
+    Every failure to reach the server is Unavailable, at most `patience` seconds later: also where it is
+    connected to and doesn't answer.
     """
 
     def __init__(self, conninfo: str, patience: float = 3.0, max_connections: int = 8) -> None:
+        self._patience = patience
+        self._attempts = max_connections + 1  # as many connections may be dead without our knowing
         self._pool = AsyncConnectionPool(
             conninfo,
             kwargs={"autocommit": True, **lively(conninfo)},
@@ -94,9 +110,18 @@ class Database:
 
     async def fetch(self, query: QueryNoTemplate, params: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query with `$1`-style parameters, as tuples, if it has any. Raises Unavailable."""
+        return await self._fetch_whoever_waits(query, params, self._patience)
+
+    async def fetch_slowly(self, query: QueryNoTemplate, params: Sequence[Any] = ()) -> list[Any]:
+        """The same for what may take its time, up to a minute. Raises Unavailable."""
+        return await self._fetch_whoever_waits(query, params, SLOW_SECONDS)
+
+    async def _fetch_whoever_waits(
+        self, query: QueryNoTemplate, params: Sequence[Any], patience: float
+    ) -> list[Any]:
         # Who asks may go away at any time, as sockets do. A query that is under way is short: letting it end
         # is better than cancelling it, which takes its connection out of use for seconds.
-        work = asyncio.create_task(self._fetch_with_patience(query, params))
+        work = asyncio.create_task(self._fetch_with_patience(query, params, patience))
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -109,25 +134,57 @@ class Database:
         try:
             async with self._pool.connection() as connection, connection.transaction():
                 yield AsyncRawCursor(connection)
-        except (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout, PoolTimeout):
+        except UNAVAILABLE:
             raise Unavailable from None
 
-    async def _fetch_with_patience(self, query: QueryNoTemplate, params: Sequence[Any]) -> list[Any]:
+    async def _fetch_with_patience(
+        self, query: QueryNoTemplate, params: Sequence[Any], patience: float
+    ) -> list[Any]:
+        give_up = asyncio.get_running_loop().time() + patience
         try:
-            try:
-                return await self._fetch(query, params)
-            except psycopg.OperationalError:
+            for _ in range(self._attempts):
                 # The server may have been restarted since: the pool drops what is dead, and we ask once more.
-                await self._pool.check()
-                return await self._fetch(query, params)
-        except (psycopg.OperationalError, PoolTimeout):
+                with suppress(_ConnectionDied):
+                    return await self._fetch(query, params, give_up)
+        except UNAVAILABLE:
             raise Unavailable from None
+        raise Unavailable
 
-    async def _fetch(self, query: QueryNoTemplate, params: Sequence[Any]) -> list[Any]:
-        async with self._pool.connection() as connection:
-            cursor = AsyncRawCursor(connection)
-            await cursor.execute(query, params, prepare=True, binary=True)
-            return await cursor.fetchall() if cursor.description else []
+    async def _fetch(self, query: QueryNoTemplate, params: Sequence[Any], give_up: float) -> list[Any]:
+        left = give_up - asyncio.get_running_loop().time()
+        async with self._pool.connection(timeout=max(left, 0.0)) as connection:
+            try:
+                with _hung_up_on_at(connection, give_up):
+                    cursor = AsyncRawCursor(connection)
+                    await cursor.execute(query, params, prepare=True, binary=True)
+                    return await cursor.fetchall() if cursor.description else []
+            except psycopg.OperationalError:
+                if connection.broken and asyncio.get_running_loop().time() < give_up:
+                    raise _ConnectionDied from None
+                raise
+
+
+class _ConnectionDied(Exception):
+    """A connection was dead, and there is time to try another one."""
+
+
+@contextmanager
+def _hung_up_on_at(connection: AsyncConnection, moment: float) -> Iterator[None]:
+    """Meanwhile, have a connection be lost at that moment. Cancelling a query would wait for the server."""
+    timer = asyncio.get_running_loop().call_at(moment, _hang_up, connection)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _hang_up(connection: AsyncConnection) -> None:
+    # Nothing more is read from it, which libpq takes for the server's having left.
+    with (
+        suppress(OSError, psycopg.OperationalError),
+        socket.socket(fileno=os.dup(connection.fileno())) as ours,
+    ):
+        ours.shutdown(socket.SHUT_RD)
 
 
 def _forget(work: "asyncio.Task[list[Any]]") -> None:
@@ -137,9 +194,12 @@ def _forget(work: "asyncio.Task[list[Any]]") -> None:
 
 
 async def hold_connection(
-    conninfo: str, purpose: str, use: Callable[[AsyncConnection], Awaitable[None]]
+    conninfo: str,
+    purpose: str,
+    use: Callable[[AsyncConnection], Awaitable[None]],
+    lost: Callable[[], None] = lambda: None,
 ) -> None:
-    """For ever, use a connection of one's own, and a new one whenever it is lost."""
+    """For ever, use a connection of one's own, and a new one whenever it is `lost`."""
     while True:
         try:
             connection = await AsyncConnection.connect(
@@ -148,6 +208,7 @@ async def hold_connection(
             async with connection:
                 await use(connection)
         except (psycopg.OperationalError, TimeoutError):
+            lost()
             await asyncio.sleep(RECONNECT_SECONDS)
 
 

@@ -53,6 +53,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     operator_requests_per_minute: int
     sockets_per_address: int
     sockets_per_session: int
+    frames_per_second: int
     allowed_origins: frozenset[str]
     trusted_proxies: tuple[str, ...]
     grace_seconds: int
@@ -106,6 +107,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         operator_requests_per_minute=read.integer("VERBATIM_OPERATOR_REQUESTS_PER_MINUTE", 600, 1, 1_000_000),
         sockets_per_address=read.integer("VERBATIM_SOCKETS_PER_ADDRESS", 200, 1, 1_000_000),
         sockets_per_session=read.integer("VERBATIM_SOCKETS_PER_SESSION", 20, 1, 10_000),
+        frames_per_second=read.integer("VERBATIM_FRAMES_PER_SECOND", 50, 1, 100_000),
         allowed_origins=read.origins("VERBATIM_ALLOWED_ORIGINS"),
         trusted_proxies=read.addresses("VERBATIM_TRUSTED_PROXIES", ("127.0.0.1",)),
         grace_seconds=read.integer("VERBATIM_GRACE_SECONDS", 30, 0, 3600),
@@ -237,14 +239,16 @@ class _Reader:
 
     def redis(self, name: str) -> str | None:
         value = self.text(name)
-        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+        if value and not _is_redis(value):
             # It may hold a password: it isn't repeated.
             raise SettingsError(name, "...", "give an address such as redis://host:6379/0")
         return value or None
 
     def origins(self, name: str) -> frozenset[str]:
         def parse(value: str) -> frozenset[str]:
-            origins = frozenset(origin.strip().lower().rstrip("/") for origin in value.split(","))
+            origins = frozenset(
+                _normalised(origin.strip().lower().rstrip("/")) for origin in value.split(",")
+            )
             if not all(origin == "*" or _is_origin(origin) for origin in origins):
                 raise ValueError
             return origins
@@ -278,8 +282,30 @@ class _Reader:
 
 
 def _is_origin(value: str) -> bool:
+    if not _is_url(value):
+        return False
     parts = urlsplit(value)
-    return _is_url(value) and not (parts.path or parts.query or parts.fragment)
+    return not (parts.path or parts.query or parts.fragment or "@" in value or "*" in value)
+
+
+def _normalised(origin: str) -> str:
+    """As browsers name it: without the port that goes without saying."""
+    for scheme, port in (("https", ":443"), ("http", ":80")):
+        if origin.startswith(f"{scheme}://"):
+            return origin.removesuffix(port)
+    return origin
+
+
+def _is_redis(value: str) -> bool:
+    if value.startswith("unix://"):
+        return True
+    try:
+        url = urlsplit(value)
+        _ = url.port  # it may be none
+    except ValueError:
+        return False
+    is_known = url.scheme in ("redis", "rediss") and bool(url.hostname)
+    return is_known and re.fullmatch(r"(/[0-9]*)?", url.path) is not None
 
 
 def _is_url(value: str) -> bool:

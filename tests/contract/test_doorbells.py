@@ -154,3 +154,24 @@ async def test_a_redis_that_is_killed_is_rung_through_again_once_it_is_back(redi
 async def rings_through(ours: Doorbell, theirs: Doorbell) -> bool:
     ours.ring()
     return await heard(theirs, 0.2)
+
+
+async def test_a_redis_that_is_lost_is_told_of_once_and_once_more_when_it_is_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = RedisServer(tmp_path)
+    await server.start()
+    bell = RedisDoorbell(server.url, "one")
+    running = asyncio.create_task(bell.run())
+    await until(lambda: bell.is_connected, "the doorbell to be connected")
+
+    await server.kill()
+    await until(lambda: not bell.is_connected, "the loss to be noticed")
+    await server.start()
+    await until(lambda: bell.is_connected, "the doorbell to be connected again")
+
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await server.kill()
+    told = [record.getMessage().split(",")[0] for record in caplog.records if record.levelname == "WARNING"]
+    assert told == ["no doorbell is heard", "the doorbell is back"]

@@ -5,10 +5,13 @@ import base64
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from api.commands import EXIT_CORRUPT, EXIT_USAGE
 from infrastructure.settings import KEY_BYTES, Settings, read_settings
 from tests.support.client import Client
 from tests.support.nginx import DEPLOY, Nginx, free_port
@@ -30,7 +34,7 @@ from tests.support.waiting import until
 
 ROOT = DEPLOY.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-NODES = {name: service for name, service in COMPOSE["services"].items() if "build" in service}
+NODES = {name: service for name, service in COMPOSE["services"].items() if service["image"] == "verbatim"}
 UNIT = (DEPLOY / "verbatim.service").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 QUESTION = "What is a novated lease?"
@@ -168,6 +172,60 @@ async def test_no_log_of_nginx_holds_whom_an_operator_has_erased(site: Site) -> 
         "all of them to be logged",
     )
     assert name not in site.nginx.logs.lower()
+
+
+async def test_what_a_visitor_writes_into_an_address_forges_no_field_of_the_log(site: Site) -> None:
+    visitor = await site.front.start_session()
+    name = str(visitor.visitor_id)
+    paths = (
+        "/x%20200%205%20bytes%20from%201.2.3.4%0aGET",
+        f"/y%3Fvisitor_id={name}",
+        f"/z;visitor_id={name}",
+    )
+    async with site.front.http() as http:
+        for path in paths:
+            assert (await http.get(path)).status_code == 404
+
+    for path in ("/x", "/y", "/z"):
+        logged = f"GET {path} 404 "
+        await until(lambda logged=logged: logged in site.nginx.access_log, "the request to be logged")
+    assert name not in site.nginx.logs
+    assert "1.2.3.4" not in site.nginx.logs
+
+
+async def test_what_nginx_refuses_by_itself_it_refuses_as_the_service_would(site: Site) -> None:
+    async with site.front.http() as http:
+        answers = [
+            await http.get("/metrics", headers={"Authorization": "Bearer whatever"}),
+            await http.get("/" + "a" * 9000),
+            await http.get("/", headers={"X-Much": "a" * 40_000}),
+        ]
+
+    assert [answer.status_code for answer in answers] == [404, 414, 400]
+    for answer in answers:
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.json()["status"] == answer.status_code
+
+
+async def test_a_node_whose_machine_is_gone_is_left_out(site: Site, tmp_path: Path) -> None:
+    with socket.socket() as gone, ExitStack() as waiting:
+        # Nobody takes the connections that are made to it, and when the queue is full it doesn't even answer.
+        gone.bind(("127.0.0.1", 0))
+        gone.listen(0)
+        for _ in range(3):
+            filling = waiting.enter_context(socket.socket())
+            filling.setblocking(False)
+            filling.connect_ex(gone.getsockname())
+        nginx = Nginx(tmp_path / "nginx", [site.nodes[0].port, gone.getsockname()[1]])
+        await nginx.start()
+        began = time.monotonic()
+        async with Service(nginx.port).http() as http:
+            statuses = [(await http.get("/health/live")).status_code for _ in range(40)]
+        took = time.monotonic() - began
+        await nginx.stop()
+
+    assert statuses == [200] * 40
+    assert took < 5, "but for a few, they were answered at once"
 
 
 async def test_a_request_has_the_same_id_in_nginx_s_log_and_in_the_answer(site: Site) -> None:
@@ -411,3 +469,20 @@ def test_the_image_is_built_from_all_packages_and_nothing_that_is_kept_out() -> 
     assert set(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]) <= copied
     assert copied == set(re.findall(r"^!(.*)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
     assert all((ROOT / source).exists() for source in copied)
+
+
+def test_one_node_builds_the_image_that_all_of_them_run() -> None:
+    assert [name for name, node in NODES.items() if "build" in node] == ["node1"]
+    assert "docker compose build node1" in (DEPLOY / "README.md").read_text()
+
+
+def test_a_node_is_given_every_setting_that_there_is_and_what_it_needs_of_its_container() -> None:
+    for node in NODES.values():
+        assert node["env_file"] == [{"path": ".env", "required": False}]
+        assert (node["init"], node["read_only"], node["tmpfs"]) == (True, True, ["/tmp"])
+        assert node["ulimits"]["nofile"] >= 65_536
+
+
+def test_systemd_starts_a_node_again_for_ever_unless_no_start_can_help() -> None:
+    assert "StartLimitIntervalSec=0" in UNIT.split("[Service]")[0]
+    assert f"RestartPreventExitStatus={EXIT_USAGE} {EXIT_CORRUPT}" in UNIT

@@ -116,6 +116,37 @@ async def test_all_stop_when_they_are_told_to(parent: ServiceProcess, how: signa
         assert trace not in parent.output
 
 
+@pytest.mark.parametrize("count", [1, 3])
+async def test_a_start_is_broken_off_when_that_is_asked_for(parent: ServiceProcess, count: int) -> None:
+    """However many processes have been begun."""
+    starting = asyncio.create_task(parent.start())
+    await until(lambda: parent.process is not None and len(children(parent)) >= count, "children to be begun")
+    assert parent.process is not None
+    left = children(parent)
+
+    parent.process.terminate()
+
+    assert await asyncio.to_thread(parent.process.wait, 20) == 0
+    await asyncio.gather(starting, return_exceptions=True)
+    await until(lambda: not any(child.is_running() for child in left), "the others to be gone")
+    for trace in ("ERROR", "Traceback"):
+        assert trace not in parent.output
+
+
+async def test_a_worker_that_is_just_being_begun_is_told_to_stop_as_well(parent: ServiceProcess) -> None:
+    await parent.start()
+    assert parent.process is not None
+    of_parent = Path(f"/proc/{parent.process.pid}/task/{parent.process.pid}/children")
+    before = set(of_parent.read_text().split())
+    workers(parent)[0].kill()
+    while set(of_parent.read_text().split()) <= before:
+        pass  # at once: within a millisecond it will be known
+
+    parent.process.terminate()
+
+    assert await asyncio.to_thread(parent.process.wait, 20) == 0
+
+
 async def test_no_process_outlives_the_one_who_started_it(parent: ServiceProcess) -> None:
     await parent.start()
     left = children(parent)

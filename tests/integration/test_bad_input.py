@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Origin
 
 from api.app import open_store
 from api.server import MAX_HEAD_BYTES
@@ -20,7 +21,8 @@ from domain.events import SessionStarted
 from domain.session import MAX_WAITING
 from infrastructure.clock import SystemClock
 from infrastructure.settings import read_settings
-from tests.support.service import Frame, Service, ServiceProcess, Socket, Visitor, text_of
+from tests.support.puppet import Puppet
+from tests.support.service import Frame, Service, ServiceProcess, Socket, Visitor, served, text_of
 
 SECRET = "swordfish"
 """In every message: nothing that was said may be in the log of the process."""
@@ -68,6 +70,7 @@ async def cast(conninfo: str, tmp_path_factory: pytest.TempPathFactory) -> Async
         "VERBATIM_CHUNK_WINDOW_MS": "5",
         "VERBATIM_MESSAGES_PER_MINUTE": "10000",
         "VERBATIM_SESSIONS_PER_MINUTE": "10000",
+        "VERBATIM_FRAMES_PER_SECOND": "100000",
     }
     process = ServiceProcess(environment, folder / "log")
     cast = Cast(process, await process.start())
@@ -614,3 +617,78 @@ async def test_a_thousand_messages_over_many_sockets_spoil_nothing_for_each_othe
 
     await asyncio.gather(*(chat(number, visitor) for number, visitor in enumerate(visitors)))
     assert cast.process.peak_memory < before + FLAT
+
+
+@pytest.mark.parametrize(
+    ("request_line", "headers", "status"),
+    [
+        ("POST /api/chats/sessions/", {"Origin": "http://["}, 403),
+        ("POST /api/chats/sessions/", {"Origin": "null", "Host": ""}, 403),
+        ("GET /static/%00", {}, 404),
+        ("GET /static/" + "a" * 5000, {}, 404),
+        ("GET /static/chat.css/x", {}, 404),
+        ("GET /static/..%2fpages.py", {}, 404),
+        ("GET /static/swagger-ui/swagger-ui.css", {}, 200),
+        ("POST /api/chats/sessions/", {"Host": "a:99999999"}, 400),
+        ("POST /api/chats/sessions/", {"Host": "["}, 400),
+        ("GET /nowhere", {"Host": "a/@b"}, 400),
+        ("GET /health/live", {"Host": "[::1]:8000"}, 200),
+    ],
+)
+async def test_what_nobody_can_mean_is_refused_and_is_no_fault_of_ours(
+    service: Service, request_line: str, headers: dict[str, str], status: int
+) -> None:
+    lines = [f"{name}: {value}" for name, value in ({"Host": "a", "Content-Length": "0"} | headers).items()]
+    reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+    writer.write("\r\n".join([f"{request_line} HTTP/1.1", *lines, "Connection: close", "", ""]).encode())
+    answer = await reader.read()
+    writer.close()
+
+    assert int(answer.split()[1]) == status
+    assert status == 200 or b"application/problem+json" in answer
+
+
+async def test_a_socket_of_a_page_that_has_no_address_is_told_that_it_may_not(service: Service) -> None:
+    async with connect(service.ws_url, origin=Origin("http://[")) as connection:
+        assert (await Socket(connection).receive())["metadata"]["code"] == "origin_not_allowed"
+        await connection.wait_closed()
+
+    assert connection.close_code == 4403
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"",
+        b"GET /health/live HTTP/1.1\r\nHost: a\r\nX-",
+        b"POST /api/chats/sessions/ HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{",
+        b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\nGET /health",
+    ],
+)
+async def test_a_request_that_never_comes_in_whole_isn_t_waited_for_without_end(
+    new_conninfo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr("api.server.REQUEST_SECONDS", 0.2)
+    async with served(new_conninfo, tmp_path, Puppet()) as service:
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.write(begun)
+
+        async with asyncio.timeout(10):
+            await reader.read()
+        writer.close()
+
+
+async def test_who_is_being_answered_is_waited_for(
+    new_conninfo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.server.REQUEST_SECONDS", 0.05)
+    async with served(new_conninfo, tmp_path, Puppet()) as service:
+        visitor = await service.start_session()
+        async with visitor.socket() as socket:
+            asking = asyncio.create_task(socket.receive_until("complete"))
+            async with service.http() as http:
+                message = {"message": "word*40 pause word*40"}
+                answer = await http.post(visitor.path + "/messages/", json=message, headers=visitor.headers)
+            await asking
+
+    assert answer.status_code == 200

@@ -2,11 +2,13 @@
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
+import msgspec
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
@@ -26,6 +28,10 @@ STRICT = {
     "VERBATIM_SOCKETS_PER_SESSION": "2",
 }
 SESSIONS = "/api/chats/sessions/"
+HANDSHAKE = (
+    b"GET /ws/chat/ HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 
 
 @pytest.fixture
@@ -92,6 +98,7 @@ async def test_one_address_starts_so_many_sessions_a_minute(service: Service) ->
 
     assert [answer.status_code for answer in answers] == [201] * 5 + [429]
     assert answers[-1].json()["code"] == "rate_limited"
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
     assert answers[-1].headers["content-type"] == "application/problem+json"
 
 
@@ -127,6 +134,40 @@ async def test_an_address_is_that_which_a_trusted_proxy_names_and_nobody_else(
                 for number in range(10)
             ]
         assert [answer.status_code for answer in answers] == statuses
+
+
+async def test_all_that_one_has_of_ipv6_counts_as_one_address(new_conninfo: str, data_dir: Path) -> None:
+    async with served(new_conninfo, data_dir, Puppet(), STRICT) as service, service.http() as http:
+
+        async def start(address: str) -> int:
+            return (await http.post(SESSIONS, headers={"X-Forwarded-For": address})).status_code
+
+        own = [await start(f"2001:db8:1:2:{number}::1") for number in range(6)]
+        mapped = [await start(address) for address in ["::ffff:192.0.2.1", "192.0.2.1"] * 3]
+        other = await start("2001:db8:1:3::1")
+
+        async with AsyncExitStack() as opened:
+            for number in range(4):
+                address = {"X-Forwarded-For": f"2001:db8:1:2::{number}"}
+                await opened.enter_async_context(connect(service.ws_url, additional_headers=address))
+            refused = await refused_at(
+                service.ws_url, additional_headers={"X-Forwarded-For": "2001:db8:1:2:f::"}
+            )
+
+    assert own == mapped == [201] * 5 + [429]
+    assert other == 201
+    assert refused[1] == 4429
+
+
+async def test_who_says_too_much_over_rest_is_told_when_to_try_again(visitor: Visitor) -> None:
+    async with visitor.service.http() as http:
+        answers = [
+            await http.post(visitor.path + "/messages/", json={"message": "Hello"}, headers=visitor.headers)
+            for _ in range(4)
+        ]
+
+    assert answers[-1].status_code == 429
+    assert int(answers[-1].headers["retry-after"]) == 60
 
 
 async def test_one_session_takes_so_many_messages_a_minute(visitor: Visitor) -> None:
@@ -176,9 +217,120 @@ async def test_one_session_is_followed_by_so_many_sockets(visitor: Visitor) -> N
     await until(lambda: can_join(visitor), "the session to have room again")
 
 
+async def test_of_many_that_join_together_no_more_are_let_in_than_are_accepted(visitor: Visitor) -> None:
+    others = [await visitor.service.start_session() for _ in range(3)]
+
+    async with AsyncExitStack() as opened:
+        urls = [visitor.service.ws_url] * 4
+        sockets = [Socket(await opened.enter_async_context(connect(url))) for url in urls]
+        for socket in sockets:
+            await socket.receive()
+        for each in (visitor, *others):
+            join = {**each.message(""), "type": "join"}
+            await asyncio.gather(*(socket.send(join) for socket in sockets))
+            answers = [(await socket.receive())["type"] for socket in sockets]
+            assert sorted(answers) == ["connected"] * 2 + ["error"] * 2
+
+
+async def test_a_join_that_fails_takes_no_place(visitor: Visitor) -> None:
+    stranger = {**visitor.message(""), "type": "join", "visitor_id": str(visitor.session_id)}
+    async with visitor.socket(join=False) as socket:
+        for _ in range(5):
+            await socket.send(stranger)
+            assert (await socket.receive())["metadata"]["code"] == "visitor_mismatch"
+
+        async with visitor.socket(), visitor.socket() as other:
+            assert other.greeting["type"] == "connected"
+
+
 async def can_join(visitor: Visitor) -> bool:
     async with connect(visitor.join_url()) as connection:
         return (await Socket(connection).receive())["type"] == "connected"
+
+
+async def test_one_socket_sends_so_many_frames_a_second_and_some_more_at_once(
+    new_conninfo: str, data_dir: Path
+) -> None:
+    settings = {"VERBATIM_FRAMES_PER_SECOND": "10"}
+    async with (
+        served(new_conninfo, data_dir, Puppet(), settings) as service,
+        connect(service.ws_url) as connection,
+    ):
+        socket = Socket(connection)
+        await socket.receive()
+        for _ in range(40):
+            await socket.send({"type": "ping"})
+        assert [(await socket.receive())["type"] for _ in range(40)] == ["pong"] * 40
+        for _ in range(40):
+            await socket.send({"type": "ping"})
+        *_, refused = await socket.receive_until("error")
+        with pytest.raises(ConnectionClosed):
+            await socket.receive()
+
+    assert (refused["metadata"]["code"], connection.close_code) == ("rate_limited", 4429)
+    assert "10 a second" in refused["error"]
+
+
+async def test_pings_of_the_protocol_count_as_frames(visitor: Visitor) -> None:
+    async with visitor.socket() as socket:
+        with suppress(ConnectionClosed):
+            for _ in range(1000):
+                await socket.connection.ping()
+        await socket.connection.wait_closed()
+
+    assert socket.connection.close_code == 4429
+
+
+@pytest.mark.parametrize("kind", ["ping", "join"])
+async def test_nobody_waits_for_one_who_sends_without_end(
+    new_conninfo: str, data_dir: Path, kind: str
+) -> None:
+    settings = {"VERBATIM_FRAMES_PER_SECOND": "100000"}
+    async with served(new_conninfo, data_dir, Puppet(), settings) as service:
+        visitor = await service.start_session()
+        frame = masked(visitor.message("") | {"type": kind}) * 500
+        alive, slowest = 0, 0.0
+        async with flooded(service, frame) as is_answered, service.http() as http:
+            await is_answered.wait()
+            for _ in range(20):
+                began = time.monotonic()
+                alive += (await http.get("/health/live")).status_code == 200
+                slowest = max(slowest, time.monotonic() - began)
+
+    assert alive == 20
+    assert slowest < 0.15
+
+
+def masked(frame: Frame) -> bytes:
+    """As a client sends it."""
+    payload = msgspec.json.encode(frame)
+    length = bytes([0xFE]) + len(payload).to_bytes(2, "big")
+    return b"\x81" + length + bytes(4) + payload
+
+
+@asynccontextmanager
+async def flooded(service: Service, frames: bytes) -> AsyncIterator[asyncio.Event]:
+    """Meanwhile, a socket sends these frames again and again, as fast as it can, and reads what comes."""
+    is_answered = asyncio.Event()
+    reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+    writer.write(HANDSHAKE)
+
+    async def read() -> None:
+        while await reader.read(1 << 20):
+            is_answered.set()
+
+    async def write() -> None:
+        while True:
+            writer.write(frames)
+            await writer.drain()
+
+    async with asyncio.TaskGroup() as tasks:
+        await reader.readuntil(b"connected")
+        flood = [tasks.create_task(read()), tasks.create_task(write())]
+        yield is_answered
+        for task in flood:
+            task.cancel()
+    writer.transport.abort()
 
 
 async def test_who_is_dismissed_or_leaves_is_counted_no_more(visitor: Visitor) -> None:

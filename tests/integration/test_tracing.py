@@ -89,15 +89,21 @@ def test_nothing_is_traced_unless_it_is_asked_for() -> None:
     assert build_plugins(read_settings({})) == []
 
 
-def test_without_the_extra_the_start_stops_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("endpoint", "shown"),
+    [("http://collector:4318", "http://collector:4318"), ("http://me:pa55@a:4318", "...")],
+)
+def test_without_the_extra_the_start_stops_with_one_line(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str, shown: str
+) -> None:
     monkeypatch.delitem(sys.modules, "api.tracing", raising=False)
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
 
     with pytest.raises(SettingsError) as refused:
-        build_plugins(read_settings({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}))
+        build_plugins(read_settings({"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}))
 
     assert str(refused.value) == (
-        "OTEL_EXPORTER_OTLP_ENDPOINT='http://collector:4318' is not accepted: "
+        f"OTEL_EXPORTER_OTLP_ENDPOINT='{shown}' is not accepted: "
         "install what it needs first, pip install 'verbatim-chat[otel]'"
     )
 

@@ -46,6 +46,8 @@ class Nginx:
             listen = re.sub(r"^#(?=\S)", "", listen, flags=re.MULTILINE)
             listen = listen.replace("/etc/nginx/tls", str(tls_folder))
         listen = listen.replace("listen 80;", f"listen 127.0.0.1:{self.port};")
+        listen = listen.replace("listen [::]:80;", f"listen [::1]:{self.port};")
+        listen = listen.replace("listen [::]:443 ", f"listen [::1]:{self.tls_port} ")
         listen = listen.replace("listen 443 ", f"listen 127.0.0.1:{self.tls_port} ")
         (folder / "listen.conf").write_text(listen.replace("/var/log/nginx", str(folder)))
         self._process: subprocess.Popen[bytes] | None = None

@@ -271,3 +271,37 @@ def test_exports_are_not_written_over_a_file(tmp_path: Path) -> None:
 
     with pytest.raises(SettingsError, match="give the path of a folder; it is made where there is none"):
         read_settings(folder)
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://:pa55@h:notaport/0", "redis://:pa55@h/abc", "redis://:pa55@h:99999/0", "redis://"]
+)
+def test_an_address_of_redis_is_refused_without_telling_the_password(url: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_settings({"REDIS_URL": url})
+
+    assert "REDIS_URL" in str(refused.value)
+    assert "pa55" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["redis://h", "redis://:pa55@h:6379/0", "rediss://h/", "unix:///run/redis"])
+def test_addresses_of_redis_are_accepted(url: str) -> None:
+    assert read_settings({"REDIS_URL": url}).redis_url == url
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://*.shop.example", "https://me@shop.example", "https://shop.example/*"]
+)
+def test_an_origin_that_no_browser_would_send_is_refused(origin: str) -> None:
+    with pytest.raises(SettingsError, match="VERBATIM_ALLOWED_ORIGINS"):
+        read_settings({"VERBATIM_ALLOWED_ORIGINS": origin})
+
+
+def test_the_usual_port_of_an_origin_goes_without_saying() -> None:
+    origins = "https://a.example:443,http://b.example:80,http://c.example:443"
+
+    assert read_settings({"VERBATIM_ALLOWED_ORIGINS": origins}).allowed_origins == {
+        "https://a.example",
+        "http://b.example",
+        "http://c.example:443",
+    }
