@@ -9,9 +9,10 @@ commit is read, once for all who follow the session here, when a doorbell rings 
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -30,6 +31,12 @@ from infrastructure.meters import Meters
 logger = logging.getLogger(__name__)
 
 CACHED_SESSIONS = 20_000
+SNAPSHOT_EVENTS = 250
+"""Whoever comes back to a session that is known here reads at most so much of what was before."""
+
+MOST_SNAPSHOTS = 5_000
+"""Snapshots that are kept at most, of all sessions together."""
+
 TAIL_EVENTS = 256
 """Events that a tail remembers at most. A follower that is further behind reads the log."""
 
@@ -52,6 +59,13 @@ class Known(Struct, frozen=True):
     cipher: AESGCM | None
 
 
+class _Page(Struct, frozen=True):
+    """Events that were read at once, and what is known after them."""
+
+    known: Known | None
+    history: Sequence[Recorded]
+
+
 class SessionStore:
     """See `domain.ports.EventStore`."""
 
@@ -61,6 +75,7 @@ class SessionStore:
         self._doorbell = doorbell
         self._meters = meters or Meters()
         self._known: OrderedDict[UUID, Known] = OrderedDict()
+        self._snapshots: OrderedDict[tuple[UUID, int], Known] = OrderedDict()
         self._tails: dict[UUID, _Tail] = {}
         self._seen = 0  # the position up to which we know which sessions have moved on
         self._hung_up: Callable[[UUID], bool] = lambda _: False
@@ -112,7 +127,7 @@ class SessionStore:
                 while True:
                     news = tail.since(after)
                     if news is None and not self._is_latest(session_id, after):
-                        async with aclosing(self._pages(session_id, after)) as pages:
+                        async with aclosing(self._pages(session_id, after, tail)) as pages:
                             async for page in pages:
                                 for given in self._bit_by_bit(session_id, page):
                                     after = given[-1].version
@@ -178,7 +193,7 @@ class SessionStore:
             behind = {session_id for _, session_id, version in places if self._is_behind(session_id, version)}
             followed = behind & self._tails.keys()
             for session_id in behind - followed:
-                del self._known[session_id]  # whoever wants to know it next, reads it
+                self._forget(session_id)  # whoever wants to know it next, reads it
             await asyncio.gather(*map(self._catch_up, followed))
             self._seen = places[-1].position
 
@@ -204,18 +219,21 @@ class SessionStore:
         cipher = known.cipher if known else await self._new_cipher(_start(history[0][0]).visitor_id)
         rows: list[StoredEvent] = []
         news: list[Recorded] = []
+        snapshots: list[Known] = []
         session, head = (known.session, known.head) if known else (None, b"")
         for version, (event, at) in enumerate(history, after + 1):
             cause = cause_of(session, event) if session else 0
             row = codec.encode(session_id, version, event, at, head, cause, cipher)
             session = evolve(session, event, at) if session else begin(session_id, _start(event), at)
             head = codec.digest(row)
+            if version % SNAPSHOT_EVENTS == 0:
+                snapshots.append(Known(session, head, cipher))
             rows.append(row)
             news.append(Recorded(event, session, at))
         assert session is not None, "append needs an event"
         then = Known(session, head, None if session.erased_at else cipher)
         try:
-            await self._log.append(rows, lambda: self._committed(then, news))
+            await self._log.append(rows, lambda: self._committed(then, news, snapshots))
         except Conflict:
             # Whoever was first may be another process: what we know is behind, and the next load reads on.
             self._meters.conflicts.inc()
@@ -248,8 +266,10 @@ class SessionStore:
             if not tail.users:
                 del self._tails[session_id]
 
-    def _committed(self, known: Known, news: Sequence[Recorded]) -> None:
+    def _committed(self, known: Known, news: Sequence[Recorded], snapshots: Sequence[Known]) -> None:
         self._learn(known, news)
+        for snapshot in snapshots:
+            self._keep(snapshot)
         self._doorbell.ring()
         self._meters.recorded(news)
 
@@ -283,21 +303,61 @@ class SessionStore:
                 known, recorded = await self._first(session_id, row)
             else:
                 known, recorded = _next(known, row)
+            self._keep(known)
             history.append(recorded)
         return known, history
 
-    async def _pages(self, session_id: UUID, after: int) -> AsyncGenerator[Sequence[Recorded], None]:
-        """What is recorded after a version, not all at once: a reader who is slow must not hold all of it."""
-        known: Known | None = None
-        page = PAGE_EVENTS
-        while page == PAGE_EVENTS:
-            if known:  # for as long as this takes: the key may be destroyed meanwhile
-                known = replace(known, cipher=await self._cipher(session_id, known.session.visitor_id))
-            rows = await self._log.read(session_id, known.session.version if known else 0, PAGE_EVENTS)
-            page = len(rows)
-            known, history = await self._fold(session_id, known, rows)
-            if news := [recorded for recorded in history if recorded.version > after]:
+    async def _pages(
+        self, session_id: UUID, after: int, tail: "_Tail | None" = None
+    ) -> AsyncGenerator[Sequence[Recorded], None]:
+        """What is recorded after a version, not all at once: a reader who is slow must not hold all of it.
+
+        Those who follow the session by one tail share what is read.
+        """
+        known = self._before(session_id, after)
+        is_last = False
+        while not is_last:
+            if tail is None:
+                page = await self._page(session_id, known)
+            else:
+                page = await tail.shared(known, self._page(session_id, known))
+            known, is_last = page.known, len(page.history) < PAGE_EVENTS
+            if news := [recorded for recorded in page.history if recorded.version > after]:
                 yield news
+
+    async def _page(self, session_id: UUID, known: Known | None) -> "_Page":
+        if known:  # for as long as a reader takes: the key may be destroyed meanwhile
+            known = replace(known, cipher=await self._cipher(session_id, known.session.visitor_id))
+        rows = await self._log.read(session_id, known.session.version if known else 0, PAGE_EVENTS)
+        return _Page(*await self._fold(session_id, known, rows))
+
+    # --- snapshots: what is known of a session, now and then
+
+    def _keep(self, known: Known) -> None:
+        session_id, version = known.session.session_id, known.session.version
+        latest = self._known.get(session_id)
+        if version % SNAPSHOT_EVENTS or latest is None or latest.session.erased_at:
+            return
+        self._snapshots[session_id, version] = known
+        if len(self._snapshots) > MOST_SNAPSHOTS:
+            self._snapshots.popitem(last=False)
+
+    def _before(self, session_id: UUID, after: int) -> Known | None:
+        """The latest snapshot of a session up to a version."""
+        for version in range(after - after % SNAPSHOT_EVENTS, 0, -SNAPSHOT_EVENTS):
+            if snapshot := self._snapshots.get((session_id, version)):
+                self._snapshots.move_to_end((session_id, version))
+                return snapshot
+        return None
+
+    def _drop_snapshots(self, session: ChatSession) -> None:
+        for version in range(SNAPSHOT_EVENTS, session.version + 1, SNAPSHOT_EVENTS):
+            self._snapshots.pop((session.session_id, version), None)
+
+    def _forget(self, session_id: UUID) -> None:
+        known = self._known.pop(session_id, None)
+        if known:
+            self._drop_snapshots(known.session)
 
     async def _new_cipher(self, visitor_id: UUID) -> AESGCM:
         return AESGCM(await self._keyring.create(visitor_id))
@@ -316,7 +376,7 @@ class SessionStore:
         Whoever destroys it looks for sessions afterwards: one of us two must see what the other has done.
         """
         if await self._cipher(session.session_id, session.visitor_id) is None:
-            self._known.pop(session.session_id, None)  # which has the key
+            self._forget(session.session_id)  # which has the key
             raise KeyDestroyed
 
     async def _first(self, session_id: UUID, row: StoredEvent) -> tuple[Known, Recorded]:
@@ -331,8 +391,10 @@ class SessionStore:
         if before is None or before.session.version < session.version:
             self._known[session_id] = known
             self._known.move_to_end(session_id)
+            if session.erased_at:
+                self._drop_snapshots(session)
             if len(self._known) > CACHED_SESSIONS:
-                self._known.popitem(last=False)
+                self._forget(next(iter(self._known)))
         if news and (tail := self._tails.get(session_id)):
             tail.grow(news)
 
@@ -362,7 +424,7 @@ def _end_without_words(news: Sequence[Recorded]) -> Sequence[Recorded]:
 class _Tail:
     """The latest events of a session that somebody follows or watches here."""
 
-    __slots__ = ("_events", "_version", "_waiting", "followers", "users", "watchers")
+    __slots__ = ("_events", "_reading", "_version", "_waiting", "followers", "users", "watchers")
 
     def __init__(self) -> None:
         self.users = 0
@@ -371,6 +433,27 @@ class _Tail:
         self._events: list[Recorded] = []
         self._version = 0
         self._waiting: list[asyncio.Future[None]] = []
+        self._reading: dict[int, asyncio.Task[_Page]] = {}
+
+    async def shared(self, known: Known | None, reading: Coroutine[Any, Any, _Page]) -> _Page:
+        """A page of the log after what is known: one read for all who want it now.
+
+        Only among those who share this tail: it was there before the read began, and so is told of all that
+        the read doesn't find.
+        """
+        start = known.session.version if known else 0
+        task = self._reading.get(start)
+        if task is None:
+            task = self._reading[start] = asyncio.create_task(reading)
+            task.add_done_callback(lambda done: self._has_read(start, done))
+        else:
+            reading.close()
+        return await asyncio.shield(task)
+
+    def _has_read(self, start: int, task: "asyncio.Task[_Page]") -> None:
+        del self._reading[start]
+        if not task.cancelled():
+            task.exception()  # those who wait are told of it; and nobody may wait any more
 
     def since(self, after: int) -> Sequence[Recorded] | None:
         """The events after a version, or None where only the log can tell."""

@@ -10,6 +10,7 @@ from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from eventsourcing.persistence import IntegrityError, StoredEvent
 
 from domain.errors import Conflict, CorruptLog, KeyDestroyed
@@ -26,7 +27,7 @@ from domain.events import (
 )
 from domain.ports import Recorded
 from domain.session import ChatSession, fold
-from infrastructure import event_store
+from infrastructure import codec, event_store
 from infrastructure.doorbells import LocalDoorbell
 from infrastructure.event_store import SessionStore
 from infrastructure.keyring import WrappedKeyring
@@ -323,6 +324,41 @@ async def test_a_follower_is_told_what_was_recorded_and_then_what_is(store: Sess
         await store.append(session.session_id, version, [said()], AT)
 
     assert versions(await following) == list(range(after + 1, 7))
+
+
+async def test_whoever_comes_back_to_a_long_session_does_not_make_it_be_read_from_the_start(
+    store: SessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_store, "SNAPSHOT_EVENTS", 10)
+    session = await new_session(store, *(said() for _ in range(94)))
+    decoded: list[int] = []
+    decode = codec.decode
+
+    def counted(row: StoredEvent, cipher: AESGCM | None) -> tuple[Event, datetime]:
+        decoded.append(row.originator_version)
+        return decode(row, cipher)
+
+    monkeypatch.setattr(codec, "decode", counted)
+    follows = [follow(store, session.session_id, after, 95) for after in (91, 93, 93, 92)]
+    told = await asyncio.gather(*follows)
+
+    assert [versions(each) for each in told] == [[92, 93, 94, 95], [94, 95], [94, 95], [93, 94, 95]]
+    assert decoded == [91, 92, 93, 94, 95], "once for all, and no more than that"
+    assert seen(told[0]) == seen(await store.read(session.session_id, 91))
+
+
+async def test_of_an_erased_session_nothing_is_kept_that_was_said(
+    store: SessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_store, "SNAPSHOT_EVENTS", 10)
+    session = await new_session(store, *(said("a secret") for _ in range(30)))
+    await store.read(session.session_id)
+
+    await store.append(session.session_id, 31, [SessionEnded("deleted"), VisitorErased()], AT)
+    await store.read(session.session_id)
+
+    assert not any("a secret" in str(kept.session) for kept in store._snapshots.values())
+    assert versions(await follow(store, session.session_id, 25, 33)) == list(range(26, 34))
 
 
 async def test_a_session_can_be_followed_before_it_starts(store: SessionStore) -> None:
