@@ -121,7 +121,9 @@ def build(
         async with opened(database, log), for_ever("presence", presence.run):
             await presence.shown()
             await store.open()
+            await clock.compare(database)
             async with (
+                for_ever("the clock", lambda: clock.keep_right(database)),
                 for_ever("doorbell", doorbell.run),
                 for_ever("the log's news", store.keep_up),
                 for_ever("deadlines", deadlines.run),
@@ -240,8 +242,10 @@ async def open_erasing(settings: Settings, conninfo: str) -> AsyncIterator[Erasi
     doorbell = build_doorbell(settings, conninfo, new_name())
     log = PostgresLog(conninfo, database)
     store = SessionStore(log, keyring, doorbell)
-    erasure = Erasure(store, keyring, Tables(database.fetch_slowly), SystemClock())
+    clock = SystemClock()
+    erasure = Erasure(store, keyring, Tables(database.fetch_slowly), clock)
     async with opened(database, log), for_ever("doorbell", doorbell.run):
+        await clock.compare(database)
         yield Erasing(erasure, store, log, database)
 
 
@@ -295,11 +299,13 @@ async def open_record(settings: Settings, conninfo: str) -> AsyncIterator[Record
     keyring = await asyncio.to_thread(build_keyring, settings, conninfo, database)
     signing_key = build_signing_key(settings, keyring)
     log = PostgresLog(conninfo, database)
+    clock = SystemClock()
     async with opened(database, log):
+        await clock.compare(database)
         yield Record(
             SessionStore(log, keyring, LocalDoorbell()),
             PostgresAuditor(conninfo, database, keyring, signing_key),
-            Notary(database, signing_key, SystemClock()),
+            Notary(database, signing_key, clock),
         )
 
 

@@ -1,15 +1,66 @@
-"""Time and chance from the operating system."""
+"""One time for all processes: the operating system's, set right by the database's clock."""
 
-from datetime import UTC, datetime
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
+
+from domain.errors import Unavailable
+from infrastructure.postgres import Database
+
+logger = logging.getLogger(__name__)
+
+COMPARE_SECONDS = 10.0
+"""How often the clock is compared."""
+
+PRECISE = timedelta(seconds=0.5)
+"""An answer that took longer tells too little."""
+
+NOTABLE = timedelta(seconds=1)
+"""By how much this machine's clock may be wrong without a word."""
+
+
+def system_time() -> datetime:
+    """What this machine takes for the time."""
+    return datetime.now(UTC)
 
 
 class SystemClock:
-    """See `domain.ports.Clock`."""
+    """See `domain.ports.Clock`. It is this machine's until it is compared."""
+
+    def __init__(self, system_time: Callable[[], datetime] = system_time) -> None:
+        self._system_time = system_time
+        self._offset = timedelta(0)
+        self._is_told = False
 
     def now(self) -> datetime:
-        now = datetime.now(UTC)
+        now = self._system_time() + self._offset
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
     def new_id(self) -> UUID:
         return uuid4()
+
+    async def compare(self, database: Database) -> None:
+        """Go by the database's clock from now on. Raises Unavailable."""
+        before = self._system_time()
+        ((there,),) = await database.fetch("SELECT clock_timestamp()")
+        took = self._system_time() - before
+        if timedelta(0) <= took <= PRECISE:
+            self._offset = there - (before + took / 2)
+            self._tell()
+
+    async def keep_right(self, database: Database) -> None:
+        """For ever, compare."""
+        while True:
+            await asyncio.sleep(COMPARE_SECONDS)
+            with suppress(Unavailable):  # what was found last is still the best that is known
+                await self.compare(database)
+
+    def _tell(self) -> None:
+        is_wrong = abs(self._offset) > NOTABLE
+        if is_wrong and not self._is_told:
+            seconds = -self._offset.total_seconds()
+            logger.warning("this machine's clock is %+.1f s off the database's, which is gone by", seconds)
+        self._is_told = is_wrong
