@@ -135,6 +135,7 @@ class RedisDoorbell(RemoteDoorbell):
             url,
             decode_responses=True,
             socket_connect_timeout=CHECK_SECONDS,
+            socket_timeout=2 * CHECK_SECONDS,
             health_check_interval=CHECK_SECONDS,
         )
 
