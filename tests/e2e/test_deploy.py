@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from api.commands import EXIT_CORRUPT, EXIT_USAGE
 from infrastructure.settings import KEY_BYTES, Settings, read_settings
-from tests.support.client import Client
+from tests.support.client import SocketClient
 from tests.support.nginx import DEPLOY, Nginx, free_port
 from tests.support.redis import RedisServer
 from tests.support.service import Service, ServiceProcess, Visitor, server_sent, text_of
@@ -58,10 +58,10 @@ class Site:
         self.nginx = Nginx(folder / "nginx", ports)
         self.front = Service(self.nginx.port)
 
-    async def client(self) -> Client:
+    async def client(self) -> SocketClient:
         """A visitor, who knows of nginx alone."""
         visitor = await self.front.start_session()
-        return Client(lambda: [self.front], visitor.session_id, visitor.visitor_id)
+        return SocketClient(lambda: [self.front], visitor.session_id, visitor.visitor_id)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -365,11 +365,11 @@ async def test_visitors_go_on_when_a_node_is_killed(site: Site) -> None:
     await site.front.start_session()
 
 
-def hears(client: Client) -> bool:
+def hears(client: SocketClient) -> bool:
     return any(said.texts[0] for said in client.said.values())
 
 
-async def chat(client: Client, over: asyncio.Event) -> None:
+async def chat(client: SocketClient, over: asyncio.Event) -> None:
     """Ask again and again, until it is over; and once more."""
     is_last = False
     while not is_last:
@@ -378,7 +378,7 @@ async def chat(client: Client, over: asyncio.Event) -> None:
             await client.say(QUESTION)
 
 
-async def read(site: Site, client: Client, over: asyncio.Event) -> None:
+async def read(site: Site, client: SocketClient, over: asyncio.Event) -> None:
     """Read the transcript again and again, which always works."""
     visitor = Visitor(site.front, client.session_id, client.visitor_id)
     while not over.is_set():

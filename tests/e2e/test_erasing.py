@@ -9,13 +9,11 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import pytest
-from click.testing import CliRunner, Result
 
-from api.cli import main
 from domain.events import (
     Event,
     FeedbackGiven,
@@ -35,7 +33,17 @@ from tests.support.stores import MASTER_KEY, Stores
 from tests.support.waiting import until
 
 TOKEN = "a-token-for-operators"
-Run = Callable[..., Result]
+
+
+class Done(NamedTuple):
+    """How a command ended, and what it printed, to stdout and altogether."""
+
+    exit_code: int
+    stdout: str
+    output: str
+
+
+Run = Callable[..., Done]
 
 MESSAGE, REPLY, SUGGESTION, DETAIL, COMMENT = (
     "zyxquorn",
@@ -71,10 +79,18 @@ def environment(new_conninfo: str, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def run(environment: Mapping[str, str]) -> Run:
-    """The command in this process, with settings of its own."""
+    """The command, with settings of its own."""
 
-    def run(*arguments: str, input: str | None = None, **settings: str) -> Result:
-        return CliRunner().invoke(main, arguments, input=input, env={**environment, **settings})
+    def run(*arguments: str, input: str = "", **settings: str) -> Done:
+        done = subprocess.run(
+            [sys.executable, "-m", "api.entry", *arguments],
+            input=input,
+            capture_output=True,
+            text=True,
+            env={**os.environ, **environment, **settings},
+            timeout=60,
+        )
+        return Done(done.returncode, done.stdout, done.stdout + done.stderr)
 
     return run
 

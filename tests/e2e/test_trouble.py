@@ -1,31 +1,57 @@
-"""Visitors chat with two nodes while something goes wrong, again and again: nothing is lost, nothing doubled.
+"""Visitors chat with two nodes, or fall silent, while something goes wrong again and again.
+
+Nothing is lost, and nothing doubled.
 
 The full dose, each trouble 100 times: `make test-fuzz`.
 """
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.support.client import Client
+from domain.events import (
+    IdleWarningIssued,
+    ReplyCompleted,
+    ReplyFailed,
+    ReplyStarted,
+    ReplyStopped,
+    SessionEnded,
+    VisitorMessagePosted,
+)
+from tests.support.client import Client, SocketClient, StreamClient
 from tests.support.postgres import OwnServer, execute
 from tests.support.redis import RedisServer
 from tests.support.service import Service, ServiceProcess, Visitor
 from tests.support.waiting import until
 
 QUESTIONS = ("What is a novated lease?", "Who owns the car?", "What running costs can be packaged?")
-VISITORS = 6
+WAYS = (SocketClient, SocketClient, SocketClient, SocketClient, StreamClient, StreamClient)
+"""How each visitor chats."""
+
+WARNING_SECONDS, END_SECONDS = 1, 2
+"""When those who fall silent are warned, and when their sessions end."""
+
+ENDS_SILENCE = {
+    event.topic for event in (VisitorMessagePosted, ReplyStarted, ReplyCompleted, ReplyFailed, ReplyStopped)
+}
+
+FROZEN_SECONDS = 4.0
+
+INTERRUPTIONS = 1
+"""How often a message is asked anew because its process has died."""
 
 
 class Stage:
     """Two nodes on one database, told of each other by Redis or by PostgreSQL, and those who chat."""
 
     def __init__(
-        self, conninfo: str, folder: Path, redis: RedisServer, *, own: OwnServer | None = None
+        self, conninfo: str, folder: Path, redis: RedisServer, own: OwnServer | None, **settings: str
     ) -> None:
         self.conninfo = conninfo
         self.redis = redis
@@ -42,6 +68,7 @@ class Stage:
                     "VERBATIM_CHUNK_WINDOW_MS": "20",
                     "VERBATIM_MESSAGES_PER_MINUTE": "10000",
                     "VERBATIM_GRACE_SECONDS": "1",
+                    **settings,
                 },
                 folder / f"log {number}",
             )
@@ -60,9 +87,16 @@ class Stage:
 
     async def open(self) -> None:
         await asyncio.gather(*(self.start(number) for number in range(2)))
-        for _ in range(VISITORS):
-            visitor = await self.nodes()[0].start_session()
-            self.clients.append(Client(self.nodes, visitor.session_id, visitor.visitor_id))
+
+    async def welcome(self, way: type[Client]) -> Client:
+        """A visitor with a new session."""
+        while True:
+            with suppress(httpx.HTTPError, AssertionError, IndexError):
+                visitor = await random.choice(self.nodes()).start_session()
+                client = way(self.nodes, visitor.session_id, visitor.visitor_id)
+                self.clients.append(client)
+                return client
+            await asyncio.sleep(0.05)
 
     async def close(self) -> None:
         for client in self.clients:
@@ -108,6 +142,7 @@ async def sockets_are_dropped(stage: Stage) -> None:
 
 
 async def redis_is_killed(stage: Stage) -> None:
+    """And comes back empty: it keeps nothing on disk."""
     await stage.redis.kill()
     await stage.redis.start()
 
@@ -121,13 +156,24 @@ async def postgres_is_restarted(stage: Stage) -> None:
     await stage.own.control("restart", "-m", "immediate")
 
 
+async def a_node_is_frozen(stage: Stage) -> None:
+    """For longer than it takes to be given up, by PostgreSQL and by clients."""
+    process = stage.processes[random.randrange(2)].process
+    assert process is not None
+    process.send_signal(signal.SIGSTOP)
+    try:
+        await asyncio.sleep(FROZEN_SECONDS)
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
 Trouble = Callable[[Stage], Awaitable[None]]
 
 
-@pytest.fixture
-async def stage(request: pytest.FixtureRequest, new_conninfo: str, tmp_path: Path) -> AsyncIterator[Stage]:
-    trouble: Trouble = request.param
-    redis, own = RedisServer(tmp_path), None
+@asynccontextmanager
+async def staged(trouble: Trouble, conninfo: str, folder: Path, **settings: str) -> AsyncIterator[Stage]:
+    """A stage with what the trouble needs."""
+    redis, own = RedisServer(folder), None
     async with AsyncExitStack() as opened:
         if trouble is redis_is_killed:
             await redis.start()
@@ -136,7 +182,7 @@ async def stage(request: pytest.FixtureRequest, new_conninfo: str, tmp_path: Pat
             own = OwnServer()
             await own.start()
             opened.push_async_callback(own.stop)
-        stage = Stage(own.conninfo if own else new_conninfo, tmp_path, redis, own=own)
+        stage = Stage(own.conninfo if own else conninfo, folder, redis, own, **settings)
         opened.push_async_callback(stage.close)
         await stage.open()
         yield stage
@@ -144,6 +190,7 @@ async def stage(request: pytest.FixtureRequest, new_conninfo: str, tmp_path: Pat
 
 TROUBLES: Sequence[tuple[Trouble, int]] = [
     (a_node_is_killed, 3),
+    (a_node_is_frozen, 1),
     (the_nodes_are_restarted_in_turn, 1),
     (sockets_are_dropped, 10),
     (redis_is_killed, 3),
@@ -151,32 +198,66 @@ TROUBLES: Sequence[tuple[Trouble, int]] = [
     (postgres_is_restarted, 2),
 ]
 
+in_trouble = pytest.mark.parametrize(
+    ("trouble", "times"), [pytest.param(trouble, times, id=trouble.__name__) for trouble, times in TROUBLES]
+)
+
 
 @pytest.mark.dosed
-@pytest.mark.parametrize(
-    ("stage", "trouble", "times"),
-    [pytest.param(trouble, trouble, times, id=trouble.__name__) for trouble, times in TROUBLES],
-    indirect=["stage"],
-)
+@in_trouble
 async def test_nothing_is_lost_and_nothing_doubled_when(
-    stage: Stage, trouble: Trouble, times: int, full_dose: bool
+    trouble: Trouble, times: int, full_dose: bool, new_conninfo: str, tmp_path: Path
 ) -> None:
-    over = asyncio.Event()
-    chatting = [asyncio.create_task(chat(client, over)) for client in stage.clients]
+    async with staged(trouble, new_conninfo, tmp_path) as stage:
+        over = asyncio.Event()
+        clients = [await stage.welcome(way) for way in WAYS]
 
-    for _ in range(100 if full_dose else times):
-        await asyncio.sleep(random.random() * 0.4)  # at any moment of a reply
-        await trouble(stage)
-        for chat_task in chatting:
-            assert not chat_task.done(), chat_task
-    over.set()
-    await asyncio.gather(*chatting)
+        chats = [chat(each, over) for each in clients]
+        await go_through(trouble, 100 if full_dose else times, stage, chats, over)
 
-    for client in stage.clients:
-        await check(client, stage)
-    for process in stage.processes:
-        for trace in ("ERROR", "Traceback", *QUESTIONS):
-            assert trace not in process.output
+        for client in clients:
+            await check(client, stage)
+        check_logs(stage)
+
+
+@pytest.mark.dosed
+@in_trouble
+async def test_who_falls_silent_is_warned_once_and_the_session_ends_once_when(
+    trouble: Trouble, times: int, full_dose: bool, new_conninfo: str, tmp_path: Path
+) -> None:
+    idle = {
+        "VERBATIM_IDLE_WARNING_SECONDS": str(WARNING_SECONDS),
+        "VERBATIM_IDLE_END_SECONDS": str(END_SECONDS),
+        "VERBATIM_SESSIONS_PER_MINUTE": "100000",
+    }
+    async with staged(trouble, new_conninfo, tmp_path, **idle) as stage:
+        over = asyncio.Event()
+
+        visits = [fall_silent(stage, way, over) for way in WAYS]
+        await go_through(trouble, 100 if full_dose else (times + 2) // 3, stage, visits, over)
+
+        assert len(stage.clients) >= len(WAYS)
+        for client in stage.clients:
+            await check(client, stage)
+            await check_silence(client, stage)
+        check_logs(stage)
+
+
+async def go_through(
+    trouble: Trouble,
+    times: int,
+    stage: Stage,
+    visits: Sequence[Coroutine[None, None, None]],
+    over: asyncio.Event,
+) -> None:
+    """Have visitors there for as long as there is trouble."""
+    async with asyncio.TaskGroup() as visitors:
+        for visit in visits:
+            visitors.create_task(visit)
+        for _ in range(times):
+            await asyncio.sleep(random.random() * 0.4)  # at any moment of a reply
+            await trouble(stage)
+        over.set()
 
 
 async def chat(client: Client, over: asyncio.Event) -> None:
@@ -190,29 +271,68 @@ async def chat(client: Client, over: asyncio.Event) -> None:
         count += 1
 
 
+async def fall_silent(stage: Stage, way: type[Client], over: asyncio.Event) -> None:
+    """Ask one question and say no more, in one session after another."""
+    is_last = False
+    while not is_last:
+        is_last = over.is_set()
+        client = await stage.welcome(way)
+        async with asyncio.timeout(60):
+            await client.begin_to_say(random.choice(QUESTIONS))
+            await client.until(lambda client=client: client.endings > 0)
+
+
 async def check(client: Client, stage: Stage) -> None:
     """What a client has seen is what the log holds."""
     visitor = Visitor(stage.nodes()[0], client.session_id, client.visitor_id)
     await until(lambda: is_served(visitor), "the transcript to be readable")
     entries = (await visitor.transcript())["entries"]
     asked = [entry for entry in entries if entry["who"] == "visitor"]
-    assert [entry["text"] for entry in asked] == [said.text for said in client.said.values()]
-    assert [entry["message_id"] for entry in asked] == [said.message_id for said in client.said.values()]
-    for said in client.said.values():
+    accepted = [said for said in client.said.values() if said.message_id]
+    assert [entry["text"] for entry in asked] == [said.text for said in accepted]
+    assert [entry["message_id"] for entry in asked] == [said.message_id for said in accepted]
+    for said in accepted:
         replies = [entry for entry in entries if entry.get("message_id") == said.message_id][1:]
         *interrupted, last = replies
         assert [reply["outcome"] for reply in interrupted] == ["failed"] * len(interrupted)
-        assert len(interrupted) <= 1, "it is answered anew once"
+        assert len(interrupted) <= INTERRUPTIONS
         assert said.texts == [reply.get("text", "") for reply in replies]
         assert last["outcome"] == ("failed" if said.failed else "completed")
         assert said.failed or said.whole == last["text"]
-    rows = await asyncio.to_thread(
+    versions = [version for version, _ in await events(client, stage)]
+    assert versions == list(range(1, len(versions) + 1))
+
+
+async def check_silence(client: Client, stage: Stage) -> None:
+    """In each spell of silence one warning at most; one end, after a warning; and frames say the same."""
+    topics = [topic for _, topic in await events(client, stage)]
+    warnings = 0
+    for topic in topics:
+        if topic in ENDS_SILENCE:
+            warnings = 0
+        elif topic == IdleWarningIssued.topic:
+            warnings += 1
+            assert warnings == 1, topics
+    assert topics[-1] == SessionEnded.topic, topics
+    assert topics.count(SessionEnded.topic) == 1, topics
+    assert warnings == 1, topics
+    assert (client.warnings, client.endings) == (topics.count(IdleWarningIssued.topic), 1)
+
+
+async def events(client: Client, stage: Stage) -> list[tuple[int, str]]:
+    """The versions and topics of a session's events."""
+    return await asyncio.to_thread(
         execute,
         stage.conninfo,
-        "SELECT originator_version FROM stored_events WHERE originator_id = %s ORDER BY 1",
+        "SELECT originator_version, topic FROM stored_events WHERE originator_id = %s ORDER BY 1",
         client.session_id,
     )
-    assert [version for (version,) in rows] == list(range(1, len(rows) + 1))
+
+
+def check_logs(stage: Stage) -> None:
+    for process in stage.processes:
+        for trace in ("ERROR", "Traceback", *QUESTIONS):
+            assert trace not in process.output
 
 
 async def is_served(visitor: Visitor) -> bool:
@@ -224,7 +344,7 @@ async def test_while_the_database_is_gone_sockets_stay_and_messages_are_refused_
 ) -> None:
     own = OwnServer()
     await own.start()
-    stage = Stage(own.conninfo, tmp_path, RedisServer(tmp_path), own=own)
+    stage = Stage(own.conninfo, tmp_path, RedisServer(tmp_path), own)
     try:
         await stage.start(0)
         visitor = await stage.nodes()[0].start_session()

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.client import Client
+from tests.support.client import SocketClient
 from tests.support.service import Service, ServiceProcess, text_of
 from tests.support.waiting import until
 
@@ -97,9 +97,9 @@ async def test_a_worker_that_is_killed_is_replaced_and_nobody_loses_anything(par
         await client.close()
 
 
-async def client_of(service: Service) -> Client:
+async def client_of(service: Service) -> SocketClient:
     visitor = await service.start_session()
-    return Client(lambda: [service], visitor.session_id, visitor.visitor_id)
+    return SocketClient(lambda: [service], visitor.session_id, visitor.visitor_id)
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])

@@ -1,10 +1,15 @@
-"""A client that comes back: by its cursor, to any node, sending again what nobody has accepted yet."""
+"""Clients that come back: by their cursors, to any node, sending again what nobody has accepted yet."""
 
 import asyncio
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from http import HTTPStatus
+from socket import SHUT_RDWR
 from uuid import UUID
 
+import httpx
 import msgspec
 from msgspec import Struct, field
 from websockets.asyncio.client import ClientConnection, connect
@@ -12,7 +17,7 @@ from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
 from api.sockets import SUBPROTOCOL
-from tests.support.service import Frame, Service
+from tests.support.service import Frame, Service, server_sent
 
 PAUSE_SECONDS = 0.05
 """Between attempts to connect."""
@@ -33,72 +38,62 @@ class Said(Struct):
         return self.whole is not None or self.failed
 
 
-class Client:
-    """A visitor who chats, whatever happens to sockets, nodes and databases."""
+class Client(ABC):
+    """A visitor who chats, whatever happens to connections, nodes and databases.
+
+    `warnings` and `endings` count the frames that told of them.
+    """
 
     def __init__(self, nodes: Callable[[], Sequence[Service]], session_id: UUID, visitor_id: UUID) -> None:
         self._nodes = nodes
-        self._ids = {"session_id": str(session_id), "visitor_id": str(visitor_id)}
         self.session_id, self.visitor_id = session_id, visitor_id
         self.said: dict[str, Said] = {}
         self.cursor = "0.0"
         self.connections = 0
-        self._connection: ClientConnection | None = None
+        self.warnings = 0
+        self.endings = 0
         self._changed = asyncio.Event()
         self._running = asyncio.create_task(self._run())
 
     async def say(self, text: str) -> Said:
         """Say something, and wait for the end of its reply."""
-        name = f"m-{len(self.said)}"
-        said = self.said[name] = Said(text)
-        if self._connection is not None:
-            await self._send_again(self._connection)
-        while not said.is_over:
-            self._changed.clear()
-            await self._changed.wait()
+        said = await self.begin_to_say(text)
+        await self.until(lambda: said.is_over)
         return said
 
+    async def begin_to_say(self, text: str) -> Said:
+        name = f"m-{len(self.said)}"
+        said = self.said[name] = Said(text)
+        await self._send_again()
+        return said
+
+    async def until(self, is_so: Callable[[], bool]) -> None:
+        """Wait for what frames will tell."""
+        while not is_so():
+            self._changed.clear()
+            await self._changed.wait()
+
+    @abstractmethod
     def drop(self) -> None:
         """Lose the connection, without a word."""
-        if self._connection is not None:
-            self._connection.transport.abort()
 
     async def close(self) -> None:
         self._running.cancel()
         await asyncio.gather(self._running, return_exceptions=True)
 
+    @abstractmethod
+    async def _follow(self, node: Service) -> None:
+        """Take in all frames after the cursor, from one node, until the connection is lost."""
+
+    @abstractmethod
+    async def _send_again(self) -> None:
+        """Send what nobody has accepted yet."""
+
     async def _run(self) -> None:
-        while True:
-            try:
-                await self._connect(random.choice(self._nodes()).ws_url)
-            except (OSError, WebSocketException, TimeoutError, EOFError, IndexError):
-                await asyncio.sleep(PAUSE_SECONDS)
-            finally:
-                self._connection = None
-
-    async def _connect(self, url: str) -> None:
-        async with connect(url, subprotocols=[Subprotocol(SUBPROTOCOL)], close_timeout=1) as connection:
-            await connection.send(self._frame("join", after=self.cursor))
-            async for received in connection:
-                frame = msgspec.json.decode(received)
-                if frame["type"] == "connected" and "session_id" in frame:
-                    self.connections += 1
-                    self._connection = connection
-                    await self._send_again(connection)
-                self._take(frame)
-
-    async def _send_again(self, connection: ClientConnection) -> None:
-        for name, said in self.said.items():
-            if not said.times_accepted:
-                try:
-                    await connection.send(
-                        self._frame("chat_message", message=said.text, client_message_id=name)
-                    )
-                except WebSocketException:
-                    return
-
-    def _frame(self, kind: str, **fields: str) -> str:
-        return msgspec.json.encode({"type": kind, **self._ids, **fields}).decode()
+        while not self.endings:
+            with suppress(OSError, WebSocketException, httpx.HTTPError, TimeoutError, EOFError, IndexError):
+                await self._follow(random.choice(self._nodes()))
+            await asyncio.sleep(PAUSE_SECONDS)
 
     def _take(self, frame: Frame) -> None:
         metadata = frame.get("metadata", {})
@@ -107,12 +102,17 @@ class Client:
             said.message_id = frame["message_id"]
             said.times_accepted += frame["type"] == "accepted"
         elif (message_id := frame.get("message_id")) is not None:
-            self._hear(next(each for each in self.said.values() if each.message_id == message_id), frame)
-        elif metadata.get("code") == "unavailable" and self._connection is not None:
-            self._connection.transport.abort()  # and come back
+            self._hear(self._asked(message_id), frame)
+        elif metadata.get("code") == "unavailable":
+            self.drop()  # and come back
+        self.warnings += frame["type"] == "idle_warning"
+        self.endings += frame["type"] == "session_end"
         if frame["type"] != "accepted" and frame["type"] != "connected" and "cursor" in metadata:
             self.cursor = metadata["cursor"]
         self._changed.set()
+
+    def _asked(self, message_id: str) -> Said:
+        return next(each for each in self.said.values() if each.message_id == message_id)
 
     def _hear(self, said: Said, frame: Frame) -> None:
         if frame["type"] == "chunk":
@@ -123,3 +123,97 @@ class Client:
             said.texts.append("")
         else:
             said.failed = True
+
+
+class SocketClient(Client):
+    """By WebSocket."""
+
+    _connection: ClientConnection | None = None
+
+    def drop(self) -> None:
+        if self._connection is not None:
+            self._connection.transport.abort()
+
+    async def _follow(self, node: Service) -> None:
+        subprotocols = [Subprotocol(SUBPROTOCOL)]
+        try:
+            async with connect(node.ws_url, subprotocols=subprotocols, close_timeout=1) as connection:
+                await connection.send(self._frame("join", after=self.cursor))
+                async for received in connection:
+                    frame = msgspec.json.decode(received)
+                    if frame["type"] == "connected" and "session_id" in frame:
+                        self.connections += 1
+                        self._connection = connection
+                        await self._send_again()
+                    self._take(frame)
+        finally:
+            self._connection = None
+
+    async def _send_again(self) -> None:
+        for name, said in self.said.items():
+            if self._connection is not None and not said.times_accepted:
+                with suppress(WebSocketException):
+                    await self._connection.send(
+                        self._frame("chat_message", message=said.text, client_message_id=name)
+                    )
+
+    def _frame(self, kind: str, **fields: str) -> str:
+        ids = {"session_id": str(self.session_id), "visitor_id": str(self.visitor_id)}
+        return msgspec.json.encode({"type": kind, **ids, **fields}).decode()
+
+
+class StreamClient(Client):
+    """By server-sent events, and a POST for each message."""
+
+    def __init__(self, nodes: Callable[[], Sequence[Service]], session_id: UUID, visitor_id: UUID) -> None:
+        super().__init__(nodes, session_id, visitor_id)
+        self._path = f"/api/chats/sessions/{session_id}"
+        self._response: httpx.Response | None = None
+        self._posting: dict[str, asyncio.Task[None]] = {}
+
+    def drop(self) -> None:
+        if self._response is not None:
+            self._response.extensions["network_stream"].get_extra_info("socket").shutdown(SHUT_RDWR)
+
+    async def close(self) -> None:
+        await super().close()
+        for posting in self._posting.values():
+            posting.cancel()
+        await asyncio.gather(*self._posting.values(), return_exceptions=True)
+
+    async def _follow(self, node: Service) -> None:
+        headers = {"X-Visitor-Id": str(self.visitor_id), "Last-Event-ID": self.cursor}
+        async with (
+            node.http() as http,
+            http.stream("GET", f"{self._path}/stream/", headers=headers) as response,
+        ):
+            response.raise_for_status()
+            self.connections += 1
+            self._response = response
+            try:
+                async for _, _, frame in server_sent(response):
+                    self._take(frame)
+            finally:
+                self._response = None
+
+    async def _send_again(self) -> None:
+        for name, said in self.said.items():
+            if name not in self._posting:
+                self._posting[name] = asyncio.create_task(self._post(name, said))
+
+    async def _post(self, name: str, said: Said) -> None:
+        """Post a message until it is answered, or was: frames tell what the answer is."""
+        body = {"message": said.text, "client_message_id": name}
+        while not said.times_accepted and not self.endings:
+            with suppress(httpx.HTTPError, IndexError):
+                async with random.choice(self._nodes()).http() as http:
+                    headers = {"X-Visitor-Id": str(self.visitor_id)}
+                    answer = await http.post(f"{self._path}/messages/", json=body, headers=headers)
+                said.times_accepted += answer.status_code in (HTTPStatus.OK, HTTPStatus.BAD_GATEWAY)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    def _asked(self, message_id: str) -> Said:
+        """It says one thing after another: a message that isn't known yet is the latest."""
+        latest = [*self.said.values()][-1]
+        latest.message_id = latest.message_id or message_id
+        return super()._asked(message_id)
