@@ -31,10 +31,7 @@ from tests.support.service import Service, ServiceProcess, Visitor
 from tests.support.waiting import until
 
 QUESTIONS = ("What is a novated lease?", "Who owns the car?", "What running costs can be packaged?")
-WAYS = (SocketClient, SocketClient, SocketClient, SocketClient, StreamClient, StreamClient)
-"""How each visitor chats."""
-
-WARNING_SECONDS, END_SECONDS = 1, 2
+WARNING_SECONDS, END_SECONDS = 1, 3
 """When those who fall silent are warned, and when their sessions end."""
 
 ENDS_SILENCE = {
@@ -50,9 +47,7 @@ INTERRUPTIONS = 1
 class Stage:
     """Two nodes on one database, told of each other by Redis or by PostgreSQL, and those who chat."""
 
-    def __init__(
-        self, conninfo: str, folder: Path, redis: RedisServer, own: OwnServer | None, **settings: str
-    ) -> None:
+    def __init__(self, conninfo: str, folder: Path, redis: RedisServer, own: OwnServer | None) -> None:
         self.conninfo = conninfo
         self.redis = redis
         self.own = own
@@ -68,7 +63,9 @@ class Stage:
                     "VERBATIM_CHUNK_WINDOW_MS": "20",
                     "VERBATIM_MESSAGES_PER_MINUTE": "10000",
                     "VERBATIM_GRACE_SECONDS": "1",
-                    **settings,
+                    "VERBATIM_SESSIONS_PER_MINUTE": "10000",
+                    "VERBATIM_IDLE_WARNING_SECONDS": str(WARNING_SECONDS),
+                    "VERBATIM_IDLE_END_SECONDS": str(END_SECONDS),
                 },
                 folder / f"log {number}",
             )
@@ -168,10 +165,11 @@ async def a_node_is_frozen(stage: Stage) -> None:
 
 
 Trouble = Callable[[Stage], Awaitable[None]]
+Visit = Callable[[Stage, type[Client], asyncio.Event], Coroutine[None, None, None]]
 
 
 @asynccontextmanager
-async def staged(trouble: Trouble, conninfo: str, folder: Path, **settings: str) -> AsyncIterator[Stage]:
+async def staged(trouble: Trouble, conninfo: str, folder: Path) -> AsyncIterator[Stage]:
     """A stage with what the trouble needs."""
     redis, own = RedisServer(folder), None
     async with AsyncExitStack() as opened:
@@ -182,7 +180,7 @@ async def staged(trouble: Trouble, conninfo: str, folder: Path, **settings: str)
             own = OwnServer()
             await own.start()
             opened.push_async_callback(own.stop)
-        stage = Stage(own.conninfo if own else conninfo, folder, redis, own, **settings)
+        stage = Stage(own.conninfo if own else conninfo, folder, redis, own)
         opened.push_async_callback(stage.close)
         await stage.open()
         yield stage
@@ -197,50 +195,6 @@ TROUBLES: Sequence[tuple[Trouble, int]] = [
     (a_connection_is_cut_off, 8),
     (postgres_is_restarted, 2),
 ]
-
-in_trouble = pytest.mark.parametrize(
-    ("trouble", "times"), [pytest.param(trouble, times, id=trouble.__name__) for trouble, times in TROUBLES]
-)
-
-
-@pytest.mark.dosed
-@in_trouble
-async def test_nothing_is_lost_and_nothing_doubled_when(
-    trouble: Trouble, times: int, full_dose: bool, new_conninfo: str, tmp_path: Path
-) -> None:
-    async with staged(trouble, new_conninfo, tmp_path) as stage:
-        over = asyncio.Event()
-        clients = [await stage.welcome(way) for way in WAYS]
-
-        chats = [chat(each, over) for each in clients]
-        await go_through(trouble, 100 if full_dose else times, stage, chats, over)
-
-        for client in clients:
-            await check(client, stage)
-        check_logs(stage)
-
-
-@pytest.mark.dosed
-@in_trouble
-async def test_who_falls_silent_is_warned_once_and_the_session_ends_once_when(
-    trouble: Trouble, times: int, full_dose: bool, new_conninfo: str, tmp_path: Path
-) -> None:
-    idle = {
-        "VERBATIM_IDLE_WARNING_SECONDS": str(WARNING_SECONDS),
-        "VERBATIM_IDLE_END_SECONDS": str(END_SECONDS),
-        "VERBATIM_SESSIONS_PER_MINUTE": "100000",
-    }
-    async with staged(trouble, new_conninfo, tmp_path, **idle) as stage:
-        over = asyncio.Event()
-
-        visits = [fall_silent(stage, way, over) for way in WAYS]
-        await go_through(trouble, 100 if full_dose else (times + 2) // 3, stage, visits, over)
-
-        assert len(stage.clients) >= len(WAYS)
-        for client in stage.clients:
-            await check(client, stage)
-            await check_silence(client, stage)
-        check_logs(stage)
 
 
 async def go_through(
@@ -260,19 +214,21 @@ async def go_through(
         over.set()
 
 
-async def chat(client: Client, over: asyncio.Event) -> None:
+async def chat(stage: Stage, way: type[Client], over: asyncio.Event) -> None:
     """Ask one question after another, until the trouble is over; and once more."""
-    count = 0
+    client = await stage.welcome(way)
     is_last = False
     while not is_last:
         is_last = over.is_set()
+        if client.endings:  # it was too long in trouble to say anything
+            client = await stage.welcome(way)
         async with asyncio.timeout(60):
-            await client.say(QUESTIONS[count % len(QUESTIONS)])
-        count += 1
+            said = await client.begin_to_say(random.choice(QUESTIONS))
+            await client.until(lambda client=client, said=said: said.is_over or client.endings > 0)
 
 
 async def fall_silent(stage: Stage, way: type[Client], over: asyncio.Event) -> None:
-    """Ask one question and say no more, in one session after another."""
+    """Ask one question and say no more until the session has ended; and so on, until the trouble is over."""
     is_last = False
     while not is_last:
         is_last = over.is_set()
@@ -280,6 +236,34 @@ async def fall_silent(stage: Stage, way: type[Client], over: asyncio.Event) -> N
         async with asyncio.timeout(60):
             await client.begin_to_say(random.choice(QUESTIONS))
             await client.until(lambda client=client: client.endings > 0)
+
+
+VISITS: Sequence[tuple[Visit, type[Client]]] = [
+    *(3 * [(chat, SocketClient)]),
+    (chat, StreamClient),
+    (fall_silent, SocketClient),
+    (fall_silent, StreamClient),
+]
+
+
+@pytest.mark.dosed
+@pytest.mark.parametrize(
+    ("trouble", "times"), [pytest.param(trouble, times, id=trouble.__name__) for trouble, times in TROUBLES]
+)
+async def test_nothing_is_lost_and_nothing_doubled_when(
+    trouble: Trouble, times: int, full_dose: bool, new_conninfo: str, tmp_path: Path
+) -> None:
+    async with staged(trouble, new_conninfo, tmp_path) as stage:
+        over = asyncio.Event()
+        visits = [visit(stage, way, over) for visit, way in VISITS]
+
+        await go_through(trouble, 100 if full_dose else times, stage, visits, over)
+
+        assert len(stage.clients) >= len(VISITS)
+        for client in stage.clients:
+            await check(client, stage)
+            await check_silence(client, stage)
+        check_logs(stage)
 
 
 async def check(client: Client, stage: Stage) -> None:
@@ -304,19 +288,18 @@ async def check(client: Client, stage: Stage) -> None:
 
 
 async def check_silence(client: Client, stage: Stage) -> None:
-    """In each spell of silence one warning at most; one end, after a warning; and frames say the same."""
+    """One warning at most in a spell of silence, one end at most, after a warning; frames say the same."""
     topics = [topic for _, topic in await events(client, stage)]
     warnings = 0
     for topic in topics:
-        if topic in ENDS_SILENCE:
-            warnings = 0
-        elif topic == IdleWarningIssued.topic:
-            warnings += 1
-            assert warnings == 1, topics
-    assert topics[-1] == SessionEnded.topic, topics
-    assert topics.count(SessionEnded.topic) == 1, topics
-    assert warnings == 1, topics
-    assert (client.warnings, client.endings) == (topics.count(IdleWarningIssued.topic), 1)
+        warnings = 0 if topic in ENDS_SILENCE else warnings + (topic == IdleWarningIssued.topic)
+        assert warnings <= 1, topics
+    endings = topics.count(SessionEnded.topic)
+    assert endings <= 1
+    assert not endings or (warnings, topics[-1]) == (1, SessionEnded.topic), topics
+    assert client.endings <= endings
+    if client.endings:  # else it may be told of more in a moment
+        assert client.warnings == topics.count(IdleWarningIssued.topic)
 
 
 async def events(client: Client, stage: Stage) -> list[tuple[int, str]]:
