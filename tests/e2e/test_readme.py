@@ -1,4 +1,4 @@
-"""The README's own commands and snippets, as they stand there, against a service that is really started."""
+"""The commands of the README and its pages, as they stand there, against a service that really runs."""
 
 import asyncio
 import json
@@ -15,7 +15,10 @@ import pytest
 from tests.support.service import Service, ServiceProcess
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
+README, AUDITORS, OPERATORS, SETTINGS = (
+    (ROOT / page).read_text()
+    for page in ("README.md", "docs/auditors.md", "docs/operators.md", "docs/settings.md")
+)
 
 
 @pytest.fixture
@@ -28,9 +31,9 @@ async def service(new_conninfo: str, data_dir: Path, tmp_path: Path) -> AsyncIte
     await process.stop()
 
 
-def snippet(language: str, containing: str, service: Service) -> str:
-    """The one block of the README that holds this, with the service's own address in it."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def snippet(language: str, containing: str, service: Service, page: str = README) -> str:
+    """The one block of a page that holds this, with the service's own address in it."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
     (block,) = [block for block in blocks if containing in block]
     return block.replace("127.0.0.1:8000", f"127.0.0.1:{service.port}")
 
@@ -93,7 +96,7 @@ async def test_the_auditors_commands_show_the_session_that_was_begun(
             path, headers={"X-Visitor-Id": session["visitor_id"]}
         )  # a replay ends with its session
 
-    output = await run("bash", "-euc", snippet("sh", "api/audit", service), cwd=tmp_path)
+    output = await run("bash", "-euc", snippet("sh", "api/audit", service, AUDITORS), cwd=tmp_path)
 
     assert output.startswith("event: chunk\nid: ")
     assert '"replay":true' in output
@@ -102,27 +105,44 @@ async def test_the_auditors_commands_show_the_session_that_was_begun(
     assert "Who owns the car?" in (tmp_path / "session.html").read_text()
 
 
+@pytest.mark.parametrize("page", [README, AUDITORS], ids=["README", "auditors"])
 async def test_the_commands_for_the_service_s_own_machine_show_it_too(
-    service: Service, new_conninfo: str, data_dir: Path, tmp_path: Path
+    page: str, service: Service, new_conninfo: str, data_dir: Path, tmp_path: Path
 ) -> None:
     await run("bash", "-euc", snippet("sh", "curl -sN", service), cwd=tmp_path)
     session_id = json.loads((tmp_path / "session.json").read_text())["session_id"]
-    commands = snippet("sh", "verbatim replay", service).replace("SESSION_ID", session_id)
+    commands = [
+        block
+        for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+        if block.startswith(".venv/bin/verbatim") and "serve" not in block
+    ]
     environment = {"DATABASE_URL": new_conninfo, "VERBATIM_DATA_DIR": str(data_dir), "PYTHONPATH": str(ROOT)}
-    # A session that goes on is followed: nobody is there to stop it.
-    commands = commands.replace("--speed 2", "--speed 2 --no-follow")
 
-    output = await run(
-        "bash",
-        "-euc",
-        commands.replace(".venv/bin/verbatim", f"{sys.executable} -m api.entry"),
-        cwd=tmp_path,
-        **environment,
-    )
+    output = ""
+    for block in commands:
+        # A session that goes on is followed: nobody is there to stop it.
+        block = block.replace("SESSION_ID", session_id).replace("--speed 2", "--speed 2 --no-follow")
+        block = block.replace(".venv/bin/verbatim", f"{sys.executable} -m api.entry")
+        output += await run("bash", "-euc", block, cwd=tmp_path, **environment)
 
     assert "] Visitor: Who owns the car?\n" in output
     assert "] Assistant: " in output
     assert "Who owns the car?" in (tmp_path / "session.html").read_text()
+    assert "nothing to find fault with: " in output
+
+
+async def test_the_operators_commands_erase_the_visitor(
+    service: Service, new_conninfo: str, data_dir: Path, tmp_path: Path
+) -> None:
+    visitor = await service.start_session()
+    (command,) = re.findall(r"```sh\n(.*?)```", OPERATORS, re.DOTALL)
+    environment = {"DATABASE_URL": new_conninfo, "VERBATIM_DATA_DIR": str(data_dir), "PYTHONPATH": str(ROOT)}
+    command = command.replace("VISITOR_ID", f"{visitor.visitor_id} --yes")
+    command = command.replace(".venv/bin/verbatim", f"{sys.executable} -m api.entry")
+
+    output = await run("bash", "-euc", command, cwd=tmp_path, **environment)
+
+    assert f"Visitor {visitor.visitor_id} is erased, since " in output
 
 
 async def test_every_make_target_that_is_named_exists() -> None:
@@ -134,7 +154,7 @@ async def test_every_make_target_that_is_named_exists() -> None:
 
 
 def test_every_setting_in_the_table_is_read_and_every_one_that_is_read_is_in_the_table() -> None:
-    table = set(re.findall(r"`((?:VERBATIM|OPENAI|DATABASE|REDIS)_[A-Z_]+)`", README))
+    table = set(re.findall(r"`((?:VERBATIM|OPENAI|DATABASE|REDIS)_[A-Z_]+)`", SETTINGS))
 
     read = set(
         re.findall(
