@@ -11,42 +11,22 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 from litestar.response import Stream
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from api.auth import operators_only
 from api.docs import OPERATOR, also_as
 from api.errors import problems
-from api.frames import CURSOR_PATTERN, Cursor
+from api.event_pages import After, EventsPage, Limit, events_page
 from api.limits import OperatorRequests
 from api.replay import SPEED_PATTERN, Replay
 from api.server_sent import event_stream
 from domain.errors import InvalidRequest, SessionNotFound
 from domain.ports import Clock, EventStore, Recorded
 from projections.exports import EXPORTS
-from projections.records import EventRecord, records
 from projections.states import SessionState, state, version_at
-from projections.transcript import Transcript, is_erased
-
-MOST_EVENTS = 1000
+from projections.transcript import Transcript
 
 SessionId = Annotated[UUID, PathParameter(description="The session, whoever's it is")]
-After = Annotated[
-    str | None,
-    QueryParameter(
-        description="A cursor or a version: what follows it is sent",
-        schema_extra={"pattern": f"^{CURSOR_PATTERN}$"},
-    ),
-]
-
-
-class EventsPage(Struct, frozen=True):
-    """Events of a session, in order. `cursor` is where the page ends; give it as `after` for the next one."""
-
-    session_id: UUID
-    erased: bool
-    events: Sequence[EventRecord]
-    cursor: str
-    has_more: bool
 
 
 class Audit(Controller):
@@ -64,20 +44,10 @@ class Audit(Controller):
         store: NamedDependency[EventStore],
         session_id: SessionId,
         after: After = None,
-        limit: Annotated[int, QueryParameter(ge=1, le=MOST_EVENTS)] = 100,
+        limit: Limit = 100,
     ) -> EventsPage:
         """The session's events as recorded, what is sealed opened; without it, for an erased visitor."""
-        history = await _history(store, session_id)
-        cursor = (Cursor(0) if after is None else Cursor.parse(after)).within(history[-1].session)
-        rest = records(history)[cursor.events_after :]
-        page = rest[:limit]
-        return EventsPage(
-            session_id=session_id,
-            erased=is_erased(history),
-            events=page,
-            cursor=page[-1].cursor if page else str(cursor),
-            has_more=len(rest) > len(page),
-        )
+        return events_page(await _history(store, session_id), after, limit)
 
     @get("/state/", responses=problems(400, 401, 404, 429, 503), operation_id="getState")
     async def state(

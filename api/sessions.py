@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 
 from api.docs import OptionalBody, also_as
 from api.errors import problems
+from api.event_pages import After, EventsPage, Limit, events_page
 from api.frames import (
     ClientMessageId,
     Complete,
@@ -185,6 +186,23 @@ class Sessions(Controller):
         greeting, cursor = await join(conversations, session_id, visitor_id, last_event_id or after)
         history = conversations.follow(session_id, cursor.events_after)
         return event_stream(_all_frames(greeting, history, cursor))
+
+    @get(
+        "/{session_id:uuid}/events/",
+        responses=problems(400, 403, 404, 410, 503),
+        operation_id="listOwnEvents",
+    )
+    async def events(
+        self,
+        conversations: NamedDependency[Conversations],
+        session_id: SessionId,
+        visitor_id: VisitorId,
+        after: After = None,
+        limit: Limit = 100,
+    ) -> EventsPage:
+        """The session's events as recorded: what the transcript, and everything else, is made from."""
+        await conversations.enter(session_id, visitor_id)
+        return events_page(await conversations.read(session_id), after, limit)
 
     @post(
         "/{session_id:uuid}/stop/",

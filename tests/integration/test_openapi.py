@@ -40,6 +40,12 @@ NOWHERE = {
             "checks": {"positive_data_acceptance": {"expected-statuses": ["200", "400", "401", "404"]}},
         },
         {
+            "include-operation-id": ["listOwnEvents"],
+            "checks": {
+                "positive_data_acceptance": {"expected-statuses": ["200", "400", "403", "404", "410"]}
+            },
+        },
+        {
             "include-operation-id": ["getSession", "getTranscript", "endSession", "stopReply"],
             "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "403", "404", "410"]}},
         },

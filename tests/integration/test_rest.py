@@ -471,6 +471,27 @@ async def test_a_transcript_comes_in_every_format(http: httpx.AsyncClient, visit
     assert "<b>" not in (await visitor.get("/transcript/", params={"format": "html"})).text
 
 
+async def test_a_visitor_sees_what_is_recorded_of_their_own_session_page_by_page(
+    http: httpx.AsyncClient, visitor: Visitor
+) -> None:
+    await say(http, visitor, "One two")
+
+    first = (await visitor.get("/events/", params={"limit": 2})).json()
+    rest = (await visitor.get("/events/", params={"after": first["cursor"]})).json()
+
+    events = [*first["events"], *rest["events"]]
+    assert (len(first["events"]), first["has_more"], rest["has_more"]) == (2, True, False)
+    assert [event["version"] for event in events] == list(range(1, len(events) + 1))
+    assert [event["topic"].split(".")[0] for event in events[:3]] == [
+        "session_started",
+        "visitor_message_posted",
+        "reply_started",
+    ]
+    assert events[1]["data"]["text"] == "One two"
+    stranger = await http.get(visitor.path + "/events/", headers={"X-Visitor-Id": str(uuid4())})
+    assert problem(stranger)[:2] == (403, "visitor_mismatch")
+
+
 async def test_a_transcript_goes_as_far_as_the_reply_in_progress(
     http: httpx.AsyncClient, visitor: Visitor, puppet: Puppet
 ) -> None:
@@ -598,6 +619,8 @@ async def test_a_body_that_isnt_a_message_is_refused_with_what_would_be_right(
         ("/transcript/?format=pdf", None, "format: Invalid enum value 'pdf'"),
         ("/stream/?after=yesterday", None, "after must be a cursor as frames carry it, such as 12.0"),
         ("/stream/?after=2.0", None, "after is ahead of the session, which is at 1.0"),
+        ("/events/?after=2.0", None, "after is ahead of the session, which is at 1.0"),
+        ("/events/?limit=0", None, "limit: Expected `int` >= 1"),
     ],
 )
 async def test_a_request_with_wrong_parameters_is_refused(
