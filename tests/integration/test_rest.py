@@ -794,7 +794,7 @@ async def test_openapi_describes_what_there_is(http: httpx.AsyncClient) -> None:
         sessions,
         *(
             f"{sessions}/{{session_id}}{rest}"
-            for rest in ("", "/messages", "/stream", "/stop", "/transcript")
+            for rest in ("", "/events", "/messages", "/stream", "/stop", "/transcript")
         ),
         "/api/audit/visitors/{visitor_id}",
         "/api/audit/sessions",
