@@ -26,7 +26,8 @@ from api.health import live, ready
 from api.hosts import at_a_host
 from api.metrics import count_requests, count_sockets, metrics
 from api.origins import Origins
-from api.pages import page, static_files
+from api.pages import load_assets, page, static_file
+from api.persona import persona_view, show_avatar, show_persona
 from api.proofs import Proofs
 from api.replay_socket import replay_socket
 from api.request_ids import identified
@@ -55,7 +56,7 @@ from infrastructure.log_reader import PostgresLogSource
 from infrastructure.logs import Log, PostgresLog
 from infrastructure.meters import Meters
 from infrastructure.notary import Notary
-from infrastructure.personas import load_persona
+from infrastructure.personas import load_avatar, load_persona
 from infrastructure.postgres import Database, schema_lock
 from infrastructure.presence import Presence, new_name
 from infrastructure.recorder import datastore
@@ -96,7 +97,9 @@ def build(
     _create_projections(conninfo)
     log = PostgresLog(conninfo, database, meters)
     store = SessionStore(log, keyring, doorbell, meters)
-    persona, knowledge = load_persona(settings.persona or ALEX)
+    persona_path = settings.persona or ALEX
+    persona, knowledge = load_persona(persona_path)
+    avatar = load_avatar(persona_path, persona)
     speaker = assistant or build_assistant(settings, persona, knowledge)
     rules = build_rules(settings, persona.texts)
     table = PostgresDeadlines(database, rules.idle, meters)
@@ -154,7 +157,8 @@ def build(
     )
     app = Litestar(
         route_handlers=[
-            *(page, static_files, asyncapi_document, live, ready, metrics),
+            *(page, static_file, asyncapi_document, live, ready, metrics),
+            *(show_persona, show_avatar),
             *(Sessions, chat_socket, Audit, Proofs, replay_socket),
             *(Analytics, list_sessions, erase_visitor),
         ],
@@ -163,6 +167,9 @@ def build(
             "conversations": _always(conversations),
             "store": _always(store),
             "clock": _always(clock),
+            "assets": _always(load_assets()),
+            "persona": _always(persona_view(persona, knowledge, avatar, settings.max_message_chars)),
+            "avatar": _always(avatar),
             "erasure": _always(erasure),
             "tables": _always(tables),
             "sockets": _always(sockets),

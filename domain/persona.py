@@ -25,7 +25,8 @@ class Texts(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Persona(Struct, frozen=True, forbid_unknown_fields=True):
-    """Who the visitor talks to. `suggestions` and `knowledge` refer to the knowledge file."""
+    """Who the visitor talks to. `suggestions` and `knowledge` refer to the knowledge file; `avatar` names a
+    picture beside it."""
 
     name: str
     role: str
@@ -35,3 +36,4 @@ class Persona(Struct, frozen=True, forbid_unknown_fields=True):
     details: tuple[Detail, ...] = ()
     suggestions: tuple[str, ...] = ()
     knowledge: str = ""
+    avatar: str = ""

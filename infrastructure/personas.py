@@ -12,12 +12,16 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
-from msgspec import ValidationError, convert, structs
+from msgspec import Struct, ValidationError, convert, structs
 
 from domain.knowledge import Entry, Knowledge
 from domain.persona import Persona
 
 T = TypeVar("T")
+
+PICTURES = {".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}
+
+MOST_PICTURE_BYTES = 262_144
 
 
 class PersonaError(Exception):
@@ -25,6 +29,13 @@ class PersonaError(Exception):
 
     def __init__(self, path: Path, text: str) -> None:
         super().__init__(f"{path}: {text}")
+
+
+class Avatar(Struct, frozen=True):
+    """A persona's picture."""
+
+    image: bytes
+    media_type: str
 
 
 def load_persona(path: Path) -> tuple[Persona, Knowledge]:
@@ -42,18 +53,37 @@ def load_persona(path: Path) -> tuple[Persona, Knowledge]:
     return persona, knowledge
 
 
+def load_avatar(path: Path, persona: Persona) -> Avatar | None:
+    """The picture in the file that a persona names beside its own. Raises PersonaError."""
+    if not persona.avatar:
+        return None
+    picture = path.parent / persona.avatar
+    media_type = PICTURES.get(picture.suffix)
+    if media_type is None:
+        raise PersonaError(picture, f"a picture's name must end with one of {', '.join(PICTURES)}")
+    image = _bytes(picture)
+    if len(image) > MOST_PICTURE_BYTES:
+        raise PersonaError(picture, f"has {len(image)} bytes; a picture may have {MOST_PICTURE_BYTES}")
+    return Avatar(image, media_type)
+
+
 # --- reading
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise PersonaError(path, f"can't be read: {error.strerror or error}") from None
+        return tomllib.loads(_bytes(path).decode())
     except UnicodeDecodeError:
         raise PersonaError(path, "is not UTF-8 text, which TOML has to be") from None
     except tomllib.TOMLDecodeError as error:
         raise PersonaError(path, f"is not valid TOML: {error}") from None
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PersonaError(path, f"can't be read: {error.strerror or error}") from None
 
 
 def _knowledge(path: Path) -> Knowledge:

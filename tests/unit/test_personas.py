@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.personas import PersonaError, load_persona
+from infrastructure.personas import PersonaError, load_avatar, load_persona
 
 ALEX = Path(__file__).parents[2] / "infrastructure/assistants/personas/alex/persona.toml"
 
@@ -82,6 +82,39 @@ def test_a_persona_without_knowledge_knows_nothing(folder: Path) -> None:
     _, knowledge = load_persona(folder / "persona.toml")
 
     assert knowledge.entries == ()
+
+
+def test_a_persona_may_have_a_picture(folder: Path) -> None:
+    edit(folder / "persona.toml", 'name = "Kim"', 'name = "Kim"\navatar = "kim.png"')
+    (folder / "kim.png").write_bytes(b"a picture")
+    persona, _ = load_persona(folder / "persona.toml")
+
+    avatar = load_avatar(folder / "persona.toml", persona)
+
+    assert avatar is not None
+    assert (avatar.image, avatar.media_type) == (b"a picture", "image/png")
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "said"),
+    [
+        ("kim.gif", b"", "a picture's name must end with one of .svg, .png, .jpg, .webp"),
+        ("kim.png", None, "can't be read: No such file or directory"),
+        ("kim.png", b" " * 262_145, "has 262145 bytes; a picture may have 262144"),
+    ],
+)
+def test_what_is_wrong_with_a_picture_is_told_in_one_line(
+    folder: Path, name: str, image: bytes | None, said: str
+) -> None:
+    edit(folder / "persona.toml", 'name = "Kim"', f'name = "Kim"\navatar = "{name}"')
+    if image is not None:
+        (folder / name).write_bytes(image)
+    persona, _ = load_persona(folder / "persona.toml")
+
+    with pytest.raises(PersonaError) as raised:
+        load_avatar(folder / "persona.toml", persona)
+
+    assert str(raised.value) == f"{folder / name}: {said}"
 
 
 def test_alex_is_well_written() -> None:
