@@ -1,0 +1,112 @@
+// The page at `/`: the widget, and beside it the record of its conversation, as it is made.
+import "@verbatim/chat-widget";
+import type { ServerFrame } from "@verbatim/chat-client";
+import type { VerbatimChat } from "@verbatim/chat-widget";
+import { lineOf, wordsOf } from "./lines.js";
+import { SessionRecord, type RecordedEvent, type Session } from "./record.js";
+import { Tally } from "./tally.js";
+
+/** Older lines are taken away: the transcript has them all. */
+const MOST_LINES = 300;
+
+const chat = element<VerbatimChat>("verbatim-chat");
+const events = element("#events");
+const dropButton = element<HTMLButtonElement>("#drop");
+const transcriptButton = element<HTMLButtonElement>("#transcript");
+const hint = element("#hint");
+
+let record: SessionRecord | undefined;
+let followed: Session | undefined;
+let tally = new Tally();
+let started = 0;
+let drops = 0;
+
+chat.addEventListener("verbatim-frame", (event) => take((event as CustomEvent<ServerFrame>).detail));
+dropButton.addEventListener("click", drop);
+transcriptButton.addEventListener("click", () => void showTranscript());
+
+function take(frame: ServerFrame): void {
+  follow(chat.client?.sessions.at(-1));
+  const cursor = frame.metadata && "cursor" in frame.metadata ? frame.metadata.cursor : undefined;
+  if (frame.type === "chunk" && cursor) tally.show({ cursor, word: frame.chunk });
+  else if (frame.type === "complete" && cursor) tally.reach(cursor);
+  record?.look();
+  showCount();
+}
+
+/** Show the record of the session that the widget is in, from its start. */
+function follow(session: Session | undefined): void {
+  if (!session || session.sessionId === followed?.sessionId) return;
+  record?.close();
+  followed = session;
+  tally = new Tally();
+  events.replaceChildren();
+  record = new SessionRecord(session, showEvents);
+  dropButton.disabled = transcriptButton.disabled = false;
+}
+
+function drop(): void {
+  drops += 1;
+  chat.client?.reconnect();
+  hint.textContent = "Dropped. It comes back with its cursor, and gets exactly the rest.";
+  element("#drops").textContent = String(drops);
+}
+
+function showCount(): void {
+  const { shown, lost, doubled } = tally.count();
+  element("#shown").textContent = String(shown);
+  for (const [name, faults] of Object.entries({ lost, doubled })) {
+    const place = element(`#${name}`);
+    place.textContent = String(faults);
+    place.classList.toggle("bad", faults > 0);
+  }
+}
+
+function showEvents(recorded: readonly RecordedEvent[]): void {
+  for (const event of recorded) {
+    if (event.version === 1) started = Date.parse(event.at);
+    const words = wordsOf(event);
+    if (words) tally.record(event.version, words);
+    events.prepend(row(event));
+  }
+  while (events.childElementCount > MOST_LINES) events.lastElementChild?.remove();
+  showCount();
+}
+
+function row(event: RecordedEvent): HTMLLIElement {
+  const { title, detail, isSealed } = lineOf(event);
+  const line = document.createElement("li");
+  line.append(
+    part("version", String(event.version)),
+    part("title", title),
+    part("detail", detail),
+    part("time", `+${((Date.parse(event.at) - started) / 1000).toFixed(2)} s`),
+  );
+  if (isSealed) line.classList.add("sealed");
+  return line;
+}
+
+function part(name: string, text: string): HTMLSpanElement {
+  const span = document.createElement("span");
+  span.className = name;
+  span.textContent = text;
+  return span;
+}
+
+/** The transcript asks for the visitor's id in a header, which a link can't send. */
+async function showTranscript(): Promise<void> {
+  if (!followed) return;
+  const shown = window.open("", "_blank");
+  const answer = await fetch(`/api/chats/sessions/${followed.sessionId}/transcript/?format=html`, {
+    headers: { "X-Visitor-Id": followed.visitorId },
+  });
+  const page = URL.createObjectURL(await answer.blob());
+  if (shown) shown.location.replace(page);
+  setTimeout(() => URL.revokeObjectURL(page), 60_000);
+}
+
+function element<Found extends HTMLElement = HTMLElement>(selector: string): Found {
+  const found = document.querySelector<Found>(selector);
+  if (!found) throw new Error(`The page has no ${selector}`);
+  return found;
+}
