@@ -24,6 +24,7 @@ from api.errors import JsonRequest, on_chat_error, on_http_exception, on_unexpec
 from api.headers import guarded
 from api.health import live, ready
 from api.hosts import at_a_host
+from api.limits import Room
 from api.metrics import count_requests, count_sockets, metrics
 from api.origins import Origins
 from api.pages import page, static_files
@@ -102,12 +103,8 @@ def build(
     table = PostgresDeadlines(database, rules.idle, meters)
     conversations = Conversations(store, speaker, clock, rules, presence.name, table.hasten)
     origins = Origins(settings.allowed_origins)
-    sockets = Sockets(
-        conversations,
-        origins,
-        per_address=settings.sockets_per_address,
-        per_session=settings.sockets_per_session,
-    )
+    room = Room(per_address=settings.sockets_per_address, per_session=settings.sockets_per_session)
+    sockets = Sockets(conversations, origins, room)
     tables = Tables(database.fetch_slowly)
     erasure = Erasure(store, keyring, tables, clock)
     deadlines = DeadlineKeeper(table, conversations.attend, clock)
@@ -177,6 +174,7 @@ def build(
             {
                 "serving": serving,
                 "origins": origins,
+                "room": room,
                 "operator_token": operator_token,
                 "sessions_per_minute": settings.sessions_per_minute,
                 "operator_requests_per_minute": settings.operator_requests_per_minute,

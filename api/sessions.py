@@ -30,6 +30,7 @@ from api.frames import (
     is_extra,
 )
 from api.joining import join
+from api.lasting import Lasting, take_place
 from api.limits import SessionStarts
 from api.origins import from_allowed_origin
 from api.server_sent import event_stream
@@ -148,6 +149,7 @@ class Sessions(Controller):
         },
         operation_id="postMessage",
         operation_class=also_as("text/event-stream"),
+        middleware=[Lasting],
     )
     async def say(
         self,
@@ -158,20 +160,23 @@ class Sessions(Controller):
         data: JSONBody[NewMessage],
     ) -> Response[Any]:
         """Post a message. With `Accept: text/event-stream` its reply is streamed, else it comes whole."""
+        take_place(request, session_id)
         accepted = await conversations.post(session_id, visitor_id, data.message, data.client_message_id)
         frames = _until_answered(conversations.follow(session_id, accepted.version), accepted.message_id)
         if "text/event-stream" in request.headers.get("accept", ""):
-            return event_stream(frames)
+            return event_stream(request, frames)
         return Response(await _whole_reply(frames, accepted.message_id, request))
 
     @get(
         "/{session_id:uuid}/stream/",
-        responses=problems(400, 403, 404, 410, 503),
+        responses=problems(400, 403, 404, 410, 429, 503),
         media_type="text/event-stream",
         operation_id="streamSession",
+        middleware=[Lasting],
     )
     async def stream(
         self,
+        request: Request[Any, Any, Any],
         conversations: NamedDependency[Conversations],
         session_id: SessionId,
         visitor_id: VisitorId,
@@ -182,9 +187,10 @@ class Sessions(Controller):
         ] = None,
     ) -> Stream:
         """Follow the session as SSE, after `Last-Event-ID`: `event` is a frame's type, `id` its cursor."""
+        take_place(request, session_id)
         greeting, cursor = await join(conversations, session_id, visitor_id, last_event_id or after)
         history = conversations.follow(session_id, cursor.events_after)
-        return event_stream(_all_frames(greeting, history, cursor))
+        return event_stream(request, _all_frames(greeting, history, cursor))
 
     @post(
         "/{session_id:uuid}/stop/",
