@@ -378,6 +378,7 @@ def build_rules(settings: Settings, texts: Texts) -> Rules:
         chunk_window=settings.chunk_window_ms / 1000,
         max_message_chars=settings.max_message_chars,
         messages_per_minute=settings.messages_per_minute,
+        messages_per_session=settings.messages_per_session,
         idle=IdleRules(
             warning_after=timedelta(seconds=settings.idle_warning_seconds),
             end_after=timedelta(seconds=settings.idle_end_seconds),

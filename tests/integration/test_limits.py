@@ -196,6 +196,29 @@ async def test_ratings_count_as_much_as_messages(visitor: Visitor) -> None:
     assert refused["metadata"]["code"] == "rate_limited"
 
 
+async def test_a_session_that_has_had_so_many_messages_says_that_it_is_full(
+    new_conninfo: str, data_dir: Path
+) -> None:
+    settings = {"VERBATIM_MESSAGES_PER_SESSION": "2"}
+    async with served(new_conninfo, data_dir, Puppet(), settings) as service:
+        visitor = await service.start_session()
+        async with visitor.socket() as socket:
+            for _ in range(2):
+                await socket.send(visitor.message("Hello"))
+                await socket.receive_until("complete")
+            await socket.send(visitor.message("One more"))
+            refused = await socket.receive()
+        answer = await post(visitor, "One more")
+
+    assert refused["metadata"] == {"error_type": "processing_error", "code": "session_full"}
+    assert (answer.status_code, answer.json()["code"]) == (409, "session_full")
+    assert (
+        refused["error"]
+        == answer.json()["detail"]
+        == ("Session is full: 2 messages are accepted, create a new session")
+    )
+
+
 async def test_one_address_opens_so_many_sockets_and_another_once_one_is_closed(service: Service) -> None:
     async with AsyncExitStack() as opened:
         sockets = [await opened.enter_async_context(connect(service.ws_url)) for _ in range(4)]
