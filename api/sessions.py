@@ -35,7 +35,7 @@ from api.limits import SessionStarts
 from api.origins import from_allowed_origin
 from api.server_sent import event_stream
 from domain.conversations import Conversations
-from domain.errors import ReplyBrokeOff, ReplyTooSlow, SessionErased, SessionNotActive
+from domain.errors import ReplyBrokeOff, ReplyTooSlow, SessionErased, SessionExpired, SessionNotActive
 from domain.ports import Clock, Recorded
 from domain.session import ChatSession
 from projections.renderings import RENDERINGS
@@ -159,7 +159,9 @@ class Sessions(Controller):
         visitor_id: VisitorId,
         data: JSONBody[NewMessage],
     ) -> Response[Any]:
-        """Post a message. With `Accept: text/event-stream` its reply is streamed, else it comes whole."""
+        """Post a message. With `Accept: text/event-stream` its reply is streamed, else it comes whole. Where
+        the session ends before its turn, it gets none: a stream ends with `session_end`, else that is a 410.
+        """
         take_place(request, session_id)
         accepted = await conversations.post(session_id, visitor_id, data.message, data.client_message_id)
         frames = _until_answered(conversations.follow(session_id, accepted.version), accepted.message_id)
@@ -290,13 +292,14 @@ async def _whole_reply(
 async def _reply(batches: AsyncGenerator[Sequence[Sent], None], message_id: UUID) -> Complete:
     """The end of the reply to a message.
 
-    Raises ReplyBrokeOff; SessionNotActive where the session ended first, ReplyTooSlow where this process did.
+    Raises ReplyBrokeOff; SessionNotActive or SessionExpired where the session ended first, ReplyTooSlow where
+    this process did.
     """
     async with aclosing(batches):
         async for frames in batches:
             last = frames[-1] if frames else None
             if isinstance(last, SessionEnd):
-                raise SessionNotActive
+                raise SessionExpired if last.metadata.reason == "expired" else SessionNotActive
             if last and _answers(last, message_id):
                 if isinstance(last, Complete):
                     return last
