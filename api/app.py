@@ -164,6 +164,7 @@ def build(
             "tables": _always(tables),
             "sockets": _always(sockets),
             "registry": _always(registry),
+            "measure": _always(table.measure),
             "siblings": _always(siblings),
             "questions": _always(Questions(database.fetch_slowly)),
             "session_list": _always(SessionList(database.fetch_slowly)),
