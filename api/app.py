@@ -24,6 +24,7 @@ from api.errors import JsonRequest, on_chat_error, on_http_exception, on_unexpec
 from api.headers import guarded
 from api.health import live, ready
 from api.hosts import at_a_host
+from api.limits import Room
 from api.metrics import count_requests, count_sockets, metrics
 from api.origins import Origins
 from api.pages import load_assets, page, static_file
@@ -105,12 +106,8 @@ def build(
     table = PostgresDeadlines(database, rules.idle, meters)
     conversations = Conversations(store, speaker, clock, rules, presence.name, table.hasten)
     origins = Origins(settings.allowed_origins)
-    sockets = Sockets(
-        conversations,
-        origins,
-        per_address=settings.sockets_per_address,
-        per_session=settings.sockets_per_session,
-    )
+    room = Room(per_address=settings.sockets_per_address, per_session=settings.sockets_per_session)
+    sockets = Sockets(conversations, origins, room)
     tables = Tables(database.fetch_slowly)
     erasure = Erasure(store, keyring, tables, clock)
     deadlines = DeadlineKeeper(table, conversations.attend, clock)
@@ -174,6 +171,7 @@ def build(
             "tables": _always(tables),
             "sockets": _always(sockets),
             "registry": _always(registry),
+            "measure": _always(table.measure),
             "siblings": _always(siblings),
             "questions": _always(Questions(database.fetch_slowly)),
             "session_list": _always(SessionList(database.fetch_slowly)),
@@ -184,6 +182,7 @@ def build(
             {
                 "serving": serving,
                 "origins": origins,
+                "room": room,
                 "operator_token": operator_token,
                 "sessions_per_minute": settings.sessions_per_minute,
                 "operator_requests_per_minute": settings.operator_requests_per_minute,
@@ -387,6 +386,7 @@ def build_rules(settings: Settings, texts: Texts) -> Rules:
         chunk_window=settings.chunk_window_ms / 1000,
         max_message_chars=settings.max_message_chars,
         messages_per_minute=settings.messages_per_minute,
+        messages_per_session=settings.messages_per_session,
         idle=IdleRules(
             warning_after=timedelta(seconds=settings.idle_warning_seconds),
             end_after=timedelta(seconds=settings.idle_end_seconds),

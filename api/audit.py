@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import Controller, Response, get
+from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
@@ -17,6 +17,7 @@ from api.auth import operators_only
 from api.docs import OPERATOR, also_as
 from api.errors import problems
 from api.event_pages import After, EventsPage, Limit, events_page
+from api.lasting import Lasting
 from api.limits import OperatorRequests
 from api.replay import SPEED_PATTERN, Replay
 from api.server_sent import event_stream
@@ -81,9 +82,11 @@ class Audit(Controller):
         responses=problems(400, 401, 404, 410, 429, 503),
         media_type="text/event-stream",
         operation_id="replaySession",
+        middleware=[Lasting],
     )
     async def replay(
         self,
+        request: Request[Any, Any, Any],
         store: NamedDependency[EventStore],
         session_id: SessionId,
         speed: Annotated[
@@ -99,7 +102,7 @@ class Audit(Controller):
         """The frames that visitors were sent, with those of `verbatim.v1`, as SSE: `event` is a frame's type,
         `id` its cursor, and its `metadata.replay` is true. A session that goes on is followed to its end."""
         replay = await Replay.begin(store, session_id, last_event_id or after, speed)
-        return event_stream(replay.frames())
+        return event_stream(request, replay.frames())
 
     @get(
         "/export/",

@@ -162,7 +162,7 @@ class SessionEndInfo(Struct, frozen=True, omit_defaults=True):
 
 
 class SessionEnd(ServerFrame, frozen=True, kw_only=True, tag="session_end"):
-    """The session has ended without a reply that said so."""
+    """The session has ended without a reply that said so. Messages that still wait for theirs get none."""
 
     response_id: UUID | None = None
     message: str | None = None

@@ -1,7 +1,8 @@
 """How many of something one address, or one session, may have at once: of each process for itself."""
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv6Network, ip_address
 from time import time
 from typing import Any, ClassVar
@@ -52,6 +53,23 @@ class Tally:
         self._open[owner] -= 1
         if not self._open[owner]:
             del self._open[owner]
+
+    @contextmanager
+    def place(self, owner: Hashable) -> Iterator[None]:
+        """Meanwhile, one more is open. Raises RateLimited, see `take`."""
+        self.take(owner)
+        try:
+            yield
+        finally:
+            self.give_back(owner)
+
+
+class Room:
+    """The places of all that stays open: sockets, streams, and requests that wait for a whole reply."""
+
+    def __init__(self, *, per_address: int, per_session: int) -> None:
+        self.by_address = Tally(per_address, "connections from this address")
+        self.by_session = Tally(per_session, "connections on this session")
 
 
 class Pace(Struct, frozen=True):

@@ -1,5 +1,6 @@
 """`/metrics`, for operators: what `docs/metrics.md` lists, of this process and its siblings on the port."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import Request, Response, get
@@ -14,6 +15,9 @@ from api.auth import operators_only
 from api.limits import OperatorRequests
 from api.siblings import Siblings
 
+Measure = Callable[[], Awaitable[None]]
+"""Finds out what isn't known before somebody asks."""
+
 LABELS = ("method", "path", "status_code", "app_name")
 """Litestar's."""
 
@@ -23,11 +27,14 @@ async def metrics(
     request: Request[Any, Any, Any],
     registry: NamedDependency[CollectorRegistry],
     siblings: NamedDependency[Siblings | None],
+    measure: NamedDependency[Measure],
 ) -> Response[bytes]:
     """All there is, in the format that is asked for."""
     is_from_sibling = request.client is None
     if siblings and not is_from_sibling:
         registry = await siblings.measured(request.headers["authorization"])
+    else:
+        await measure()
     encode, media_type = choose_encoder(request.headers.get("accept", ""))
     return Response(encode(registry), media_type=media_type)
 

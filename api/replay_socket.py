@@ -41,13 +41,10 @@ async def replay_socket(
     address = sender(socket.client.host if socket.client else None)
     try:
         sockets.origins.check(socket.headers.get("origin"), socket.headers.get("host"))
-        sockets.by_address.take(address)
-        try:
+        with sockets.room.by_address.place(address):
             await count_as_operator_request(socket)
             await _authenticate(socket)
             await _serve(socket, await _wanted(socket, store))
-        finally:
-            sockets.by_address.give_back(address)
     except _GONE:
         pass
     except Exception as error:

@@ -15,18 +15,10 @@ from typing import Any
 import uvicorn
 from litestar import Litestar
 from msgspec import Struct
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from api.http_protocol import HttpProtocol
 from api.limits import Pace
 from api.wire import FramesProtocol
-
-MAX_HEAD_BYTES = 64 * 1024
-"""About what the first line and the headers of a request may have: what one read brings may come on top."""
-
-REQUEST_SECONDS = 10.0
-"""How long a request may take to come in: its head, and then each further part of its body."""
-
-TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 class CantListen(Exception):
@@ -69,82 +61,6 @@ def _bound(family: int, address: Any) -> socket.socket:
         bound.close()
         raise
     return bound
-
-
-class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol on httptools, which by itself takes headers without end, and waits without end
-    for what doesn't come."""
-
-    __slots__ = ("_head_bytes", "_in_head", "_late")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._in_head = False
-        self._head_bytes = 0
-        self._late: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._wait_for_request()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._wait_no_longer()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        if self._head_bytes > MAX_HEAD_BYTES:
-            self.transport.write(TOO_LARGE)
-            self.transport.close()
-            return
-        super().data_received(data)
-        self._head_bytes = self._head_bytes + len(data) if self._in_head else 0
-        # Of a body, each part has its own time: a large one may come slowly.
-        if self._late is not None and not self._in_head and self.parser is not None:
-            self._wait_for_request()
-
-    def on_message_begin(self) -> None:
-        self._in_head = True
-        if self._late is None:
-            self._wait_for_request()
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        self._in_head = False
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        self._wait_no_longer()
-        super().on_message_complete()
-
-    def handle_websocket_upgrade(self) -> None:
-        self._wait_no_longer()
-        super().handle_websocket_upgrade()
-
-    def _wait_for_request(self) -> None:
-        self._wait_no_longer()
-        self._late = self.loop.call_later(REQUEST_SECONDS, self._is_late)
-
-    def _wait_no_longer(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
-
-    def _is_late(self) -> None:
-        self._late = None
-        if self.flow.read_paused:
-            self._wait_for_request()  # it is we who don't read
-        else:
-            self.transport.close()
-
-    def end_keep_alive(self) -> None:
-        """Close the connection as soon as nothing is being answered on it."""
-        super().shutdown()
-
-    def shutdown(self) -> None:
-        reads = not self.flow.write_paused
-        super().shutdown()
-        if not reads:
-            self.transport.abort()
 
 
 class Server(uvicorn.Server):
@@ -213,9 +129,9 @@ class Serving(Struct, frozen=True):
     """How an application wants to be served: it stands in its `state.serving`.
 
     A frame of more than `max_frame_bytes` closes its socket with 1009, and is never held in memory whole. Of
-    what a peer doesn't read, about `max_pending_bytes` are held. Who sends more than `frames_per_second` for
-    long is hung up on with 4429. `trusted_proxies`, and nobody else, are believed when they say for whom they
-    speak.
+    what a peer doesn't read, be it frames or a stream, about `max_pending_bytes` are held. Who sends more
+    than `frames_per_second` for long is hung up on with 4429. `trusted_proxies`, and nobody else, are
+    believed when they say for whom they speak.
     """
 
     drain: Callable[[], Awaitable[None]]
@@ -231,7 +147,9 @@ def make_server(app: Litestar, on_ready: Callable[[], None]) -> Server:
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http=HttpProtocol,
+        http=partial(  # type: ignore[arg-type]
+            HttpProtocol, max_pending_bytes=serving.max_pending_bytes
+        ),
         ws=partial(  # type: ignore[arg-type]
             FramesProtocol,
             max_pending_bytes=serving.max_pending_bytes,

@@ -31,11 +31,12 @@ from api.frames import (
     is_extra,
 )
 from api.joining import join
+from api.lasting import Lasting, take_place
 from api.limits import SessionStarts
 from api.origins import from_allowed_origin
 from api.server_sent import event_stream
 from domain.conversations import Conversations
-from domain.errors import ReplyBrokeOff, ReplyTooSlow, SessionErased, SessionNotActive
+from domain.errors import ReplyBrokeOff, ReplyTooSlow, SessionErased, SessionExpired, SessionNotActive
 from domain.ports import Clock, Recorded
 from domain.session import ChatSession
 from projections.renderings import RENDERINGS
@@ -149,6 +150,7 @@ class Sessions(Controller):
         },
         operation_id="postMessage",
         operation_class=also_as("text/event-stream"),
+        middleware=[Lasting],
     )
     async def say(
         self,
@@ -158,21 +160,26 @@ class Sessions(Controller):
         visitor_id: VisitorId,
         data: JSONBody[NewMessage],
     ) -> Response[Any]:
-        """Post a message. With `Accept: text/event-stream` its reply is streamed, else it comes whole."""
+        """Post a message. With `Accept: text/event-stream` its reply is streamed, else it comes whole. Where
+        the session ends before its turn, it gets none: a stream ends with `session_end`, else that is a 410.
+        """
+        take_place(request, session_id)
         accepted = await conversations.post(session_id, visitor_id, data.message, data.client_message_id)
         frames = _until_answered(conversations.follow(session_id, accepted.version), accepted.message_id)
         if "text/event-stream" in request.headers.get("accept", ""):
-            return event_stream(frames)
+            return event_stream(request, frames)
         return Response(await _whole_reply(frames, accepted.message_id, request))
 
     @get(
         "/{session_id:uuid}/stream/",
-        responses=problems(400, 403, 404, 410, 503),
+        responses=problems(400, 403, 404, 410, 429, 503),
         media_type="text/event-stream",
         operation_id="streamSession",
+        middleware=[Lasting],
     )
     async def stream(
         self,
+        request: Request[Any, Any, Any],
         conversations: NamedDependency[Conversations],
         session_id: SessionId,
         visitor_id: VisitorId,
@@ -183,9 +190,10 @@ class Sessions(Controller):
         ] = None,
     ) -> Stream:
         """Follow the session as SSE, after `Last-Event-ID`: `event` is a frame's type, `id` its cursor."""
+        take_place(request, session_id)
         greeting, cursor = await join(conversations, session_id, visitor_id, last_event_id or after)
         history = conversations.follow(session_id, cursor.events_after)
-        return event_stream(_all_frames(greeting, history, cursor))
+        return event_stream(request, _all_frames(greeting, history, cursor))
 
     @get(
         "/{session_id:uuid}/events/",
@@ -302,13 +310,14 @@ async def _whole_reply(
 async def _reply(batches: AsyncGenerator[Sequence[Sent], None], message_id: UUID) -> Complete:
     """The end of the reply to a message.
 
-    Raises ReplyBrokeOff; SessionNotActive where the session ended first, ReplyTooSlow where this process did.
+    Raises ReplyBrokeOff; SessionNotActive or SessionExpired where the session ended first, ReplyTooSlow where
+    this process did.
     """
     async with aclosing(batches):
         async for frames in batches:
             last = frames[-1] if frames else None
             if isinstance(last, SessionEnd):
-                raise SessionNotActive
+                raise SessionExpired if last.metadata.reason == "expired" else SessionNotActive
             if last and _answers(last, message_id):
                 if isinstance(last, Complete):
                     return last

@@ -36,7 +36,7 @@ from api.frames import (
     session_of,
 )
 from api.joining import join
-from api.limits import Tally, sender
+from api.limits import Room, sender
 from api.origins import Origins
 from api.wire import EXTENSION, FrameCache, payloads, text_frame
 from domain.conversations import Conversations
@@ -56,14 +56,11 @@ RESTART = 1012
 class Sockets:
     """The open sockets of this process, and what is the same for all of them."""
 
-    def __init__(
-        self, conversations: Conversations, origins: Origins, *, per_address: int, per_session: int
-    ) -> None:
+    def __init__(self, conversations: Conversations, origins: Origins, room: Room) -> None:
         self.conversations = conversations
         self.cache = FrameCache()
         self.origins = origins
-        self.by_address = Tally(per_address, "sockets from this address")
-        self.by_session = Tally(per_session, "sockets on this session")
+        self.room = room
 
 
 @websocket("/ws/chat")
@@ -76,11 +73,8 @@ async def chat_socket(socket: WebSocket, sockets: NamedDependency[Sockets]) -> N
     address = sender(socket.client.host if socket.client else None)
     try:
         sockets.origins.check(socket.headers.get("origin"), socket.headers.get("host"))
-        sockets.by_address.take(address)
-        try:
+        with sockets.room.by_address.place(address):
             await visitor.serve()
-        finally:
-            sockets.by_address.give_back(address)
     except (WebSocketDisconnect, ClientDisconnected):
         pass
     except Exception as error:
@@ -99,7 +93,7 @@ class _Visitor:
         self._has_more = has_more
         self._conversations = sockets.conversations
         self._cache = sockets.cache
-        self._by_session = sockets.by_session
+        self._by_session = sockets.room.by_session
         self._followers: dict[UUID, asyncio.Task[None]] = {}
         self._send_raw = EXTENSION in (socket.scope.get("extensions") or {})
 

@@ -55,6 +55,7 @@ class Rules(Struct, frozen=True):
     chunk_window: float = 0.1
     max_message_chars: int = 4000
     messages_per_minute: int = 30
+    messages_per_session: int = 1000
     accept_within: float = 10.0
     idle: IdleRules = IdleRules()
 
@@ -148,7 +149,13 @@ class Conversations:
             session_id,
             visitor_id,
             lambda session, now: decide.rate(
-                session, response_id, rating, comment, per_minute=self._rules.messages_per_minute, now=now
+                session,
+                response_id,
+                rating,
+                comment,
+                per_minute=self._rules.messages_per_minute,
+                per_session=self._rules.messages_per_session,
+                now=now,
             ),
         )
 
@@ -261,6 +268,7 @@ class Conversations:
                 text=text,
                 max_chars=self._rules.max_message_chars,
                 per_minute=self._rules.messages_per_minute,
+                per_session=self._rules.messages_per_session,
                 message_id=message_id,
                 client_message_id=client_message_id,
                 now=now,

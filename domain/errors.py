@@ -9,6 +9,7 @@
     │   ├── SessionNotActive        "Session is not active"
     │   ├── SessionExpired          "Session has expired"
     │   ├── VisitorMismatch         "Visitor ID does not match"
+    │   ├── SessionFull             it has had as many messages as are accepted
     │   └── SessionErased           its visitor has asked to be forgotten
     ├── MessageConflict           the same client_message_id with another text
     ├── VisitorNotFound           no session was ever started for this visitor
@@ -72,6 +73,13 @@ class SessionNotActive(SessionError):
 class SessionExpired(SessionError):
     code = "session_expired"
     text = "Session has expired"
+
+
+class SessionFull(SessionError):
+    code = "session_full"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"Session is full: {limit} messages are accepted, create a new session")
 
 
 class VisitorMismatch(SessionError):

@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Literal
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from domain.errors import (
@@ -26,6 +26,7 @@ from domain.errors import (
     ReplyNotFound,
     SessionErased,
     SessionExpired,
+    SessionFull,
     SessionNotActive,
     VisitorMismatch,
 )
@@ -49,6 +50,7 @@ from domain.events import (
     VisitorErased,
     VisitorMessagePosted,
 )
+from domain.growing import Growing
 from domain.utterance import Utterance
 
 MAX_WAITING = 16
@@ -80,10 +82,11 @@ class Question(Struct, frozen=True, gc=False):
 
 
 class Posted(Struct, frozen=True, gc=False):
-    """What a `client_message_id` was first used for, and the version of that message."""
+    """What a `client_message_id` was first used for, and the version of that message. Of its text the hash is
+    kept: all that is ever asked is whether another one is the same."""
 
     message_id: UUID
-    text: str
+    text_hash: bytes
     version: int
 
 
@@ -122,8 +125,8 @@ class ChatSession(Struct, frozen=True, gc=False):
 
     `quiet_since` is when the visitor last said something, or a reply ended; `warned_at` is when the visitor
     was warned that this was long ago. `active_at` are the times at which the visitor posted or rated
-    something, those of the latest minute. `messages` and `replies` are how many there have been. Since
-    `erased_at`, nothing that was said is known any more.
+    something, those of the latest minute. `messages`, `ratings` and `replies` are how many there have been.
+    Since `erased_at`, nothing that was said is known any more.
     """
 
     session_id: UUID
@@ -140,9 +143,10 @@ class ChatSession(Struct, frozen=True, gc=False):
     waiting: tuple[Question, ...] = ()
     reply: Reply | None = None
     turns: tuple[Turn, ...] = ()
-    posted: Mapping[str, Posted] = {}
-    feedback: Mapping[UUID, Feedback | None] = {}
+    posted: Growing[str, Posted] = field(default_factory=Growing[str, Posted])
+    feedback: Growing[UUID, Feedback | None] = field(default_factory=Growing[UUID, Feedback | None])
     messages: int = 0
+    ratings: int = 0
     replies: int = 0
     erased_at: datetime | None = None
 
@@ -201,8 +205,13 @@ def evolve(session: ChatSession, event: Event, at: datetime) -> ChatSession:  # 
         case SessionEnded(reason=reason):
             return replace(session, version=version, ended=reason, waiting=())
         case FeedbackGiven(response_id=response_id, rating=rating, comment=comment):
-            feedback = {**session.feedback, response_id: Feedback(rating, comment)}
-            return replace(session, version=version, feedback=feedback, active_at=_active_at(session, at))
+            return replace(
+                session,
+                version=version,
+                feedback=session.feedback.plus(response_id, Feedback(rating, comment)),
+                ratings=session.ratings + 1,
+                active_at=_active_at(session, at),
+            )
         case VisitorErased():
             return _forgotten(session, version, at)
         case _:
@@ -266,7 +275,8 @@ def _asked_again(session: ChatSession) -> ChatSession:
 def _with_message(session: ChatSession, event: VisitorMessagePosted, at: datetime) -> ChatSession:
     posted = session.posted
     if event.client_message_id is not None:
-        posted = {**posted, event.client_message_id: Posted(event.message_id, event.text, session.version)}
+        first = Posted(event.message_id, _hash(event.text), session.version)
+        posted = posted.plus(event.client_message_id, first)
     question = Question(event.message_id, event.text, session.version)
     return replace(
         session,
@@ -280,6 +290,10 @@ def _with_message(session: ChatSession, event: VisitorMessagePosted, at: datetim
     )
 
 
+def _hash(text: str) -> bytes:
+    return sha256(text.encode()).digest()
+
+
 def _active_at(session: ChatSession, at: datetime) -> tuple[datetime, ...]:
     return (*(time for time in session.active_at if time > at - MINUTE), at)
 
@@ -288,7 +302,7 @@ def _closed(session: ChatSession, version: int, at: datetime, status: ReplyStatu
     reply = replace(_open(session), status=status, version=version)
     text = reply.text
     turns = _with_turn(session, Turn("assistant", text, version)) if text else session.turns
-    feedback = {**session.feedback, reply.response_id: session.feedback.get(reply.response_id)}
+    feedback = session.feedback.plus(reply.response_id, None)
     return replace(session, version=version, reply=reply, turns=turns, feedback=feedback, quiet_since=at)
 
 
@@ -301,8 +315,8 @@ def _forgotten(session: ChatSession, version: int, at: datetime) -> ChatSession:
         waiting=(),
         reply=None,
         turns=(),
-        posted={},
-        feedback={},
+        posted=Growing(),
+        feedback=Growing(),
     )
 
 
@@ -341,20 +355,22 @@ def post(
     text: str,
     max_chars: int,
     per_minute: int,
+    per_session: int,
     message_id: UUID,
     client_message_id: str | None,
     now: datetime,
 ) -> list[Event]:
     """Take a visitor's message; nothing, where the same `client_message_id` brought the same text before.
 
-    Raises MessageRequired, MessageTooLong, MessageConflict, RateLimited, SessionExpired, SessionNotActive.
+    Raises MessageRequired, MessageTooLong, MessageConflict, RateLimited, SessionExpired, SessionNotActive,
+    SessionFull.
     """
     if not text.strip():
         raise MessageRequired
     if len(text) > max_chars:
         raise MessageTooLong(len(text), max_chars)
     if client_message_id is not None and (before := session.posted.get(client_message_id)):
-        if before.text != text:
+        if before.text_hash != _hash(text):
             raise MessageConflict
         return []
     require_active(session, now)
@@ -362,6 +378,7 @@ def post(
         raise RateLimited(
             f"Too many messages: {MAX_WAITING} wait for their answers, send the next one after a reply"
         )
+    _require_room(session, per_session)
     _require_calm(session, per_minute, now)
     return [VisitorMessagePosted(message_id, text, client_message_id, _taken(session, text))]
 
@@ -372,16 +389,24 @@ def _taken(session: ChatSession, text: str) -> int | None:
 
 
 def rate(
-    session: ChatSession, response_id: UUID, rating: Rating, comment: str, *, per_minute: int, now: datetime
+    session: ChatSession,
+    response_id: UUID,
+    rating: Rating,
+    comment: str,
+    *,
+    per_minute: int,
+    per_session: int,
+    now: datetime,
 ) -> list[Event]:
     """Take what the visitor thinks of a reply that has ended; nothing, where that is known already.
 
-    Raises ReplyNotFound, RateLimited.
+    Raises ReplyNotFound, RateLimited, SessionFull.
     """
     if response_id not in session.feedback:
         raise ReplyNotFound
     if session.feedback[response_id] == Feedback(rating, comment):
         return []
+    _require_room(session, per_session)
     _require_calm(session, per_minute, now)
     return [FeedbackGiven(response_id, rating, comment)]
 
@@ -426,7 +451,7 @@ def complete_reply(session: ChatSession, response_id: UUID, findings: Findings) 
     events.append(
         ReplyCompleted(
             response_id=response_id,
-            text_hash=sha256(reply.text.encode()).hexdigest(),
+            text_hash=_hash(reply.text).hex(),
             finish_reason=findings.finish_reason,
             needs_info=findings.needs_info,
             ends_session=ends_session,
@@ -469,6 +494,12 @@ def end(session: ChatSession, ending: SessionEnded) -> list[Event]:
 def erase(session: ChatSession) -> list[Event]:
     """Forget the visitor, and first end the session; nothing if that is done."""
     return [] if session.erased_at else [*end(session, SessionEnded("deleted")), VisitorErased()]
+
+
+def _require_room(session: ChatSession, per_session: int) -> None:
+    # What a session remembers of each would else grow without end, and so would whoever folds it.
+    if session.messages + session.ratings >= per_session:
+        raise SessionFull(per_session)
 
 
 def _require_calm(session: ChatSession, per_minute: int, now: datetime) -> None:

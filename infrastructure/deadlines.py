@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from math import nan
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
@@ -16,7 +17,7 @@ from msgspec import Struct
 from psycopg import AsyncRawCursor
 
 from domain.deadlines import IdleRules, deadline_after
-from domain.errors import CorruptLog
+from domain.errors import CorruptLog, Unavailable
 from domain.events import ReplyChunksRecorded, SessionEnded, SessionStarted
 from infrastructure import codec
 from infrastructure.meters import Meters
@@ -95,6 +96,14 @@ CLAIM = """
     )
     RETURNING session_id, due_at
 """
+
+OVERDUE = """
+    SELECT extract(epoch FROM now() - due_at)::float8 FROM deadlines
+    WHERE due_at <= now() AND coalesce(claimed_until <= now(), true) ORDER BY due_at LIMIT 1
+"""
+
+MEASURE_SECONDS = 1.0
+"""How long the answer is waited for: when the database is stuck, operators want all the rest to be told."""
 
 # Only once all that has been recorded in the session is taken in: its events would put it off again.
 HASTEN = """
@@ -182,6 +191,16 @@ class PostgresDeadlines:
         # What isn't due is looked at because its speaker has died.
         self._meters.looked_at((now - due_at).total_seconds() for _, due_at in rows if due_at <= now)
         return [session_id for session_id, _ in rows]
+
+    async def measure(self) -> None:
+        """Have the meters say how late looks are now, those of all processes taken together."""
+        try:
+            async with asyncio.timeout(MEASURE_SECONDS):
+                rows = await self._database.fetch(OVERDUE)
+        except (TimeoutError, Unavailable):
+            self._meters.overdue.set(nan)
+        else:
+            self._meters.overdue.set(rows[0][0] if rows else 0.0)
 
     async def hasten(self, session_id: UUID, now: datetime) -> None:
         """Have a session be due now, whatever its events have said until now. Raises Unavailable."""

@@ -33,6 +33,11 @@ class Meters:
         self.doorbell = Gauge(
             "verbatim_doorbell_connected", "Whether this process hears the others ring", registry=registry
         )
+        self.overdue = Gauge(
+            "verbatim_deadline_overdue_seconds",
+            "For how long the session that has been due longest waits for a process to look at it",
+            registry=registry,
+        )
         self._batches = Histogram(
             "verbatim_append_batch_commands",
             "Commands that were committed in one transaction",

@@ -49,6 +49,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_frame_bytes: int
     max_pending_bytes: int
     messages_per_minute: int
+    messages_per_session: int
     sessions_per_minute: int
     operator_requests_per_minute: int
     sockets_per_address: int
@@ -103,6 +104,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         max_frame_bytes=read.integer("VERBATIM_MAX_FRAME_BYTES", 262_144, 1024, 16_777_216),
         max_pending_bytes=read.integer("VERBATIM_MAX_PENDING_BYTES", 65_536, 1024, 16_777_216),
         messages_per_minute=read.integer("VERBATIM_MESSAGES_PER_MINUTE", 30, 1, 10_000),
+        messages_per_session=read.integer("VERBATIM_MESSAGES_PER_SESSION", 1000, 1, 100_000),
         sessions_per_minute=read.integer("VERBATIM_SESSIONS_PER_MINUTE", 60, 1, 1_000_000),
         operator_requests_per_minute=read.integer("VERBATIM_OPERATOR_REQUESTS_PER_MINUTE", 600, 1, 1_000_000),
         sockets_per_address=read.integer("VERBATIM_SOCKETS_PER_ADDRESS", 200, 1, 1_000_000),

@@ -95,8 +95,8 @@ RENDERINGS: Mapping[str, tuple[str, Callable[[Transcript], str]]] = {
 
 def _who(entry: Entry) -> str:
     match entry:
-        case VisitorSaid():
-            return "Visitor"
+        case VisitorSaid(left_unanswered=left_unanswered):
+            return "Visitor (left unanswered)" if left_unanswered else "Visitor"
         case AssistantSaid(outcome=outcome):
             return "Assistant" + OUTCOMES[outcome]
         case Warned() | Ended():

@@ -24,16 +24,19 @@ from domain.events import (
     VisitorMessagePosted,
 )
 from domain.ports import Recorded
+from domain.session import Question
 
 Outcome = Literal["streaming", "completed", "stopped", "failed"]
 
 
 class VisitorSaid(Struct, frozen=True, tag="visitor", tag_field="who"):
-    """A visitor's message; `text` is null where the visitor was erased."""
+    """A visitor's message; `text` is null where the visitor was erased. It is `left_unanswered` if the
+    session ended while it waited for its reply."""
 
     at: datetime
     message_id: UUID
     text: str | None
+    left_unanswered: bool = False
 
 
 class AssistantSaid(Struct, frozen=True, tag="assistant", tag_field="who"):
@@ -99,6 +102,7 @@ def transcript(history: Sequence[Recorded], *, erased: bool = False) -> Transcri
     erased = erased or is_erased(history)
     entries: list[Entry] = []
     reply = -1
+    waiting: Sequence[Question] = ()
     for recorded in history:
         event, at = recorded.event, recorded.at
         match event:
@@ -110,12 +114,14 @@ def transcript(history: Sequence[Recorded], *, erased: bool = False) -> Transcri
             case IdleWarningIssued():
                 entries.append(Warned(at, event.response_id, event.text))
             case SessionEnded():
+                entries = [_left(entry, waiting) for entry in entries]
                 entries.append(Ended(at, event.reason, event.text))
             case FeedbackGiven():
                 _rate(entries, event)
             case _:
                 if reply >= 0 and isinstance(said := entries[reply], AssistantSaid):
                     entries[reply] = _continued(said, event, at)
+        waiting = recorded.session.waiting
     session = history[-1].session
     return Transcript(
         session.session_id,
@@ -126,6 +132,12 @@ def transcript(history: Sequence[Recorded], *, erased: bool = False) -> Transcri
         f"{session.version}.0",
         erased,
     )
+
+
+def _left(entry: Entry, waiting: Sequence[Question]) -> Entry:
+    if isinstance(entry, VisitorSaid) and any(entry.message_id == each.message_id for each in waiting):
+        return replace(entry, left_unanswered=True)
+    return entry
 
 
 def _forgotten(entry: Entry) -> Entry:

@@ -129,6 +129,7 @@ class Visit:
                 text=text,
                 max_chars=4000,
                 per_minute=30,
+                per_session=1000,
                 message_id=new_id(self._random),
                 client_message_id=str(new_id(self._random)),
                 now=self._now,
@@ -148,7 +149,15 @@ class Visit:
         self._pass(1_500 + self._random.randrange(6_000))
         rating = "up" if is_up else "down"
         self._record(
-            decide.rate(self.session, reply.response_id, rating, comment, per_minute=30, now=self._now)
+            decide.rate(
+                self.session,
+                reply.response_id,
+                rating,
+                comment,
+                per_minute=30,
+                per_session=1000,
+                now=self._now,
+            )
         )
 
     def _leave(self) -> None:

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from math import isnan
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
 import pytest
+from psycopg import AsyncConnection
 
 from domain.deadlines import IdleRules
 from domain.errors import Unavailable
@@ -25,6 +27,7 @@ from domain.events import (
 from infrastructure.background import for_ever
 from infrastructure.deadlines import PostgresDeadlines
 from infrastructure.event_store import SessionStore
+from infrastructure.meters import Meters
 from infrastructure.postgres import Database
 from infrastructure.presence import Presence
 from tests.support.postgres import execute
@@ -44,6 +47,7 @@ class World(NamedTuple):
     table: PostgresDeadlines
     other: PostgresDeadlines
     conninfo: str
+    meters: Meters
 
     async def record(self, session_id: UUID, seconds: float, *events: Event) -> None:
         session = await self.store.load(session_id)
@@ -68,13 +72,14 @@ async def world(new_conninfo: str) -> AsyncIterator[World]:
     stores = Stores(new_conninfo)
     async with AsyncExitStack() as opened:
         opened.push_async_callback(stores.close)
+        meters = Meters()
         tables = []
         for _ in range(2):
             database = Database(new_conninfo, max_connections=4)
             await database.open()
             opened.push_async_callback(database.close)
-            tables.append(PostgresDeadlines(database, RULES))
-        yield World(await stores.open(), tables[0], tables[1], new_conninfo)
+            tables.append(PostgresDeadlines(database, RULES, meters))
+        yield World(await stores.open(), tables[0], tables[1], new_conninfo, meters)
 
 
 def asked(node: str = "node") -> tuple[Event, ...]:
@@ -112,6 +117,32 @@ async def test_what_happens_in_a_session_moves_its_deadline(world: World) -> Non
     await world.table.keep_up()
     assert await world.due(309) == set()
     assert await world.due(310) == {session_id}
+
+
+async def test_operators_are_told_for_how_long_a_session_has_been_due_that_nobody_looks_at(
+    world: World,
+) -> None:
+    async def overdue() -> float:
+        await world.table.measure()
+        (metric,) = world.meters.overdue.collect()
+        return metric.samples[0].value
+
+    assert await overdue() == 0
+    session_id = await world.new_session(expires_in=10_000_000_000)
+    await world.new_session(expires_in=60)
+    await world.table.keep_up()
+    late = datetime.now(UTC) - at(60)
+    assert abs(await overdue() - late.total_seconds()) < 60, "the oldest counts"
+
+    until = datetime.now(UTC) + timedelta(hours=1)
+    assert len(await world.table.claim(at(200), until, NOBODY, 100)) == 2
+    assert await overdue() == 0, "both are being looked at"
+    await world.table.settle(until, {session_id: until})
+    assert await overdue() == 0
+
+    async with await AsyncConnection.connect(world.conninfo) as stuck:
+        await stuck.execute("LOCK TABLE deadlines IN ACCESS EXCLUSIVE MODE")
+        assert isnan(await overdue())
 
 
 async def test_a_session_that_has_ended_is_never_due(world: World) -> None:

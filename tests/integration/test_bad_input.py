@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
 from api.app import open_store
-from api.server import MAX_HEAD_BYTES
+from api.http_protocol import MAX_HEAD_BYTES
 from domain.events import SessionStarted
 from domain.session import MAX_WAITING
 from infrastructure.clock import SystemClock
@@ -668,7 +668,7 @@ async def test_a_socket_of_a_page_that_has_no_address_is_told_that_it_may_not(se
 async def test_a_request_that_never_comes_in_whole_isn_t_waited_for_without_end(
     new_conninfo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
-    monkeypatch.setattr("api.server.REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr("api.http_protocol.REQUEST_SECONDS", 0.2)
     async with served(new_conninfo, tmp_path, Puppet()) as service:
         reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
         writer.write(begun)
@@ -681,7 +681,7 @@ async def test_a_request_that_never_comes_in_whole_isn_t_waited_for_without_end(
 async def test_who_is_being_answered_is_waited_for(
     new_conninfo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.server.REQUEST_SECONDS", 0.05)
+    monkeypatch.setattr("api.http_protocol.REQUEST_SECONDS", 0.05)
     async with served(new_conninfo, tmp_path, Puppet()) as service:
         visitor = await service.start_session()
         async with visitor.socket() as socket:

@@ -124,6 +124,22 @@ async def test_a_session_expires_by_itself_even_in_mid_reply(new_conninfo: str, 
     assert refused["error"] == "Session has expired"
 
 
+async def test_who_waits_for_a_reply_when_the_session_expires_is_told_so(
+    new_conninfo: str, data_dir: Path
+) -> None:
+    async with served(new_conninfo, data_dir, Puppet(), {"VERBATIM_SESSION_TTL_SECONDS": "1"}) as service:
+        visitor = await service.start_session()
+        async with visitor.socket() as socket, service.http() as http:
+            await socket.send(visitor.message("A |never"))
+            await socket.receive_until("chunk")
+            message = {"message": "And then?"}
+            answer = await http.post(visitor.path + "/messages/", json=message, headers=visitor.headers)
+        asked = [entry for entry in (await visitor.transcript())["entries"] if entry["who"] == "visitor"]
+
+    assert (answer.status_code, answer.json()["code"]) == (410, "session_expired")
+    assert [entry["left_unanswered"] for entry in asked] == [False, True], "it was accepted"
+
+
 async def has_ended(visitor: Visitor) -> bool:
     return (await visitor.get()).json()["status"] == "idle_timeout"
 

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import msgspec
 import pytest
 from websockets.asyncio.client import connect
@@ -15,13 +16,15 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
 from tests.support.puppet import Puppet
-from tests.support.service import Frame, Service, Socket, Visitor, served
+from tests.support.service import Frame, Service, Socket, Visitor, followers, served, server_sent
 from tests.support.waiting import until
 
 SHOP = "https://shop.example"
 STRANGER = "https://stranger.example"
+TOKEN = "an-operator's-token"
 STRICT = {
     "VERBATIM_ALLOWED_ORIGINS": SHOP,
+    "VERBATIM_OPERATOR_TOKEN": TOKEN,
     "VERBATIM_MESSAGES_PER_MINUTE": "3",
     "VERBATIM_SESSIONS_PER_MINUTE": "5",
     "VERBATIM_SOCKETS_PER_ADDRESS": "4",
@@ -103,7 +106,7 @@ async def test_one_address_starts_so_many_sessions_a_minute(service: Service) ->
 
 
 async def test_whatever_operators_ask_for_is_declared_and_counted(new_conninfo: str, data_dir: Path) -> None:
-    few = {"VERBATIM_OPERATOR_TOKEN": "an-operator's-token", "VERBATIM_OPERATOR_REQUESTS_PER_MINUTE": "1"}
+    few = {"VERBATIM_OPERATOR_TOKEN": TOKEN, "VERBATIM_OPERATOR_REQUESTS_PER_MINUTE": "1"}
     async with served(new_conninfo, data_dir, Puppet(), few) as service, service.http() as http:
         document = (await http.get("/api/docs/openapi.json")).json()
         asked = [
@@ -193,6 +196,29 @@ async def test_ratings_count_as_much_as_messages(visitor: Visitor) -> None:
     assert refused["metadata"]["code"] == "rate_limited"
 
 
+async def test_a_session_that_has_had_so_many_messages_says_that_it_is_full(
+    new_conninfo: str, data_dir: Path
+) -> None:
+    settings = {"VERBATIM_MESSAGES_PER_SESSION": "2"}
+    async with served(new_conninfo, data_dir, Puppet(), settings) as service:
+        visitor = await service.start_session()
+        async with visitor.socket() as socket:
+            for _ in range(2):
+                await socket.send(visitor.message("Hello"))
+                await socket.receive_until("complete")
+            await socket.send(visitor.message("One more"))
+            refused = await socket.receive()
+        answer = await post(visitor, "One more")
+
+    assert refused["metadata"] == {"error_type": "processing_error", "code": "session_full"}
+    assert (answer.status_code, answer.json()["code"]) == (409, "session_full")
+    assert (
+        refused["error"]
+        == answer.json()["detail"]
+        == ("Session is full: 2 messages are accepted, create a new session")
+    )
+
+
 async def test_one_address_opens_so_many_sockets_and_another_once_one_is_closed(service: Service) -> None:
     async with AsyncExitStack() as opened:
         sockets = [await opened.enter_async_context(connect(service.ws_url)) for _ in range(4)]
@@ -215,6 +241,101 @@ async def test_one_session_is_followed_by_so_many_sockets(visitor: Visitor) -> N
         await one.send({**visitor.message(""), "type": "join"})
         assert (await one.receive())["type"] == "connected"
     await until(lambda: can_join(visitor), "the session to have room again")
+
+
+@asynccontextmanager
+async def streamed(visitor: Visitor) -> AsyncIterator[httpx.Response]:
+    """The answer to who follows a session as a stream."""
+    async with (
+        visitor.service.http() as http,
+        http.stream("GET", visitor.path + "/stream/", headers=visitor.headers) as response,
+    ):
+        if response.status_code != 200:
+            await response.aread()
+            yield response
+            return
+        events = server_sent(response)  # kept, since a response whose lines nobody holds is closed
+        await anext(events)
+        yield response
+
+
+async def post(visitor: Visitor, message: str, **headers: str) -> httpx.Response:
+    async with visitor.service.http() as http:
+        return await http.post(
+            visitor.path + "/messages/", json={"message": message}, headers=visitor.headers | headers
+        )
+
+
+async def can_stream(visitor: Visitor) -> bool:
+    async with streamed(visitor) as response:
+        return response.status_code == 200
+
+
+def assert_told_when_to_come_back(refused: httpx.Response, what: str) -> None:
+    assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert int(refused.headers["retry-after"]) == 60
+    assert what in refused.json()["detail"]
+
+
+async def test_streams_and_requests_that_wait_for_replies_count_as_sockets_on_a_session(
+    visitor: Visitor,
+) -> None:
+    async with streamed(visitor), visitor.socket():
+        for refused in (
+            await post(visitor, "Hello"),
+            await post(visitor, "Hello", Accept="text/event-stream"),
+        ):
+            assert_told_when_to_come_back(refused, "on this session: 2")
+        async with streamed(visitor) as refused:
+            assert_told_when_to_come_back(refused, "on this session: 2")
+        assert (await refused_at(visitor.join_url()))[1] == 4429
+    await until(lambda: can_stream(visitor), "the session to have room again")
+    assert await visitor.spoken() == [], "what was refused was not accepted"
+
+
+async def test_who_waits_for_a_reply_has_a_place_on_the_session_until_they_go(visitor: Visitor) -> None:
+    async with visitor.socket():
+        waiting = asyncio.create_task(post(visitor, "A |never lease"))
+        await until(lambda: followers() == 2, "the request to wait for its reply")
+        assert (await refused_at(visitor.join_url()))[1] == 4429
+        waiting.cancel()
+        await until(lambda: can_stream(visitor), "the request that was given up to be counted no more")
+
+
+async def test_streams_count_as_sockets_of_an_address(service: Service) -> None:
+    visitors = [await service.start_session() for _ in range(3)]
+    operator = {"Authorization": "Bearer " + TOKEN}
+    replay = f"/api/audit/sessions/{visitors[0].session_id}/replay/"
+    async with service.http() as http, AsyncExitStack() as opened:
+        for each in visitors:
+            await opened.enter_async_context(streamed(each))
+        await opened.enter_async_context(http.stream("GET", replay, headers=operator))
+
+        assert_told_when_to_come_back(await http.get(replay, headers=operator), "from this address: 4")
+        assert_told_when_to_come_back(await post(visitors[0], "Hello"), "from this address: 4")
+        assert (await refused_at(service.ws_url))[1] == 4429
+        assert (await visitors[0].get()).status_code == 200, "what is answered at once needs no place"
+
+
+async def test_a_request_that_is_refused_or_comes_in_slowly_takes_no_place_on_a_session(
+    visitor: Visitor,
+) -> None:
+    head = f"POST {visitor.path}/messages/ HTTP/1.1\r\nHost: a\r\nX-Visitor-Id: {visitor.session_id}\r\n"
+    async with AsyncExitStack() as opened:
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection("127.0.0.1", visitor.service.port)
+            opened.callback(writer.close)
+            writer.write(f"{head}Expect: 100-continue\r\nContent-Length: 100\r\n\r\n".encode())
+            assert b"100 Continue" in await reader.readuntil(b"\r\n\r\n"), "its body is waited for"
+        async with visitor.socket() as socket:
+            assert socket.greeting["type"] == "connected"
+    for _ in range(3):
+        async with visitor.service.http() as http:
+            stranger = {"X-Visitor-Id": str(visitor.session_id)}
+            assert (await http.get(visitor.path + "/stream/", headers=stranger)).status_code == 403
+    async with streamed(visitor) as one, streamed(visitor) as other:
+        assert (one.status_code, other.status_code) == (200, 200)
 
 
 async def test_of_many_that_join_together_no_more_are_let_in_than_are_accepted(visitor: Visitor) -> None:

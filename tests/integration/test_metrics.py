@@ -191,6 +191,7 @@ async def test_a_session_that_falls_due_is_measured(serve: Serve) -> None:
     now = await measured(service)
     assert now.value("verbatim_deadline_delay_seconds_count") >= 2, "the warning, and the end"
     assert now.value("verbatim_deadline_delay_seconds_sum") < 20
+    assert now.value("verbatim_deadline_overdue_seconds") < 20
 
 
 async def test_the_lag_behind_another_node_is_measured_there(serve: Serve) -> None:

@@ -302,6 +302,34 @@ async def test_a_message_whose_session_ends_before_its_turn_is_told_so(
 
     assert (await first).json()["metadata"]["finish_reason"] == "stopped"
     assert ((await second).status_code, (await second).json()["code"]) == (410, "session_not_active")
+    asked = [entry for entry in (await visitor.transcript())["entries"] if entry["who"] == "visitor"]
+    assert [entry["left_unanswered"] for entry in asked] == [False, True]
+    assert "Visitor (left unanswered): Second" in (await visitor.get("/transcript/?format=text")).text
+    again = await say(http, visitor, "Third")
+    assert (again.status_code, again.json()["code"]) == (410, "session_not_active")
+
+
+async def test_who_waits_for_replies_that_will_never_come_is_told_by_the_end_of_the_session(
+    http: httpx.AsyncClient, visitor: Visitor, puppet: Puppet
+) -> None:
+    async with visitor.socket() as socket:
+        for text in ("First |told", "Second", "Third"):
+            await socket.send(visitor.message(text, client_message_id=text))
+        await until(lambda: said_by_visitor(visitor, 3), "all messages to be recorded")
+        async with http.stream(
+            "POST",
+            visitor.path + "/messages/",
+            json={"message": "Second", "client_message_id": "Second"},
+            headers=visitor.headers | SSE,
+        ) as waiting:
+            await http.delete(visitor.path + "/", headers=visitor.headers)
+            streamed = await events_of(waiting)
+        frames = await socket.receive_until("session_end")
+
+    assert [frame["type"] for frame in frames] == ["chunk", "complete", "session_end"]
+    assert [event.event for event in streamed][-1] == "session_end"
+    sent_again = await say(http, visitor, "Second", client_message_id="Second")
+    assert (sent_again.status_code, sent_again.json()["code"]) == (410, "session_not_active")
 
 
 async def test_a_reply_that_takes_longer_than_a_request_may_goes_on_without_it(

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import json
-import os
 import re
 import socket as sockets
 from collections.abc import AsyncIterator, Iterator
@@ -31,6 +30,7 @@ from tests.support.service import (
     server_sent,
     text_of,
 )
+from tests.support.slow_reading import hold
 from tests.support.waiting import until
 
 SCHEMA = {
@@ -823,12 +823,6 @@ def blocked() -> list[FramesProtocol]:
     return [each for each in connections() if not each.writable.is_set()]
 
 
-def hold(connection: FramesProtocol, size: int) -> None:
-    """Give the system's own buffer a size: where it is small, a peer who doesn't read is soon noticed."""
-    with sockets.socket(fileno=os.dup(connection.transport.get_extra_info("socket").fileno())) as end:
-        end.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, size)
-
-
 async def test_a_reader_that_stops_slows_nobody_holds_little_and_loses_nothing(service: Service) -> None:
     visitor = await service.start_session()
     words = 12_000
@@ -840,7 +834,7 @@ async def test_a_reader_that_stops_slows_nobody_holds_little_and_loses_nothing(s
         async with visitor.socket() as fast:
             await until(lambda: followers() == 2, "both to follow")
             for connection in connections():
-                hold(connection, 4096)
+                hold(connection.transport, 4096)
             await fast.send(visitor.message(f"word*{words}"))
             frames = await fast.receive_until("complete")
             await until(lambda: len(blocked()) == 1, "the slow reader to hold its follower up")
@@ -848,7 +842,7 @@ async def test_a_reader_that_stops_slows_nobody_holds_little_and_loses_nothing(s
 
         assert len(frames) == words + 1
         # It reads on: all of it is there, in order, and as the other got it.
-        hold(held, 200_000)
+        hold(held.transport, 200_000)
         slow.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 200_000)
         wire, most = await read_until(slow, b'"complete","done":true', held)
         assert most < 1_000_000, "never more is held for it"
@@ -910,7 +904,7 @@ async def test_one_who_reads_no_more_is_hung_up_on_in_the_end(
             async with visitor.socket() as socket:
                 await until(lambda: followers() == 2, "both to follow")
                 for connection in connections():
-                    hold(connection, 4096)
+                    hold(connection.transport, 4096)
                 await socket.send(visitor.message("word*6000"))
                 await socket.receive_until("complete")
             await until(lambda: followers() == 0, "the stuck reader's follower to be gone")
@@ -930,7 +924,7 @@ async def test_one_who_falls_behind_is_told_to_come_back_and_then_gets_exactly_t
             async with connect(visitor.join_url(), sock=small) as slow, visitor.socket() as fast:
                 await until(lambda: followers() == 2, "both to follow")
                 for connection in connections():
-                    hold(connection, 4096)
+                    hold(connection.transport, 4096)
                 await fast.send(visitor.message("word*12000"))
                 whole = (await fast.receive_until("complete"))[-1]["message"]
                 await until(lambda: followers() == 1, "the slow one to be let go")

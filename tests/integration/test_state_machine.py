@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from itertools import count
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -97,9 +98,10 @@ class Expected:
 
 
 processes = st.integers(0, PROCESSES - 1)
+TEXTS = {sha256(text.encode()).digest(): text for text in "ab"}
 names = st.sampled_from([None, "m1", "m2", "m3"])
 commands = st.one_of(
-    st.builds(Command, processes, st.just("post"), st.sampled_from("ab"), names),
+    st.builds(Command, processes, st.just("post"), st.sampled_from([*TEXTS.values()]), names),
     st.builds(Command, processes, st.sampled_from(["begin", "say", "say", "complete", "fail"])),
     st.builds(Command, processes, st.sampled_from(["begin", "say", "stop", "give up"])),
 )
@@ -227,7 +229,7 @@ class Sessions(RuleBasedStateMachine):
         if command.kind == "post" and command.name:
             latest = await process.refresh(tracked.session_id)
             if latest and command.name in latest.posted:
-                tracked.names.setdefault(command.name, latest.posted[command.name].text)
+                tracked.names.setdefault(command.name, TEXTS[latest.posted[command.name].text_hash])
 
     def _decision(self, command: Command) -> Decision:
         number = next(self.numbers)
@@ -238,6 +240,7 @@ class Sessions(RuleBasedStateMachine):
                     text=command.text,
                     max_chars=10,
                     per_minute=1000,
+                    per_session=10_000,
                     message_id=UUID(int=number),
                     client_message_id=command.name,
                     now=AT,

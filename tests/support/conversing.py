@@ -73,12 +73,15 @@ class Conversing:
         if session.feedback and chance.random() < 0.2:
             rated = next(iter(session.feedback))
             comment = f"Thanks, {chance.getrandbits(64)} times"
-            return decisions.rate(session, rated, "up", comment, per_minute=1000, now=self._now)
+            return decisions.rate(
+                session, rated, "up", comment, per_minute=1000, per_session=10_000, now=self._now
+            )
         said = decisions.post(
             session,
             text=f"Question {chance.randrange(1000)}: what is a novated lease?",
             max_chars=4000,
             per_minute=1000,
+            per_session=10_000,
             message_id=self.new_id(),
             client_message_id=None,
             now=self._now,

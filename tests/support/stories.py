@@ -64,6 +64,7 @@ def _post(random: Random, session: ChatSession, now: datetime) -> list[Event]:
         text=said,
         max_chars=10_000,
         per_minute=10_000,
+        per_session=10_000,
         message_id=new_id(random),
         client_message_id=None if random.random() < 0.5 else str(new_id(random)),
         now=now,
@@ -108,7 +109,9 @@ def _rate(random: Random, session: ChatSession, now: datetime) -> list[Event]:
         return []
     response_id = random.choice([*session.feedback])
     rating = random.choice(("up", "down"))
-    return decide.rate(session, response_id, rating, text(random), per_minute=10_000, now=now)
+    return decide.rate(
+        session, response_id, rating, text(random), per_minute=10_000, per_session=10_000, now=now
+    )
 
 
 def _wait(random: Random, session: ChatSession, now: datetime) -> list[Event]:

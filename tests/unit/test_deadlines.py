@@ -210,6 +210,7 @@ def decision(session: ChatSession, deed: str, now: datetime, new_id: UUID) -> li
                 text="Hello",
                 max_chars=10,
                 per_minute=1000,
+                per_session=10_000,
                 message_id=new_id,
                 client_message_id=None,
                 now=now,
@@ -226,7 +227,7 @@ def decision(session: ChatSession, deed: str, now: datetime, new_id: UUID) -> li
             ended = [replace(event, again=False) for event in decide.give_up_interrupted(session)]  # type: ignore[type-var]
             return list(ended)
         case "rate":
-            return decide.rate(session, reply, "up", "", per_minute=1000, now=now)
+            return decide.rate(session, reply, "up", "", per_minute=1000, per_session=10_000, now=now)
         case "look":
             return on_due(session, now, RULES, new_id)
         case _:

@@ -21,6 +21,7 @@ CODES_OF_ERRORS = {
     "message_required": errors.MessageRequired,
     "message_too_long": errors.MessageTooLong,
     "session_not_found": errors.SessionNotFound,
+    "session_full": errors.SessionFull,
     "session_not_active": errors.SessionNotActive,
     "session_expired": errors.SessionExpired,
     "visitor_mismatch": errors.VisitorMismatch,
@@ -55,6 +56,7 @@ CONCRETE = sorted(set(family()) - ABSTRACT, key=lambda kind: kind.__name__)
 def example(kind: type[ChatError]) -> ChatError:
     arguments: dict[type[ChatError], tuple[Any, ...]] = {
         MessageTooLong: (5000, 4000),
+        errors.SessionFull: (1000,),
         OriginNotAllowed: ("https://stranger.example",),
     }
     return kind(*arguments.get(kind, ()))

@@ -19,6 +19,7 @@ from domain.errors import (
     ReplyClosed,
     SessionErased,
     SessionExpired,
+    SessionFull,
     SessionNotActive,
     SessionNotFound,
     VisitorMismatch,
@@ -28,6 +29,7 @@ from domain.events import (
     Ending,
     Event,
     FeedbackGiven,
+    Rating,
     ReplyChunksRecorded,
     ReplyCompleted,
     ReplyFailed,
@@ -86,12 +88,14 @@ def post(
     now: datetime = NOW,
     max_chars: int = 100,
     per_minute: int = 100,
+    per_session: int = 1000,
 ) -> list[Event]:
     return decide.post(
         session,
         text=text,
         max_chars=max_chars,
         per_minute=per_minute,
+        per_session=per_session,
         message_id=message_id(99),
         client_message_id=client_message_id,
         now=now,
@@ -210,7 +214,24 @@ def test_one_name_for_two_messages_is_a_conflict() -> None:
 def test_the_first_message_of_a_name_is_remembered_with_its_version() -> None:
     session = session_after(asked(1), asked(2, "hello", "m-2"))
 
-    assert session.posted == {"m-2": decide.Posted(message_id(2), "hello", 3)}
+    assert session.posted == {"m-2": decide.Posted(message_id(2), sha256(b"hello").digest(), 3)}
+
+
+def test_a_session_takes_so_many_messages_and_ratings_and_still_acknowledges_them() -> None:
+    answered = session_after(asked(1, "hello", "m-1"), began(R1, 1), said("Hi "), completed(R1))
+    full = evolve(answered, FeedbackGiven(R1, "up"), NOW)
+
+    def rated(session: ChatSession, rating: Rating) -> list[Event]:
+        return decide.rate(session, R1, rating, "", per_minute=9, per_session=2, now=NOW)
+
+    assert post(answered, "one more", per_session=2)
+    assert rated(answered, "up")
+    assert post(full, "hello", "m-1", per_session=2) == []
+    assert rated(full, "up") == []
+    with pytest.raises(SessionFull, match="2 messages"):
+        post(full, "one too many", per_session=2)
+    with pytest.raises(SessionFull):
+        rated(full, "down")
 
 
 def test_only_so_many_messages_may_wait() -> None:
@@ -503,7 +524,14 @@ Command = Callable[[ChatSession, datetime, Ids], list[Event]]
 
 def _post(text: str, name: str | None) -> Command:
     return lambda session, now, new_id: decide.post(
-        session, text=text, max_chars=5, per_minute=50, message_id=new_id(), client_message_id=name, now=now
+        session,
+        text=text,
+        max_chars=5,
+        per_minute=50,
+        per_session=1000,
+        message_id=new_id(),
+        client_message_id=name,
+        now=now,
     )
 
 

@@ -26,6 +26,7 @@ NUMBERS = {
     "VERBATIM_CHUNK_WINDOW_MS": ("chunk_window_ms", 0, 10_000),
     "VERBATIM_CHECKPOINT_SECONDS": ("checkpoint_seconds", 1, 86_400),
     "VERBATIM_MAX_MESSAGE_CHARS": ("max_message_chars", 1, 100_000),
+    "VERBATIM_MESSAGES_PER_SESSION": ("messages_per_session", 1, 100_000),
     "VERBATIM_RETENTION_DAYS": ("retention_days", 1, 36_500),
 }
 
