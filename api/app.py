@@ -25,7 +25,7 @@ from api.errors import JsonRequest, on_chat_error, on_http_exception, on_unexpec
 from api.headers import guarded
 from api.health import live, ready
 from api.hosts import at_a_host
-from api.metrics import count_requests, count_sockets, metrics
+from api.metrics import ProjectionMeters, count_requests, count_sockets, metrics
 from api.origins import Origins
 from api.pages import page, static_files
 from api.proofs import Proofs
@@ -172,6 +172,7 @@ def build(
             "sockets": _always(sockets),
             "registry": _always(registry),
             "siblings": _always(siblings),
+            "projection_meters": _always(ProjectionMeters(registry, database.fetch)),
             "questions": _always(Questions(database.fetch_slowly)),
             "session_list": _always(SessionList(database.fetch_slowly)),
             "auditor": _always(auditor),
