@@ -11,10 +11,11 @@ from msgspec import Struct
 
 from api.auth import operators_only
 from api.csv import MEDIA_TYPE, as_csv
-from api.days import Since, Until, require_forward
+from api.days import Since, Until, require_range
 from api.docs import OPERATOR, also_as
 from api.errors import problems
 from api.limits import OperatorRequests
+from domain.ports import Clock
 from projections.questions import Day, Details, Endings, Hour, Questions, Replies, Suggestions, Sums
 
 T = TypeVar("T", bound=Struct)
@@ -43,12 +44,13 @@ class Analytics(Controller):
         self,
         request: Request[Any, Any, Any],
         questions: NamedDependency[Questions],
+        clock: NamedDependency[Clock],
         since: Since = None,
         until: Until = None,
         format: Format = None,
     ) -> Response[Sums]:
         """What happened in all those days together."""
-        rows = await _rows(questions.overview, since, until)
+        rows = await _rows(questions.overview, clock, since, until)
         return _told(Sums, rows, request, format, one=True)
 
     @get("/daily/", operation_id="getDaily", **ALIKE)
@@ -56,80 +58,87 @@ class Analytics(Controller):
         self,
         request: Request[Any, Any, Any],
         questions: NamedDependency[Questions],
+        clock: NamedDependency[Clock],
         since: Since = None,
         until: Until = None,
         format: Format = None,
     ) -> Response[Sequence[Day]]:
         """What happened on each day on which anything did, in order."""
-        return _told(Day, await _rows(questions.daily, since, until), request, format)
+        return _told(Day, await _rows(questions.daily, clock, since, until), request, format)
 
     @get("/hourly/", operation_id="getHourly", **ALIKE)
     async def hourly(
         self,
         request: Request[Any, Any, Any],
         questions: NamedDependency[Questions],
+        clock: NamedDependency[Clock],
         since: Since = None,
         until: Until = None,
         format: Format = None,
     ) -> Response[Sequence[Hour]]:
         """What happened in each hour in which anything did, in order."""
-        return _told(Hour, await _rows(questions.hourly, since, until), request, format)
+        return _told(Hour, await _rows(questions.hourly, clock, since, until), request, format)
 
     @get("/replies/", operation_id="getReplies", **ALIKE)
     async def replies(
         self,
         request: Request[Any, Any, Any],
         questions: NamedDependency[Questions],
+        clock: NamedDependency[Clock],
         since: Since = None,
         until: Until = None,
         format: Format = None,
     ) -> Response[Sequence[Replies]]:
         """Replies, by assistant and how they ended, the commonest first."""
-        return _told(Replies, await _rows(questions.replies, since, until), request, format)
+        return _told(Replies, await _rows(questions.replies, clock, since, until), request, format)
 
     @get("/endings/", operation_id="getEndings", **ALIKE)
     async def endings(
         self,
         request: Request[Any, Any, Any],
         questions: NamedDependency[Questions],
+        clock: NamedDependency[Clock],
         since: Since = None,
         until: Until = None,
         format: Format = None,
     ) -> Response[Sequence[Endings]]:
         """Why conversations ended, the commonest reason first."""
-        return _told(Endings, await _rows(questions.endings, since, until), request, format)
+        return _told(Endings, await _rows(questions.endings, clock, since, until), request, format)
 
     @get("/suggestions/", operation_id="getSuggestions", **ALIKE)
     async def suggestions(
         self,
         request: Request[Any, Any, Any],
         questions: NamedDependency[Questions],
+        clock: NamedDependency[Clock],
         since: Since = None,
         until: Until = None,
         format: Format = None,
     ) -> Response[Sequence[Suggestions]]:
         """What was suggested, that which was taken most often first: 200 at most."""
-        return _told(Suggestions, await _rows(questions.suggestions, since, until), request, format)
+        return _told(Suggestions, await _rows(questions.suggestions, clock, since, until), request, format)
 
     @get("/details/", operation_id="getDetails", **ALIKE)
     async def details(
         self,
         request: Request[Any, Any, Any],
         questions: NamedDependency[Questions],
+        clock: NamedDependency[Clock],
         since: Since = None,
         until: Until = None,
         format: Format = None,
     ) -> Response[Sequence[Details]]:
         """Which details visitors gave, in the conversations that were started then."""
-        return _told(Details, await _rows(questions.details, since, until), request, format)
+        return _told(Details, await _rows(questions.details, clock, since, until), request, format)
 
 
 async def _rows(
     question: Callable[[date | None, date | None], Awaitable[Sequence[T]]],
+    clock: Clock,
     since: date | None,
     until: date | None,
 ) -> Sequence[T]:
-    require_forward(since, until)
+    require_range(since, until, clock.now().date())
     return await question(since, until)
 
 

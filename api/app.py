@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psycopg
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
@@ -25,7 +26,7 @@ from api.headers import guarded
 from api.health import live, ready
 from api.hosts import at_a_host
 from api.limits import Room
-from api.metrics import count_requests, count_sockets, metrics
+from api.metrics import ProjectionMeters, count_requests, count_sockets, metrics
 from api.origins import Origins
 from api.pages import load_assets, page, static_file
 from api.persona import persona_view, show_avatar, show_persona
@@ -43,6 +44,7 @@ from domain.deadlines import DeadlineKeeper, IdleRules
 from domain.erasure import Erasure
 from domain.errors import ChatError
 from domain.knowledge import Knowledge
+from domain.log import LogSource
 from domain.persona import Persona, Texts
 from domain.ports import Doorbell, EventStore
 from infrastructure.auditor import PostgresAuditor
@@ -58,11 +60,13 @@ from infrastructure.logs import Log, PostgresLog
 from infrastructure.meters import Meters
 from infrastructure.notary import Notary
 from infrastructure.personas import load_avatar, load_persona
-from infrastructure.postgres import Database, schema_lock
+from infrastructure.postgres import LIVELY, Database, schema_lock
 from infrastructure.presence import Presence, new_name
 from infrastructure.recorder import datastore
 from infrastructure.settings import Settings, SettingsError, keep_operator_token
 from infrastructure.signing import SigningKey
+from infrastructure.verification import snapshot
+from projections.agreement import Agreement
 from projections.builds import Builds
 from projections.catalogue import PROJECTIONS
 from projections.forgetting import Tables
@@ -93,7 +97,7 @@ def build(
     keyring = build_keyring(settings, conninfo, database)
     signing_key = build_signing_key(settings, keyring)
     notary = Notary(database, signing_key, clock, settings.checkpoint_seconds)
-    auditor = PostgresAuditor(conninfo, database, keyring, signing_key)
+    auditor = PostgresAuditor(conninfo, database, keyring, signing_key, [build_agreement(keyring, conninfo)])
     operator_token = settings.operator_token or keep_operator_token(settings.data_dir)
     _create_projections(conninfo)
     log = PostgresLog(conninfo, database, meters)
@@ -171,8 +175,8 @@ def build(
             "tables": _always(tables),
             "sockets": _always(sockets),
             "registry": _always(registry),
-            "measure": _always(table.measure),
             "siblings": _always(siblings),
+            "measures": _always([table.measure, ProjectionMeters(registry, database.fetch).look]),
             "questions": _always(Questions(database.fetch_slowly)),
             "session_list": _always(SessionList(database.fetch_slowly)),
             "auditor": _always(auditor),
@@ -265,7 +269,7 @@ def open_runner(settings: Settings, conninfo: str) -> Iterator[Runner]:
     """What drives the projections, for a thread or a process. Raises CorruptLog for another master key."""
     master_key = MasterKey(settle_master_key(settings, conninfo))
     with open_builds(conninfo) as builds:
-        source = PostgresLogSource(builds.recorder.datastore, master_key)
+        source = PostgresLogSource(builds.recorder.datastore.pool.connection, master_key)
         yield Runner(builds.recorder, source, builds)
 
 
@@ -304,13 +308,14 @@ async def open_record(settings: Settings, conninfo: str) -> AsyncIterator[Record
     database = Database(conninfo)
     keyring = await asyncio.to_thread(build_keyring, settings, conninfo, database)
     signing_key = build_signing_key(settings, keyring)
+    await asyncio.to_thread(_create_projections, conninfo)
     log = PostgresLog(conninfo, database)
     clock = SystemClock()
     async with opened(database, log):
         await clock.compare(database)
         yield Record(
             SessionStore(log, keyring, LocalDoorbell()),
-            PostgresAuditor(conninfo, database, keyring, signing_key),
+            PostgresAuditor(conninfo, database, keyring, signing_key, [build_agreement(keyring, conninfo)]),
             Notary(database, signing_key, clock),
         )
 
@@ -337,6 +342,20 @@ def build_keyring(settings: Settings, conninfo: str, database: Database) -> Wrap
 def build_signing_key(settings: Settings, keyring: WrappedKeyring) -> SigningKey:
     """What checkpoints are signed with: the settings' own key, else one that the master key makes."""
     return SigningKey(settings.signing_key) if settings.signing_key else keyring.signing_key()
+
+
+def build_agreement(keyring: WrappedKeyring, conninfo: str) -> Agreement:
+    """The check that the projections' tables agree with the log."""
+
+    @contextmanager
+    def opened() -> Iterator[tuple[psycopg.Connection, LogSource]]:
+        with (
+            snapshot(conninfo, read_only=False) as tables,
+            psycopg.connect(conninfo, autocommit=True, application_name="verbatim-verify", **LIVELY) as log,
+        ):
+            yield tables, PostgresLogSource(lambda: nullcontext(log), keyring)
+
+    return Agreement(opened, PROJECTIONS)
 
 
 def build_doorbell(settings: Settings, conninfo: str, name: str) -> RemoteDoorbell:

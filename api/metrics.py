@@ -1,6 +1,7 @@
 """`/metrics`, for operators: what `docs/metrics.md` lists, of this process and its siblings on the port."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from litestar import Request, Response, get
@@ -14,6 +15,8 @@ from prometheus_client.exposition import choose_encoder
 from api.auth import operators_only
 from api.limits import OperatorRequests
 from api.siblings import Siblings
+from domain.errors import Unavailable
+from projections.status import Fetch, builds
 
 Measure = Callable[[], Awaitable[None]]
 """Finds out what isn't known before somebody asks."""
@@ -22,19 +25,56 @@ LABELS = ("method", "path", "status_code", "app_name")
 """Litestar's."""
 
 
+LOOK_SECONDS = 1.0
+"""How long the database may take to tell: whoever asks for all of it waits for two seconds at most."""
+
+
+class ProjectionMeters:
+    """How projections stand. The database knows, whichever process drives them: all tell the same."""
+
+    def __init__(self, registry: CollectorRegistry, fetch: Fetch) -> None:
+        self._fetch = fetch
+        self._lag = Gauge(
+            "verbatim_projection_lag_positions",
+            "How far a projection's tables are behind the log",
+            ("projection",),
+            registry=registry,
+        )
+        self._set_aside = Gauge(
+            "verbatim_projection_faults",
+            "Sessions that a projection has set aside",
+            ("projection",),
+            registry=registry,
+        )
+
+    async def look(self) -> None:
+        """Have them as they are now; none, where the database doesn't tell."""
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                standing = await builds(self._fetch)
+        except (Unavailable, TimeoutError):
+            standing = ()
+        self._lag.clear()
+        self._set_aside.clear()
+        for build in standing:
+            if build.state == "live":
+                self._lag.labels(build.name).set(max(0, build.head - build.position))
+                self._set_aside.labels(build.name).set(build.set_aside)
+
+
 @get("/metrics", guards=[operators_only], middleware=[OperatorRequests], include_in_schema=False)
 async def metrics(
     request: Request[Any, Any, Any],
     registry: NamedDependency[CollectorRegistry],
     siblings: NamedDependency[Siblings | None],
-    measure: NamedDependency[Measure],
+    measures: NamedDependency[Sequence[Measure]],
 ) -> Response[bytes]:
     """All there is, in the format that is asked for."""
     is_from_sibling = request.client is None
     if siblings and not is_from_sibling:
         registry = await siblings.measured(request.headers["authorization"])
     else:
-        await measure()
+        await asyncio.gather(*(measure() for measure in measures))
     encode, media_type = choose_encoder(request.headers.get("accept", ""))
     return Response(encode(registry), media_type=media_type)
 

@@ -10,10 +10,11 @@ from litestar.params import FromQuery, QueryParameter
 from msgspec import Struct
 
 from api.auth import operators_only
-from api.days import Since, Until, require_forward
+from api.days import Since, Until, require_range
 from api.docs import OPERATOR
 from api.errors import problems
 from api.limits import OperatorRequests
+from domain.ports import Clock
 from projections.session_list import Listed, SessionList, Status, Wanted
 
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="How many at most")]
@@ -46,6 +47,7 @@ class Page(Struct, frozen=True):
 )
 async def list_sessions(
     session_list: NamedDependency[SessionList],
+    clock: NamedDependency[Clock],
     status: FromQuery[Status | None] = None,
     visitor_id: FromQuery[UUID | None] = None,
     since: Since = None,
@@ -55,7 +57,7 @@ async def list_sessions(
     after: After = None,
 ) -> Page:
     """Sessions that were started on these days, and of which all that is asked is true."""
-    require_forward(since, until)
+    require_range(since, until, clock.now().date())
     wanted = Wanted(status, visitor_id, since, until, q)
     # One more than is shown tells whether there are more.
     found = await session_list.page(wanted, limit + 1, after)

@@ -21,6 +21,7 @@ QUICK = {
     "first_word": ("--pairs", "4", "--crowd", "4", "--words", "5"),
     "project": ("--events", "5000", "--rounds", "1", "--seconds", "0.5", "--rate", "100"),
     "reconnect": ("--clients", "10", "--rounds", "1", "--away", "0.3"),
+    "transcript": ("--events", "20000", "--rounds", "3", "--sessions", "2"),
     "verify": ("--sessions", "60", "--rounds", "1"),
     "words": ("--seconds", "0.5", "--most", "20", "--sockets", "150"),
 }

@@ -68,9 +68,10 @@ async def record(conninfo: str, events: int, turns: int = 5) -> list[uuid.UUID]:
         sessions.append(session_id)
         recorded += len(said)
 
-    while recorded < events:
+    length = len(conversation(turns))
+    while (left := events - recorded) > 0:
         progress(f"recording: {recorded:,} of {events:,} events")
-        await asyncio.gather(*(one() for _ in range(AT_ONCE)))
+        await asyncio.gather(*(one() for _ in range(min(AT_ONCE, -(-left // length)))))
     await log.close()
     await database.close()
     return sessions

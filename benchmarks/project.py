@@ -109,7 +109,10 @@ def running(conninfo: str) -> Iterator[tuple[Builds, Runner]]:
     recorder = ProjectionRecorder(connections)
     builds = Builds(recorder, PROJECTIONS, views)
     builds.open()
-    yield builds, Runner(recorder, PostgresLogSource(connections, MasterKey(MASTER_KEY)), builds)
+    yield (
+        builds,
+        Runner(recorder, PostgresLogSource(connections.pool.connection, MasterKey(MASTER_KEY)), builds),
+    )
     connections.close()
 
 
@@ -171,7 +174,7 @@ class Library:
     def run(self, seconds: float) -> float:
         """Events a second."""
         connections = datastore(self._conninfo, pool_size=4)
-        source = PostgresLogSource(connections, MasterKey(MASTER_KEY))
+        source = PostgresLogSource(connections.pool.connection, MasterKey(MASTER_KEY))
 
         class Log(Application[uuid.UUID]):
             name = "log"

@@ -1,6 +1,6 @@
 """Port: the whole log in the order in which it was written, as projections and audits read it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -44,4 +44,12 @@ class LogSource(Protocol):
 
     def history(self, session_id: UUID, up_to: int) -> Sequence[Told]:
         """All events of a session up to a position."""
+        ...
+
+    def histories(self, session_ids: Collection[UUID], up_to: int) -> Mapping[UUID, Sequence[Told]]:
+        """The same of many sessions at once; of those alone that have any."""
+        ...
+
+    def destroyed(self, visitor_ids: Collection[UUID]) -> Collection[UUID]:
+        """Those of these visitors whose key was destroyed."""
         ...

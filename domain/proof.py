@@ -40,8 +40,8 @@ class Verdict(Struct, frozen=True):
         return not self.findings
 
 
-Check = Callable[[Collection[UUID]], Awaitable[Sequence[Finding]]]
-"""Another check, of what is made from the log: what is wrong there with these sessions."""
+Check = Callable[[Collection[UUID] | None], Awaitable[Sequence[Finding]]]
+"""Another check, of what is made from the log: what is wrong there with these sessions, or with any."""
 
 
 class Checkpoint(Struct, frozen=True):

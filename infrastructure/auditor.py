@@ -9,7 +9,7 @@ import psycopg
 from msgspec.structs import replace
 
 from domain.errors import Unavailable
-from domain.proof import Anchor, Check, PublicKey, Verdict
+from domain.proof import Anchor, Check, Finding, PublicKey, Verdict
 from infrastructure.checkpoints import COLUMNS, checkpoint_of
 from infrastructure.keyring import WrappedKeyring
 from infrastructure.postgres import Database
@@ -51,17 +51,20 @@ class PostgresAuditor:
         def verify(connection: psycopg.Connection) -> Verdict | None:
             return self._verification(connection, anchor).of_session(session_id)
 
-        verdict = await self._in_snapshot(verify)
-        return await self._checked(verdict, [session_id]) if verdict else None
+        async with self._turn:
+            verdict = await self._in_snapshot(verify)
+            return _with(verdict, await self._more([session_id])) if verdict else None
 
     async def verify_log(self, anchor: Anchor | None = None, progress: Progress = lambda *_: None) -> Verdict:
         """Verify all there is. `progress` is called in a thread. Raises Unavailable."""
 
-        def verify(connection: psycopg.Connection) -> tuple[Verdict, Collection[UUID]]:
-            verification = self._verification(connection, anchor)
-            return verification.of_log(progress), verification.session_ids
+        def verify(connection: psycopg.Connection) -> Verdict:
+            return self._verification(connection, anchor).of_log(progress)
 
-        return await self._checked(*await self._in_snapshot(verify))
+        async with self._turn:
+            # Together: each waits half of its time for the database, and they wait for different things.
+            verdict, more = await asyncio.gather(self._in_snapshot(verify), self._more(None))
+        return _with(verdict, more)
 
     async def checkpoints(self, after: int, most: int, *, hints: bool = False) -> Anchor:
         return self._anchor(await self._database.fetch(AFTER.encode(), (after, most)), hints=hints)
@@ -77,7 +80,8 @@ class PostgresAuditor:
             bundle = ProofBundle(connection, self._keyring, self._key.public)
             return bundle.make(session_id, up_to, renderings, with_key=with_key)
 
-        return await self._in_snapshot(make)
+        async with self._turn:
+            return await self._in_snapshot(make)
 
     def _verification(self, connection: psycopg.Connection, anchor: Anchor | None) -> Verification:
         return Verification(connection, self._keyring, self._key.public, anchor)
@@ -93,12 +97,18 @@ class PostgresAuditor:
             with snapshot(self._conninfo) as connection:
                 return work(connection)
 
-        async with self._turn:
-            try:
-                return await asyncio.to_thread(run)
-            except psycopg.OperationalError:
-                raise Unavailable from None
+        try:
+            return await asyncio.to_thread(run)
+        except psycopg.OperationalError:
+            raise Unavailable from None
 
-    async def _checked(self, verdict: Verdict, session_ids: Collection[UUID]) -> Verdict:
-        more = [finding for check in self._checks for finding in await check(session_ids)]
-        return replace(verdict, findings=[*verdict.findings, *more])
+    async def _more(self, session_ids: Collection[UUID] | None) -> Sequence[Finding]:
+        """What the other checks find."""
+        try:
+            return [finding for check in self._checks for finding in await check(session_ids)]
+        except psycopg.OperationalError:
+            raise Unavailable from None
+
+
+def _with(verdict: Verdict, more: Sequence[Finding]) -> Verdict:
+    return replace(verdict, findings=[*verdict.findings, *more])

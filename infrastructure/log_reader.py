@@ -4,15 +4,15 @@ What is remembered of a session is what its next event needs: the session, and i
 isn't remembered is read again from its start.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from eventsourcing.persistence import StoredEvent
-from eventsourcing.postgres import PostgresDatastore
 from msgspec import Struct
-from psycopg import RawCursor
+from psycopg import Connection, RawCursor
 from psycopg.rows import tuple_row
 
 from domain.errors import CorruptLog
@@ -21,7 +21,7 @@ from domain.log import Told
 from domain.ports import Recorded
 from domain.session import ChatSession, begin, evolve
 from infrastructure import codec
-from infrastructure.keyring import MasterKey
+from infrastructure.keyring import MasterKey, WrappedKeyring
 
 REMEMBERED_SESSIONS = 20_000
 
@@ -42,9 +42,9 @@ BEFORE = f"""
     ORDER BY originator_id, originator_version
 """  # noqa: S608
 
-HISTORY = f"""
+HISTORIES = f"""
     SELECT {COLUMNS} FROM stored_events
-    WHERE originator_id = $1 AND notification_id <= $2 ORDER BY originator_version
+    WHERE originator_id = ANY($1) AND notification_id <= $2 ORDER BY originator_id, originator_version
 """  # noqa: S608
 
 KEYS = "SELECT visitor_id, wrapped FROM visitor_keys WHERE visitor_id = ANY($1)"
@@ -64,10 +64,14 @@ class Remembered(Struct):
 
 
 class PostgresLogSource:
-    """The log in PostgreSQL."""
+    """The log in PostgreSQL, on whatever connection `connected` gives for a while."""
 
-    def __init__(self, datastore: PostgresDatastore, master_key: MasterKey) -> None:
-        self._datastore = datastore
+    def __init__(
+        self,
+        connected: Callable[[], AbstractContextManager[Connection[Any]]],
+        master_key: MasterKey | WrappedKeyring,
+    ) -> None:
+        self._connected = connected
         self._master_key = master_key
 
     def head(self) -> int:
@@ -77,11 +81,21 @@ class PostgresLogSource:
         return PostgresLogReader(self, position)
 
     def history(self, session_id: UUID, up_to: int) -> Sequence[Told]:
-        return PostgresLogReader(self, 0).told(self.fetch(HISTORY, (session_id, up_to)))
+        return self.histories([session_id], up_to).get(session_id, [])
+
+    def histories(self, session_ids: Collection[UUID], up_to: int) -> Mapping[UUID, Sequence[Told]]:
+        rows = self.fetch(HISTORIES, ([*session_ids], up_to))
+        histories: dict[UUID, list[Told]] = {}
+        for told in PostgresLogReader(self, 0).told(rows):
+            histories.setdefault(told.session_id, []).append(told)
+        return histories
+
+    def destroyed(self, visitor_ids: Collection[UUID]) -> Collection[UUID]:
+        return {visitor_id for visitor_id, wrapped in self.fetch(KEYS, ([*visitor_ids],)) if wrapped is None}
 
     def fetch(self, query: str, params: Sequence[object] = ()) -> list[Any]:
         """All rows of a query, as tuples."""
-        with self._datastore.pool.connection() as connection:
+        with self._connected() as connection:
             cursor = RawCursor(connection, row_factory=tuple_row)
             return cursor.execute(query.encode(), params, prepare=True, binary=True).fetchall()
 

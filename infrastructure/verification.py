@@ -4,7 +4,7 @@ It reads within one snapshot, so that nothing is taken for missing that has only
 page, so that a log of any size will do. It blocks, and is for a thread or a process of its own.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -61,12 +61,12 @@ Progress = Callable[[int, int], None]
 
 
 @contextmanager
-def snapshot(conninfo: str) -> Iterator[psycopg.Connection]:
-    """A connection that sees the database as it is now, and changes nothing. Raises
-    psycopg.OperationalError."""
+def snapshot(conninfo: str, *, read_only: bool = True) -> Iterator[psycopg.Connection]:
+    """A connection that sees the database as it is now, and changes nothing; where it isn't `read_only`, it
+    can make temporary tables. Raises psycopg.OperationalError."""
     with psycopg.connect(conninfo, application_name="verbatim-verify", **LIVELY) as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
-        connection.read_only = True
+        connection.read_only = read_only
         yield connection
 
 
@@ -88,11 +88,6 @@ class Verification:
         self._keys: dict[UUID, Key] = {}
         self._findings: list[Finding] = []
         self._sessions = SessionChecks(self._findings.append)
-
-    @property
-    def session_ids(self) -> Collection[UUID]:
-        """The sessions that were met."""
-        return self._sessions.heads.keys()
 
     def of_log(self, progress: Progress = lambda *_: None) -> Verdict:
         """Verify all there is."""

@@ -18,7 +18,8 @@ KEYS = {
         "added_ms_p50_leading",
         "direct_ms_p50_1",
     ],
-    "verify": ["events_per_s", "signed_per_s"],
+    "transcript": ["growth", "read_ms_p50_least", "read_ms_p50_most"],
+    "verify": ["events_per_s", "events_per_cpu_s", "log_per_s", "signed_per_s"],
     "words": ["cpu_us_per_word", "disk_bytes_per_word", "kb_per_socket"],
 }
 

@@ -13,7 +13,7 @@ import pytest
 import uvloop
 from click.testing import CliRunner, Result
 
-from api.app import open_store
+from api.app import open_runner, open_store
 from api.cli import main
 from domain.events import SessionStarted, VisitorMessagePosted
 from infrastructure.anchors import read_anchor
@@ -74,6 +74,28 @@ def test_a_log_that_nobody_touched_is_verified(run: Run, session_id: UUID) -> No
         assert first.startswith("nothing to find fault with: 2 events of 1 session, 0 checkpoints, ")
         assert first.endswith(" events/s")
         assert second.startswith("Not yet under a checkpoint: the latest 2 events (since 20")
+
+
+def test_a_table_that_does_not_tell_what_the_log_does_is_named(
+    run: Run, environment: Mapping[str, str], session_id: UUID
+) -> None:
+    conninfo = environment["DATABASE_URL"]
+    with open_runner(read_settings(environment), conninfo) as runner:
+        while runner.step():
+            pass
+    whole, single = run("verify", "--all"), run("verify", str(session_id))
+    assert (whole.exit_code, single.exit_code) == (0, 0), whole.output + single.output
+
+    (schema,) = execute(conninfo, "SELECT build FROM projections WHERE name = 'transcripts'")[0]
+    execute(conninfo, f"UPDATE {schema}.entries SET text = 'I never said that'")
+    whole, single = run("verify", "--all"), run("verify", str(session_id))
+
+    assert (whole.exit_code, single.exit_code) == (65, 65)
+    named = f"session {session_id}, version 2: the table entries of the projection transcripts: text: "
+    for verified in (whole, single):
+        assert verified.stdout.startswith(named)
+        assert "1 finding: 2 events of 1 session" in verified.stdout
+        assert "I never said that" not in verified.output
 
 
 def test_an_empty_log_is_verified_too(run: Run) -> None:

@@ -127,7 +127,8 @@ async def test_days_of_a_range_count_whole_and_no_others(service: Service, quest
     assert [row["day"] for row in one] == [days[3]]
     assert [row["day"] for row in some] == days[3:7]
     assert await told(service, question, f"since={days[0]}&until={days[-1]}") == await told(service, question)
-    assert await told(service, question, "since=0001-01-01&until=9999-12-31") == await told(service, question)
+    assert await told(service, question, "until=9999-12-31") == await told(service, question)
+    assert await told(service, question, "since=2020-01-01&until=2030-01-07") == await told(service, question)
 
 
 async def test_where_nothing_happened_nothing_is_told(service: Service) -> None:
@@ -175,6 +176,12 @@ async def test_the_format_that_is_named_counts_more_than_the_header(service: Ser
     ("query", "says"),
     [
         ("since=2026-10-31&until=2026-10-01", "since=2026-10-31 is after until=2026-10-01"),
+        (
+            "since=2020-01-01&until=2030-01-08",
+            "2020-01-01 until 2030-01-08 is more than 3660 days: give 2020-01-02",
+        ),
+        ("since=0001-01-01&until=9999-12-31", "until 9999-12-31 is more than 3660 days"),
+        ("since=0001-01-01", "since=0001-01-01 until 20"),
         ("since=yesterday", "since"),
         ("since=2026-02-30", "since"),
         ("since=", "since"),

@@ -6,19 +6,22 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import psycopg
 import pytest
 from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from domain.assistant import AssistantFailed
 from infrastructure.settings import keep_operator_token
+from projections.catalogue import PROJECTIONS
 from tests.support.assistants import Scripted
+from tests.support.operators import OPERATOR, SETTINGS, TOKEN
+from tests.support.postgres import execute
+from tests.support.projecting import projecting
 from tests.support.service import Service, served
 from tests.support.waiting import until
 
 TABLE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
-TOKEN = "an-operator's-token"
-OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
 OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
 Serve = Callable[..., Awaitable[Service]]
 SHORT_IDLE = {"VERBATIM_IDLE_WARNING_SECONDS": "1", "VERBATIM_IDLE_END_SECONDS": "2"}
@@ -217,3 +220,53 @@ async def test_each_application_measures_itself(serve: Serve) -> None:
     async with visitor.socket():
         await reaches(one, "verbatim_open_sockets", 1)
         await reaches(other, "verbatim_open_sockets", 0)
+
+
+# --- projections
+
+
+def standing(measured: Measured) -> dict[str, tuple[float, float]]:
+    """How far behind each projection is, and how many sessions it has set aside."""
+    lag, faults = "verbatim_projection_lag_positions", "verbatim_projection_faults"
+    return {
+        projection.name: (
+            measured.value(lag, projection=projection.name),
+            measured.value(faults, projection=projection.name),
+        )
+        for projection in PROJECTIONS
+    }
+
+
+async def test_how_far_projections_are_behind_and_what_they_set_aside_is_measured(
+    serve: Serve, new_conninfo: str
+) -> None:
+    service = await serve("Hello.", **SETTINGS)
+    await service.start_session()
+    visitor = await service.start_session()
+    async with visitor.socket() as socket:
+        await socket.send(visitor.message("Hello"))
+        await socket.receive_until("complete")
+    ((head,),) = execute(new_conninfo, "SELECT max(notification_id) FROM stored_events")
+    assert standing(await measured(service)) == dict.fromkeys(standing(Measured("# EOF\n")), (head, 0))
+
+    ((build,),) = execute(new_conninfo, "SELECT build FROM projections WHERE name = 'transcripts'")
+    execute(new_conninfo, f"ALTER TABLE {build}.entries ADD CHECK (session_id <> '{visitor.session_id}')")
+    with projecting(new_conninfo) as process:
+        process.catch_up()
+    now = standing(await measured(service))
+    assert now.pop("transcripts") == (0, 1)
+    assert set(now.values()) == {(0, 0)}
+
+    await service.start_session()
+    assert {lag for lag, _ in standing(await measured(service)).values()} == {1}
+
+
+async def test_where_the_database_does_not_tell_all_else_is_told(serve: Serve, new_conninfo: str) -> None:
+    service = await serve("Hello.")
+    with psycopg.connect(new_conninfo) as other:
+        other.execute("LOCK TABLE projections IN ACCESS EXCLUSIVE MODE")
+        now = await measured(service)
+    assert now.families["verbatim_projection_faults"].samples == []
+    assert now.value("process_resident_memory_bytes") > 0
+
+    assert len((await measured(service)).families["verbatim_projection_faults"].samples) == len(PROJECTIONS)

@@ -13,8 +13,10 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from api.app import open_runner
 from infrastructure import bundle_verifier
 from infrastructure.anchors import read_anchor
+from infrastructure.settings import read_settings
 from infrastructure.signing import key_id
 from tests.support.assistants import Echo
 from tests.support.postgres import execute
@@ -109,6 +111,26 @@ async def test_what_was_changed_with_sql_is_named(
         finding["message"].startswith(f"session {visitor.session_id}, version 2: ")
         for finding in verdict["findings"]
     )
+
+
+async def test_a_table_that_was_changed_with_sql_is_named(
+    http: httpx.AsyncClient, visitor: Visitor, conninfo: str, data_dir: Path
+) -> None:
+    environment = {**ENVIRONMENT, "VERBATIM_DATA_DIR": str(data_dir)}
+    with open_runner(read_settings(environment), conninfo) as runner:
+        while runner.step():
+            pass
+    assert (await verified(http, visitor))["ok"] is True
+    (schema,) = execute(conninfo, "SELECT build FROM projections WHERE name = 'sessions'")[0]
+    execute(conninfo, f"UPDATE {schema}.sessions SET messages = 7 WHERE session_id = %s", visitor.session_id)
+
+    verdict = await verified(http, visitor)
+
+    assert verdict["ok"] is False
+    (finding,) = verdict["findings"]
+    where = f"session {visitor.session_id}: the table sessions of the projection sessions: "
+    assert finding["message"] == where + "messages: not what the log makes"
+    assert finding["session_id"] == str(visitor.session_id)
 
 
 async def test_checkpoints_are_given_page_by_page_and_each_page_is_an_anchor(

@@ -74,7 +74,7 @@ def projecting(
         builds = Builds(recorder, projections, show)
         with schema_lock(conninfo):
             builds.open()
-        source = PostgresLogSource(connections, MasterKey(MASTER_KEY))
+        source = PostgresLogSource(connections.pool.connection, MasterKey(MASTER_KEY))
         yield Projecting(conninfo, builds, Runner(recorder, source, builds, most))
     finally:
         connections.close()
