@@ -14,7 +14,7 @@ import msgspec
 
 from domain.ports import Recorded
 from projections.records import records
-from projections.renderings import HIDDEN, RENDERINGS, said_in, shown
+from projections.renderings import HIDDEN, RENDERINGS, as_html, said_in, shown
 from projections.transcript import AssistantSaid, Ended, Entry, VisitorSaid, transcript
 
 
@@ -74,6 +74,19 @@ EXPORTS: Mapping[str, Export] = {
     **{name: _rendered(name) for name in RENDERINGS},
 }
 """By format."""
+
+ZIP = "zip"
+FORMATS = (*EXPORTS, ZIP)
+"""A zip isn't made of what was said alone: it proves it, and is the auditor's to make."""
+
+
+def in_zip(history: Sequence[Recorded]) -> Mapping[str, bytes]:
+    """The files of a zip that are for reading."""
+    said = transcript(history)
+    return {
+        "transcript.json": msgspec.json.format(msgspec.json.encode(said)) + b"\n",
+        "transcript.html": as_html(said).encode(),
+    }
 
 
 def _json(value: object) -> bytes:
