@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from domain.ports import Recorded
+from projections.archive import exported
 from projections.records import records
-from projections.renderings import HIDDEN, RENDERINGS, as_html, said_in, shown
+from projections.renderings import HIDDEN, RENDERINGS, said_in, shown
 from projections.transcript import AssistantSaid, Ended, Entry, VisitorSaid, transcript
 
 
@@ -82,11 +83,7 @@ FORMATS = (*EXPORTS, ZIP)
 
 def in_zip(history: Sequence[Recorded]) -> Mapping[str, bytes]:
     """The files of a zip that are for reading."""
-    said = transcript(history)
-    return {
-        "transcript.json": msgspec.json.format(msgspec.json.encode(said)) + b"\n",
-        "transcript.html": as_html(said).encode(),
-    }
+    return {"transcript.json": exported(history), "transcript.html": EXPORTS["html"].write(history)}
 
 
 def _json(value: object) -> bytes:
