@@ -13,6 +13,7 @@ from api.app import Record, open_record
 from api.commands import EXIT_CORRUPT, EXIT_NOT_FOUND, console, not_in_the_log, run
 from domain.proof import Anchor, Verdict
 from infrastructure.anchors import AnchorError, read_anchor
+from infrastructure.collector import calm_collector
 from infrastructure.settings import Settings
 
 CHECKPOINTS_AT_ONCE = 100
@@ -46,6 +47,7 @@ def verify(session: UUID | None, everything: bool, anchor_file: Path | None) -> 
 
     async def work(settings: Settings, conninfo: str) -> int:
         async with open_record(settings, conninfo) as record:
+            calm_collector()
             started = time.perf_counter()
             if session:
                 verdict = await record.auditor.verify(session, anchor)
