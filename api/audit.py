@@ -23,11 +23,21 @@ from api.replay import SPEED_PATTERN, Replay
 from api.server_sent import event_stream
 from domain.errors import InvalidRequest, SessionNotFound
 from domain.ports import Clock, EventStore, Recorded
-from projections.exports import EXPORTS
+from domain.proof import Auditor
+from projections.exports import EXPORTS, FORMATS, ZIP, in_zip
 from projections.states import SessionState, state, version_at
 from projections.transcript import Transcript
 
+ZIP_MEDIA_TYPE = "application/zip"
+
 SessionId = Annotated[UUID, PathParameter(description="The session, whoever's it is")]
+WithKey = Annotated[
+    bool,
+    QueryParameter(
+        description="Add the visitor's key, so that the words are proved, and not their sealed bytes alone. "
+        "It opens all that this visitor has ever said"
+    ),
+]
 
 
 class Audit(Controller):
@@ -109,25 +119,36 @@ class Audit(Controller):
         responses=problems(400, 401, 404, 429, 503)
         | {200: ResponseSpec(Transcript, description="The session, in the format that was asked for")},
         operation_id="exportSession",
-        operation_class=also_as(*(export.media_type for name, export in EXPORTS.items() if name != "json")),
+        operation_class=also_as(
+            *(export.media_type for name, export in EXPORTS.items() if name != "json"), ZIP_MEDIA_TYPE
+        ),
     )
     async def export(
         self,
         store: NamedDependency[EventStore],
+        auditor: NamedDependency[Auditor],
         session_id: SessionId,
-        format: Annotated[str, QueryParameter(schema_extra={"enum": [*EXPORTS]})] = "json",
+        format: Annotated[str, QueryParameter(schema_extra={"enum": [*FORMATS]})] = "json",
+        with_key: WithKey = False,
     ) -> Response[Any]:
-        """The session, to take away: its events as JSON lines, its transcript in every other format."""
-        export = EXPORTS.get(format)
-        if export is None:
-            raise InvalidRequest(f"format must be one of {', '.join(EXPORTS)}, not {format[:40]!r}")
+        """The session, to take away: its events as JSON lines; as a zip with which anybody can verify it, for
+        `verify.py` in it needs nothing but Python; its transcript in every other format."""
+        if format not in FORMATS:
+            raise InvalidRequest(f"format must be one of {', '.join(FORMATS)}, not {format[:40]!r}")
+        if with_key and format != ZIP:
+            raise InvalidRequest(f"with_key is for format={ZIP}, not {format}")
         history = await _history(store, session_id)
-        name = f"session-{session_id}.{export.extension}"
-        return Response(
-            export.write(history),
-            media_type=export.media_type,
-            headers={"Content-Disposition": f'attachment; filename="{name}"'},
-        )
+        if format == ZIP:
+            last = history[-1].version
+            made = await auditor.bundle(session_id, last, in_zip(history), with_key=with_key)
+            return _attached(made, ZIP_MEDIA_TYPE, session_id, ZIP)
+        export = EXPORTS[format]
+        return _attached(export.write(history), export.media_type, session_id, export.extension)
+
+
+def _attached(content: bytes, media_type: str, session_id: UUID, extension: str) -> Response[Any]:
+    named = {"Content-Disposition": f'attachment; filename="session-{session_id}.{extension}"'}
+    return Response(content, media_type=media_type, headers=named)
 
 
 async def _history(store: EventStore, session_id: UUID) -> Sequence[Recorded]:

@@ -20,7 +20,7 @@ from api.cli_audit import replay
 from api.cli_erasure import erase, retain
 from api.cli_export import export
 from api.cli_projections import project, projections
-from api.cli_proofs import anchor, proof, verify
+from api.cli_proofs import anchor, verify
 from api.commands import EXIT_UNAVAILABLE, console, not_in_the_log, run
 from api.projecting import projecting_beside
 from api.server import CantListen, bound, make_server
@@ -189,4 +189,3 @@ main.add_command(erase)
 main.add_command(retain)
 main.add_command(verify)
 main.add_command(anchor)
-main.add_command(proof)

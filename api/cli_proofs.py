@@ -1,4 +1,4 @@
-"""The commands `verbatim verify`, `anchor` and `proof`: that what is stored is what was recorded."""
+"""The commands `verbatim verify` and `anchor`: that what is stored is what was recorded."""
 
 import asyncio
 import time
@@ -11,9 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from api.app import Record, open_record
 from api.commands import EXIT_CORRUPT, EXIT_NOT_FOUND, console, not_in_the_log, run
-from api.proofs import renderings_of
 from domain.proof import Anchor, Verdict
 from infrastructure.anchors import AnchorError, read_anchor
+from infrastructure.collector import calm_collector
 from infrastructure.settings import Settings
 
 CHECKPOINTS_AT_ONCE = 100
@@ -47,6 +47,7 @@ def verify(session: UUID | None, everything: bool, anchor_file: Path | None) -> 
 
     async def work(settings: Settings, conninfo: str) -> int:
         async with open_record(settings, conninfo) as record:
+            calm_collector()
             started = time.perf_counter()
             if session:
                 verdict = await record.auditor.verify(session, anchor)
@@ -95,41 +96,6 @@ def anchor(everything: bool, out: Path | None) -> None:
             await asyncio.to_thread(out.write_bytes, raw)
         else:
             click.echo(raw, nl=False)
-        return 0
-
-    run(work)
-
-
-@click.command()
-@click.argument("session", type=click.UUID)
-@click.option(
-    "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The zip to write."
-)
-@click.option("--with-key", is_flag=True, help="Add the visitor's key, so that the very words are proved.")
-def proof(session: UUID, out: Path, with_key: bool) -> None:
-    """Write a zip with which anybody can verify a session: `verify.py` in it needs nothing but Python.
-
-    Without the visitor's key it proves the sealed bytes; which words they hold is then your word. The key
-    opens all that this visitor has ever said: give it to whoever may read that.
-
-    Examples:
-
-        verbatim proof 550e8400-e29b-41d4-a716-446655440000 --out chat.zip
-
-        verbatim proof 550e8400-e29b-41d4-a716-446655440000 --with-key --out chat.zip
-    """
-
-    async def work(settings: Settings, conninfo: str) -> int:
-        async with open_record(settings, conninfo) as record:
-            history = await record.store.read(session)
-            if not history:
-                return not_in_the_log(session)
-            while await record.notary.keep_up():
-                pass
-            bundle = await record.auditor.bundle(
-                session, history[-1].version, renderings_of(history), with_key=with_key
-            )
-        await asyncio.to_thread(out.write_bytes, bundle)
         return 0
 
     run(work)

@@ -1,13 +1,11 @@
-"""Proof: the public key for anyone; checkpoints, verification and proofs to take away for operators."""
+"""Proof: the public key for anyone, checkpoints and verification for operators. The zip is an export."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
-import msgspec
-from litestar import Controller, Response, get
+from litestar import Controller, get
 from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter
 from msgspec import Struct
 
@@ -16,24 +14,13 @@ from api.docs import OPERATOR
 from api.errors import problems
 from api.limits import OperatorRequests
 from api.sessions import SessionId
-from domain.conversations import Conversations
 from domain.errors import SessionNotFound
-from domain.ports import Recorded
 from domain.proof import Anchor, Auditor, Finding, PublicKey
-from projections.renderings import as_html
-from projections.transcript import transcript
 
 AfterNumber = Annotated[
     int, QueryParameter(ge=0, le=2**63 - 1, description="The number of the last checkpoint that you have")
 ]
 Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="How many at most")]
-WithKey = Annotated[
-    bool,
-    QueryParameter(
-        description="Add the visitor's key, so that the words are proved, and not their sealed bytes alone. "
-        "It opens all that this visitor has ever said"
-    ),
-]
 
 
 class SessionVerdict(Struct, frozen=True):
@@ -82,7 +69,8 @@ class Proofs(Controller):
         operation_id="verifySession",
     )
     async def verify(self, auditor: NamedDependency[Auditor], session_id: SessionId) -> SessionVerdict:
-        """Verify a session: its chain, its sealed bytes, and the checkpoints under which it stands."""
+        """Verify a session: its chain, its sealed bytes, the checkpoints under which it stands, and the rows
+        that projections have made of it."""
         verdict = await auditor.verify(session_id)
         if verdict is None:
             raise SessionNotFound
@@ -94,42 +82,3 @@ class Proofs(Controller):
             verdict.uncovered,
             verdict.uncovered_since,
         )
-
-    @get(
-        "/sessions/{session_id:uuid}/proof/",
-        guards=[operators_only],
-        middleware=[OperatorRequests],
-        security=[OPERATOR],
-        responses=problems(400, 401, 404, 429, 503)
-        | {200: ResponseSpec(bytes, description="A zip", media_type="application/zip")},
-        media_type="application/zip",
-        operation_id="proveSession",
-    )
-    async def prove(
-        self,
-        auditor: NamedDependency[Auditor],
-        conversations: NamedDependency[Conversations],
-        session_id: SessionId,
-        with_key: WithKey = False,
-    ) -> Response[bytes]:
-        """A zip with which anybody can verify the session: `verify.py` in it needs nothing but Python."""
-        history = await conversations.read(session_id)
-        if not history:
-            raise SessionNotFound
-        bundle = await auditor.bundle(
-            session_id, history[-1].version, renderings_of(history), with_key=with_key
-        )
-        named = {
-            "Content-Disposition": f'attachment; filename="{session_id}.zip"',
-            "Cache-Control": "no-store",
-        }
-        return Response(bundle, media_type="application/zip", headers=named)
-
-
-def renderings_of(history: Sequence[Recorded]) -> Mapping[str, bytes]:
-    """The files of a proof that are for reading."""
-    said = transcript(history)
-    return {
-        "transcript.json": msgspec.json.format(msgspec.json.encode(said)) + b"\n",
-        "transcript.html": as_html(said).encode(),
-    }

@@ -38,6 +38,7 @@ from domain.proof import Verdict
 from infrastructure import codec
 from infrastructure.auditor import PostgresAuditor
 from infrastructure.clock import SystemClock
+from infrastructure.collector import calm_collector
 from infrastructure.keyring import PostgresKeyTable, WrappedKeyring
 from infrastructure.logs import PostgresLog
 from infrastructure.notary import Notary
@@ -79,6 +80,7 @@ async def main() -> None:
             while await asyncio.to_thread(runner.step):
                 pass
         progress("and verified")
+        calm_collector()  # as the command does
         alone = PostgresAuditor(conninfo, database, keyring, KEY)
         whole = PostgresAuditor(conninfo, database, keyring, KEY, [build_agreement(keyring, conninfo)])
         verdict, _ = await _verified(whole)

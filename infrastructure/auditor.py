@@ -12,7 +12,7 @@ from domain.errors import Unavailable
 from domain.proof import Anchor, Check, Finding, PublicKey, Verdict
 from infrastructure.checkpoints import COLUMNS, checkpoint_of
 from infrastructure.keyring import WrappedKeyring
-from infrastructure.postgres import Database
+from infrastructure.postgres import UNAVAILABLE, Database
 from infrastructure.proof_bundle import ProofBundle
 from infrastructure.signing import SigningKey
 from infrastructure.verification import Progress, Verification, snapshot
@@ -106,7 +106,7 @@ class PostgresAuditor:
         """What the other checks find."""
         try:
             return [finding for check in self._checks for finding in await check(session_ids)]
-        except psycopg.OperationalError:
+        except UNAVAILABLE:
             raise Unavailable from None
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from domain.ports import Recorded
+from projections.archive import exported
 from projections.records import records
 from projections.renderings import HIDDEN, RENDERINGS, said_in, shown
 from projections.transcript import AssistantSaid, Ended, Entry, VisitorSaid, transcript
@@ -74,6 +75,15 @@ EXPORTS: Mapping[str, Export] = {
     **{name: _rendered(name) for name in RENDERINGS},
 }
 """By format."""
+
+ZIP = "zip"
+FORMATS = (*EXPORTS, ZIP)
+"""A zip isn't made of what was said alone: it proves it, and is the auditor's to make."""
+
+
+def in_zip(history: Sequence[Recorded]) -> Mapping[str, bytes]:
+    """The files of a zip that are for reading."""
+    return {"transcript.json": exported(history), "transcript.html": EXPORTS["html"].write(history)}
 
 
 def _json(value: object) -> bytes:

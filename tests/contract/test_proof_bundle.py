@@ -15,11 +15,11 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from api.proofs import renderings_of
 from domain.errors import CorruptLog
 from domain.session import ChatSession
 from infrastructure import bundle_verifier
 from infrastructure.auditor import PostgresAuditor
+from projections.exports import in_zip
 from tests.support.conversing import KEY, Proven, chatter, proven
 from tests.support.postgres import execute
 
@@ -46,9 +46,7 @@ async def bundled(log: Proven, session: ChatSession, *, with_key: bool = False) 
     """The files of a session's bundle."""
     history = await log.store.read(session.session_id)
     auditor = PostgresAuditor(log.conninfo, log.database, log.keyring, KEY)
-    made = await auditor.bundle(
-        session.session_id, history[-1].version, renderings_of(history), with_key=with_key
-    )
+    made = await auditor.bundle(session.session_id, history[-1].version, in_zip(history), with_key=with_key)
     with zipfile.ZipFile(io.BytesIO(made)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 

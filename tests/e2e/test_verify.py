@@ -1,5 +1,5 @@
-"""`verbatim verify`, `anchor` and `proof`: what an auditor does, with what nobody else should do in
-between."""
+"""`verbatim verify`, `anchor` and `export --format zip`: what an auditor does, with what nobody else should
+do in between."""
 
 import subprocess
 import sys
@@ -123,7 +123,8 @@ def test_one_byte_that_was_changed_is_named_and_told_by_the_exit_code(
 def test_a_session_that_isnt_in_the_log_is_told_by_the_exit_code(run: Run, tmp_path: Path) -> None:
     unknown = str(UUID(int=1))
 
-    for refused in (run("verify", unknown), run("proof", unknown, "--out", str(tmp_path / "proof.zip"))):
+    out = ("--out", str(tmp_path / "proof.zip"))
+    for refused in (run("verify", unknown), run("export", unknown, "--format", "zip", *out)):
         assert refused.exit_code == 1
         assert refused.stderr == f"Session {unknown} is not in the log.\n"
     assert not (tmp_path / "proof.zip").exists()
@@ -196,7 +197,8 @@ def test_a_proof_is_written_that_a_python_without_packages_verifies(
 ) -> None:
     out = tmp_path / "proof.zip"
 
-    written = run("proof", str(session_id), "--out", str(out), *(["--with-key"] if with_key else []))
+    key = ["--with-key"] if with_key else []
+    written = run("export", str(session_id), "--format", "zip", "--out", str(out), *key)
 
     assert written.exit_code == 0, written.output
     with zipfile.ZipFile(out) as archive:

@@ -437,7 +437,12 @@ BAD: list[tuple[str, dict[str, str], str]] = [
     ("replay", {"speed": ""}, "not ''"),
     ("replay", {"after": "2.0"}, "after is ahead of the session, which is at 1.0"),
     ("replay", {"after": "1.x"}, "after must be a cursor"),
-    ("export", {"format": "pdf"}, "format must be one of json, jsonl, csv, text, markdown, html, not 'pdf'"),
+    (
+        "export",
+        {"format": "pdf"},
+        "format must be one of json, jsonl, csv, text, markdown, html, zip, not 'pdf'",
+    ),
+    ("export", {"format": "csv", "with_key": "true"}, "with_key is for format=zip, not csv"),
     ("export", {"format": ""}, "not ''"),
 ]
 

@@ -28,7 +28,7 @@ OF_OPERATORS = (
     *("getOverview", "getDaily", "getHourly", "getReplies", "getEndings", "getSuggestions", "getDetails"),
     "listSessions",
 )
-PROOFS = ("getPublicKey", "listCheckpoints", "verifySession", "proveSession")
+PROOFS = ("getPublicKey", "listCheckpoints", "verifySession")
 NOWHERE = {
     "operations": [
         {

@@ -147,15 +147,15 @@ async def test_checkpoints_are_given_page_by_page_and_each_page_is_an_anchor(
     assert beyond.json()["checkpoints"] == []
 
 
-@pytest.mark.parametrize(("options", "with_key"), [("", False), ("?with_key=true", True)])
+@pytest.mark.parametrize(("options", "with_key"), [("", False), ("&with_key=true", True)])
 async def test_a_proof_can_be_taken_away_and_verified_elsewhere(
     http: httpx.AsyncClient, visitor: Visitor, tmp_path: Path, options: str, with_key: bool
 ) -> None:
-    answer = await http.get(audited(visitor, "proof") + options, headers=OPERATOR)
+    answer = await http.get(audited(visitor, "export") + "?format=zip" + options, headers=OPERATOR)
 
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/zip"
-    assert answer.headers["content-disposition"] == f'attachment; filename="{visitor.session_id}.zip"'
+    assert answer.headers["content-disposition"] == f'attachment; filename="session-{visitor.session_id}.zip"'
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         archive.extractall(tmp_path)
     found = "\n".join(bundle_verifier.verify(str(tmp_path), PUBLIC))
@@ -163,9 +163,9 @@ async def test_a_proof_can_be_taken_away_and_verified_elsewhere(
     assert ("the words shown are those that were sealed" in found) is with_key
 
 
-@pytest.mark.parametrize("what", ["verify", "proof"])
+@pytest.mark.parametrize("what", ["verify/", "export/?format=zip"])
 async def test_a_session_that_nobody_started_has_no_proof(http: httpx.AsyncClient, what: str) -> None:
-    answer = await http.get(f"/api/audit/sessions/{uuid4()}/{what}/", headers=OPERATOR)
+    answer = await http.get(f"/api/audit/sessions/{uuid4()}/{what}", headers=OPERATOR)
 
     assert answer.status_code == 404
     assert answer.json()["code"] == "session_not_found"
@@ -182,7 +182,8 @@ async def test_a_page_that_there_cannot_be_is_refused(http: httpx.AsyncClient, q
 
 
 async def test_nobody_but_operators_sees_any_of_it(http: httpx.AsyncClient, visitor: Visitor) -> None:
-    paths = ["/api/audit/checkpoints/", audited(visitor, "verify"), audited(visitor, "proof")]
+    paths = ["/api/audit/checkpoints/", audited(visitor, "verify")]
+    paths.append(audited(visitor, "export") + "?format=zip")
     wrong: list[dict[str, str]] = [
         {},
         {"Authorization": "Bearer wrong"},
