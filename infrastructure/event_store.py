@@ -421,6 +421,13 @@ def _end_without_words(news: Sequence[Recorded]) -> Sequence[Recorded]:
     return news[1 + max((at for at, recorded in enumerate(news) if recorded.event.personal), default=-1) :]
 
 
+class _Read(Struct, eq=False):
+    """A read of the log, and how many wait for it."""
+
+    task: asyncio.Task[_Page]
+    waiting: int = 0
+
+
 class _Tail:
     """The latest events of a session that somebody follows or watches here."""
 
@@ -433,7 +440,7 @@ class _Tail:
         self._events: list[Recorded] = []
         self._version = 0
         self._waiting: list[asyncio.Future[None]] = []
-        self._reading: dict[int, asyncio.Task[_Page]] = {}
+        self._reading: dict[int, _Read] = {}
 
     async def shared(self, known: Known | None, reading: Coroutine[Any, Any, _Page]) -> _Page:
         """A page of the log after what is known: one read for all who want it now.
@@ -442,18 +449,27 @@ class _Tail:
         the read doesn't find.
         """
         start = known.session.version if known else 0
-        task = self._reading.get(start)
-        if task is None:
-            task = self._reading[start] = asyncio.create_task(reading)
-            task.add_done_callback(lambda done: self._has_read(start, done))
+        read = self._reading.get(start)
+        if read is None:
+            read = self._reading[start] = _Read(asyncio.create_task(reading))
+            read.task.add_done_callback(lambda _: self._has_read(start, read))
         else:
             reading.close()
-        return await asyncio.shield(task)
+        read.waiting += 1
+        try:
+            return await asyncio.shield(read.task)
+        finally:
+            read.waiting -= 1
+            if not read.waiting and not read.task.done():
+                # Whoever comes now must not wait for what was given up.
+                del self._reading[start]
+                read.task.cancel()
 
-    def _has_read(self, start: int, task: "asyncio.Task[_Page]") -> None:
-        del self._reading[start]
-        if not task.cancelled():
-            task.exception()  # those who wait are told of it; and nobody may wait any more
+    def _has_read(self, start: int, read: _Read) -> None:
+        if self._reading.get(start) is read:
+            del self._reading[start]
+        if not read.task.cancelled():
+            read.task.exception()  # those who wait are told of it; and nobody may wait any more
 
     def since(self, after: int) -> Sequence[Recorded] | None:
         """The events after a version, or None where only the log can tell."""
