@@ -35,7 +35,7 @@ def first_known(row: StoredEvent, cipher: AESGCM | None) -> tuple[Known, Recorde
 
 
 def next_known(known: Known, row: StoredEvent) -> tuple[Known, Recorded]:
-    """What is known after one more row, and what that recorded. Raises CorruptLog where it can't be the next."""
+    """The same after one more row. Raises CorruptLog, also where it can't be the next one."""
     version = known.session.version + 1
     if row.originator_version != version:
         raise CorruptLog(f"session {row.originator_id}: version {version} is missing")
