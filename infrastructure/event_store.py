@@ -9,10 +9,9 @@ commit is read, once for all who follow the session here, when a doorbell rings 
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -21,25 +20,19 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.errors import Conflict, CorruptLog, KeyDestroyed, Unavailable
-from domain.events import Event, SessionStarted
+from domain.events import Event
 from domain.ports import Doorbell, Head, Keyring, Recorded
 from domain.session import ChatSession, begin, cause_of, evolve
 from infrastructure import codec
+from infrastructure.known import Known, first_known, next_known, start_of
 from infrastructure.logs import Log
 from infrastructure.meters import Meters
+from infrastructure.snapshots import Snapshots
+from infrastructure.tail import Tail
 
 logger = logging.getLogger(__name__)
 
 CACHED_SESSIONS = 20_000
-SNAPSHOT_EVENTS = 250
-"""Whoever comes back to a session that is known here reads at most so much of what was before."""
-
-MOST_SNAPSHOTS = 5_000
-"""Snapshots that are kept at most, of all sessions together."""
-
-TAIL_EVENTS = 256
-"""Events that a tail remembers at most. A follower that is further behind reads the log."""
-
 PAGE_EVENTS = 500
 """Events that are read at once."""
 
@@ -48,15 +41,6 @@ PIECE_EVENTS = 50
 
 POLL_SECONDS = 1.0
 """How long it takes to notice what other processes have committed, if no doorbell tells of it."""
-
-
-class Known(Struct, frozen=True):
-    """A session as this process knows it, the hash of its latest event, and its visitor's cipher: None where
-    the key was destroyed, and what was said reads as nothing."""
-
-    session: ChatSession
-    head: bytes
-    cipher: AESGCM | None
 
 
 class _Page(Struct, frozen=True):
@@ -75,8 +59,8 @@ class SessionStore:
         self._doorbell = doorbell
         self._meters = meters or Meters()
         self._known: OrderedDict[UUID, Known] = OrderedDict()
-        self._snapshots: OrderedDict[tuple[UUID, int], Known] = OrderedDict()
-        self._tails: dict[UUID, _Tail] = {}
+        self._snapshots = Snapshots()
+        self._tails: dict[UUID, Tail[_Page]] = {}
         self._seen = 0  # the position up to which we know which sessions have moved on
         self._hung_up: Callable[[UUID], bool] = lambda _: False
 
@@ -216,7 +200,7 @@ class SessionStore:
         self, session_id: UUID, after: int, history: Sequence[tuple[Event, datetime]]
     ) -> ChatSession:
         known = await self._at_version(session_id, after)
-        cipher = known.cipher if known else await self._new_cipher(_start(history[0][0]).visitor_id)
+        cipher = known.cipher if known else await self._new_cipher(start_of(history[0][0]).visitor_id)
         rows: list[StoredEvent] = []
         news: list[Recorded] = []
         snapshots: list[Known] = []
@@ -224,9 +208,9 @@ class SessionStore:
         for version, (event, at) in enumerate(history, after + 1):
             cause = cause_of(session, event) if session else 0
             row = codec.encode(session_id, version, event, at, head, cause, cipher)
-            session = evolve(session, event, at) if session else begin(session_id, _start(event), at)
+            session = evolve(session, event, at) if session else begin(session_id, start_of(event), at)
             head = codec.digest(row)
-            if version % SNAPSHOT_EVENTS == 0:
+            if self._snapshots.is_due(version):
                 snapshots.append(Known(session, head, cipher))
             rows.append(row)
             news.append(Recorded(event, session, at))
@@ -256,8 +240,8 @@ class SessionStore:
         return known is not None and known.session.erased_at is not None
 
     @contextmanager
-    def _tail(self, session_id: UUID) -> "Iterator[_Tail]":
-        tail = self._tails.setdefault(session_id, _Tail())
+    def _tail(self, session_id: UUID) -> Iterator[Tail[_Page]]:
+        tail = self._tails.setdefault(session_id, Tail())
         tail.users += 1
         try:
             yield tail
@@ -302,62 +286,48 @@ class SessionStore:
             if known is None:
                 known, recorded = await self._first(session_id, row)
             else:
-                known, recorded = _next(known, row)
+                known, recorded = next_known(known, row)
             self._keep(known)
             history.append(recorded)
         return known, history
 
     async def _pages(
-        self, session_id: UUID, after: int, tail: "_Tail | None" = None
+        self, session_id: UUID, after: int, tail: Tail[_Page] | None = None
     ) -> AsyncGenerator[Sequence[Recorded], None]:
         """What is recorded after a version, not all at once: a reader who is slow must not hold all of it.
 
         Those who follow the session by one tail share what is read.
         """
-        known = self._before(session_id, after)
+        known = self._snapshots.before(session_id, after)
         is_last = False
         while not is_last:
             if tail is None:
                 page = await self._page(session_id, known)
             else:
-                page = await tail.shared(known, self._page(session_id, known))
+                start = known.session.version if known else 0
+                page = await tail.shared(start, self._page(session_id, known))
             known, is_last = page.known, len(page.history) < PAGE_EVENTS
             if news := [recorded for recorded in page.history if recorded.version > after]:
                 yield news
 
-    async def _page(self, session_id: UUID, known: Known | None) -> "_Page":
+    async def _page(self, session_id: UUID, known: Known | None) -> _Page:
         if known:  # for as long as a reader takes: the key may be destroyed meanwhile
             known = replace(known, cipher=await self._cipher(session_id, known.session.visitor_id))
         rows = await self._log.read(session_id, known.session.version if known else 0, PAGE_EVENTS)
         return _Page(*await self._fold(session_id, known, rows))
 
-    # --- snapshots: what is known of a session, now and then
-
     def _keep(self, known: Known) -> None:
-        session_id, version = known.session.session_id, known.session.version
-        latest = self._known.get(session_id)
-        if version % SNAPSHOT_EVENTS or latest is None or latest.session.erased_at:
+        if not self._snapshots.is_due(known.session.version):
             return
-        self._snapshots[session_id, version] = known
-        if len(self._snapshots) > MOST_SNAPSHOTS:
-            self._snapshots.popitem(last=False)
-
-    def _before(self, session_id: UUID, after: int) -> Known | None:
-        """The latest snapshot of a session up to a version."""
-        for version in range(after - after % SNAPSHOT_EVENTS, 0, -SNAPSHOT_EVENTS):
-            if snapshot := self._snapshots.get((session_id, version)):
-                self._snapshots.move_to_end((session_id, version))
-                return snapshot
-        return None
-
-    def _drop_snapshots(self, session: ChatSession) -> None:
-        for version in range(SNAPSHOT_EVENTS, session.version + 1, SNAPSHOT_EVENTS):
-            self._snapshots.pop((session.session_id, version), None)
+        # Of a session that isn't known any more, or is erased, nobody would ever drop it.
+        latest = self._known.get(known.session.session_id)
+        if latest is not None and not latest.session.erased_at:
+            self._snapshots.keep(known)
 
     def _forget(self, session_id: UUID) -> None:
         known = self._known.pop(session_id, None)
         if known:
-            self._drop_snapshots(known.session)
+            self._snapshots.drop(known.session)
 
     async def _new_cipher(self, visitor_id: UUID) -> AESGCM:
         return AESGCM(await self._keyring.create(visitor_id))
@@ -380,10 +350,7 @@ class SessionStore:
             raise KeyDestroyed
 
     async def _first(self, session_id: UUID, row: StoredEvent) -> tuple[Known, Recorded]:
-        cipher = await self._cipher(session_id, codec.visitor_of(row))
-        event, at = codec.decode(row, cipher)
-        session = begin(session_id, _start(event), at)
-        return Known(session, codec.digest(row), cipher), Recorded(event, session, at)
+        return first_known(row, await self._cipher(session_id, codec.visitor_of(row)))
 
     def _learn(self, known: Known, news: Sequence[Recorded]) -> None:
         session_id, session = known.session.session_id, known.session
@@ -392,112 +359,8 @@ class SessionStore:
             self._known[session_id] = known
             self._known.move_to_end(session_id)
             if session.erased_at:
-                self._drop_snapshots(session)
+                self._snapshots.drop(session)
             if len(self._known) > CACHED_SESSIONS:
                 self._forget(next(iter(self._known)))
         if news and (tail := self._tails.get(session_id)):
             tail.grow(news)
-
-
-def _next(known: Known, row: StoredEvent) -> tuple[Known, Recorded]:
-    version = known.session.version + 1
-    if row.originator_version != version:
-        raise CorruptLog(f"session {row.originator_id}: version {version} is missing")
-    if not codec.follows(row, known.head):
-        raise CorruptLog(f"session {row.originator_id}: version {version} doesn't follow the one before it")
-    event, at = codec.decode(row, known.cipher)
-    session = evolve(known.session, event, at)
-    cipher = None if session.erased_at else known.cipher
-    return Known(session, codec.digest(row), cipher), Recorded(event, session, at)
-
-
-def _start(event: Event) -> SessionStarted:
-    assert isinstance(event, SessionStarted), f"a session begins with session_started, not {event.topic}"
-    return event
-
-
-def _end_without_words(news: Sequence[Recorded]) -> Sequence[Recorded]:
-    """What comes after the last event that says something personal."""
-    return news[1 + max((at for at, recorded in enumerate(news) if recorded.event.personal), default=-1) :]
-
-
-class _Tail:
-    """The latest events of a session that somebody follows or watches here."""
-
-    __slots__ = ("_events", "_reading", "_version", "_waiting", "followers", "users", "watchers")
-
-    def __init__(self) -> None:
-        self.users = 0
-        self.followers = 0
-        self.watchers: list[Callable[[ChatSession], None]] = []
-        self._events: list[Recorded] = []
-        self._version = 0
-        self._waiting: list[asyncio.Future[None]] = []
-        self._reading: dict[int, asyncio.Task[_Page]] = {}
-
-    async def shared(self, known: Known | None, reading: Coroutine[Any, Any, _Page]) -> _Page:
-        """A page of the log after what is known: one read for all who want it now.
-
-        Only among those who share this tail: it was there before the read began, and so is told of all that
-        the read doesn't find.
-        """
-        start = known.session.version if known else 0
-        task = self._reading.get(start)
-        if task is None:
-            task = self._reading[start] = asyncio.create_task(reading)
-            task.add_done_callback(lambda done: self._has_read(start, done))
-        else:
-            reading.close()
-        return await asyncio.shield(task)
-
-    def _has_read(self, start: int, task: "asyncio.Task[_Page]") -> None:
-        del self._reading[start]
-        if not task.cancelled():
-            task.exception()  # those who wait are told of it; and nobody may wait any more
-
-    def since(self, after: int) -> Sequence[Recorded] | None:
-        """The events after a version, or None where only the log can tell."""
-        if not self._events or after + 1 < self._events[0].version:
-            return () if self._version and after >= self._version else None
-        return self._events[max(0, after + 1 - self._events[0].version) :]
-
-    def grow(self, news: Sequence[Recorded]) -> None:
-        news = [recorded for recorded in news if recorded.version > self._version]
-        if not news:
-            return
-        if news[0].version != self._version + 1:
-            self._events.clear()
-        if news[-1].session.erased_at:
-            # Whoever is behind reads the log, which says no more what was said.
-            self._events.clear()
-            self._events += _end_without_words(news)
-        else:
-            self._events += news
-        del self._events[:-TAIL_EVENTS]
-        self._version = news[-1].version
-        self.wake()
-        for told in tuple(self.watchers):
-            told(news[-1].session)
-
-    def wake(self) -> None:
-        """Have all look who wait for more."""
-        waiting, self._waiting = self._waiting, []
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
-
-    async def changed(self, after: int) -> None:
-        """Return once there may be something after a version."""
-        if self._version > after:
-            return
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
-        if len(self._waiting) == self.followers and not self.watchers:
-            # All have had all of it, and nothing is being said: an idle session need keep nothing.
-            self._events.clear()
-        try:
-            await future
-        except asyncio.CancelledError:
-            with suppress(ValueError):
-                self._waiting.remove(future)
-            raise

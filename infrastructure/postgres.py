@@ -89,6 +89,7 @@ class Database:
 
     def __init__(self, conninfo: str, patience: float = 3.0, max_connections: int = 8) -> None:
         self._patience = patience
+        self._turns = asyncio.Semaphore(max_connections)
         self._attempts = max_connections + 1  # as many connections may be dead without our knowing
         self._pool = AsyncConnectionPool(
             conninfo,
@@ -119,9 +120,17 @@ class Database:
     async def _fetch_whoever_waits(
         self, query: QueryNoTemplate, params: Sequence[Any], patience: float
     ) -> list[Any]:
-        # Who asks may go away at any time, as sockets do. A query that is under way is short: letting it end
-        # is better than cancelling it, which takes its connection out of use for seconds.
-        work = asyncio.create_task(self._fetch_with_patience(query, params, patience))
+        # Who asks may go away at any time, as sockets do. Who waits for a turn just goes: else those who come
+        # and go would make those wait who stay. A query that is under way is short: letting it end is better
+        # than cancelling it, which takes its connection out of use for seconds.
+        give_up = asyncio.get_running_loop().time() + patience
+        try:
+            async with asyncio.timeout_at(give_up):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise Unavailable from None
+        work = asyncio.create_task(self._fetch_with_patience(query, params, give_up))
+        work.add_done_callback(lambda _: self._turns.release())
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -138,9 +147,8 @@ class Database:
             raise Unavailable from None
 
     async def _fetch_with_patience(
-        self, query: QueryNoTemplate, params: Sequence[Any], patience: float
+        self, query: QueryNoTemplate, params: Sequence[Any], give_up: float
     ) -> list[Any]:
-        give_up = asyncio.get_running_loop().time() + patience
         try:
             for _ in range(self._attempts):
                 # The server may have been restarted since: the pool drops what is dead, and we ask once more.

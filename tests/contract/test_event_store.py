@@ -27,7 +27,7 @@ from domain.events import (
 )
 from domain.ports import Recorded
 from domain.session import ChatSession, fold
-from infrastructure import codec, event_store
+from infrastructure import codec, event_store, snapshots, tail
 from infrastructure.doorbells import LocalDoorbell
 from infrastructure.event_store import SessionStore
 from infrastructure.keyring import WrappedKeyring
@@ -329,7 +329,7 @@ async def test_a_follower_is_told_what_was_recorded_and_then_what_is(store: Sess
 async def test_whoever_comes_back_to_a_long_session_does_not_make_it_be_read_from_the_start(
     store: SessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_store, "SNAPSHOT_EVENTS", 10)
+    monkeypatch.setattr(snapshots, "SNAPSHOT_EVENTS", 10)
     session = await new_session(store, *(said() for _ in range(94)))
     decoded: list[int] = []
     decode = codec.decode
@@ -350,14 +350,14 @@ async def test_whoever_comes_back_to_a_long_session_does_not_make_it_be_read_fro
 async def test_of_an_erased_session_nothing_is_kept_that_was_said(
     store: SessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_store, "SNAPSHOT_EVENTS", 10)
+    monkeypatch.setattr(snapshots, "SNAPSHOT_EVENTS", 10)
     session = await new_session(store, *(said("a secret") for _ in range(30)))
     await store.read(session.session_id)
 
     await store.append(session.session_id, 31, [SessionEnded("deleted"), VisitorErased()], AT)
     await store.read(session.session_id)
 
-    assert not any("a secret" in str(kept.session) for kept in store._snapshots.values())
+    assert not any("a secret" in str(kept.session) for kept in store._snapshots._kept.values())
     assert versions(await follow(store, session.session_id, 25, 33)) == list(range(26, 34))
 
 
@@ -424,7 +424,7 @@ async def test_followers_are_told_all_without_gap_or_repetition_while_others_wri
 async def test_a_follower_who_was_far_behind_is_told_all_the_same(
     store: SessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_store, "TAIL_EVENTS", 4)
+    monkeypatch.setattr(tail, "TAIL_EVENTS", 4)
     session = await new_session(store)
     async with asyncio.timeout(20), aclosing(cast("Any", store.follow(session.session_id, 0))) as batches:
         told = list(await anext(batches))

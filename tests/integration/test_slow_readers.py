@@ -1,5 +1,6 @@
 """HTTP for peers who read slowly, or nothing at all, of what they have asked for: over raw sockets."""
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from api.http_protocol import HttpProtocol
 from api.server_sent import PART_BYTES
 from tests.support.puppet import Puppet
 from tests.support.service import Frame, Service, Visitor, followers, served, server_sent, text_of
@@ -61,19 +63,23 @@ async def test_a_stream_of_which_nothing_is_read_is_cut_off_holds_little_and_can
     visitor: Visitor,
 ) -> None:
     most = 0
+
+    def is_let_go(held: HttpProtocol) -> bool:
+        nonlocal most
+        most = max(most, held.transport.get_write_buffer_size())
+        return held.parser is None
+
     async with unread(visitor.service) as stuck:
         await stuck.ask(asked(visitor, "/stream/"))
         await until(lambda: followers() == 1, "the stream to begin")
+        letting_go = asyncio.create_task(
+            until(lambda: is_let_go(stuck.held), "the one who reads nothing to be let go")
+        )
         async with visitor.socket() as fast:
             await fast.send(visitor.message("word*12000"))
             whole = (await fast.receive_until("complete"))[-1]["message"]
-
-        def is_let_go() -> bool:
-            nonlocal most
-            most = max(most, stuck.held.transport.get_write_buffer_size())
-            return followers() == 0
-
-        await until(is_let_go, "the one who reads nothing to be let go")
+        await letting_go
+        await until(lambda: followers() == 0, "nothing to be left of it")
         before = events_in(await stuck.read_to_the_end())
 
     assert 0 < most < MOST_PENDING + 2 * PART_BYTES, "what is accepted, and the part that went beyond it"

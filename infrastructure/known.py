@@ -1,0 +1,53 @@
+"""What a process knows of a session, event by event.
+
+It is immutable and comes with its head: the hash that the next event must name.
+"""
+
+from uuid import UUID
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from eventsourcing.persistence import StoredEvent
+from msgspec import Struct
+
+from domain.errors import CorruptLog
+from domain.events import Event, SessionStarted
+from domain.ports import Recorded
+from domain.session import ChatSession, begin, evolve
+from infrastructure import codec
+
+
+class Known(Struct, frozen=True):
+    """A session as this process knows it, the hash of its latest event, and its visitor's cipher: None where
+    the key was destroyed, and what was said reads as nothing."""
+
+    session: ChatSession
+    head: bytes
+    cipher: AESGCM | None
+
+
+def first_known(row: StoredEvent, cipher: AESGCM | None) -> tuple[Known, Recorded]:
+    """What is known after a session's first row, and what that recorded. Raises CorruptLog."""
+    session_id = row.originator_id
+    assert isinstance(session_id, UUID)
+    event, at = codec.decode(row, cipher)
+    session = begin(session_id, start_of(event), at)
+    return Known(session, codec.digest(row), cipher), Recorded(event, session, at)
+
+
+def next_known(known: Known, row: StoredEvent) -> tuple[Known, Recorded]:
+    """The same after one more row. Raises CorruptLog, also where it can't be the next one."""
+    version = known.session.version + 1
+    if row.originator_version != version:
+        raise CorruptLog(f"session {row.originator_id}: version {version} is missing")
+    if not codec.follows(row, known.head):
+        raise CorruptLog(f"session {row.originator_id}: version {version} doesn't follow the one before it")
+    event, at = codec.decode(row, known.cipher)
+    session = evolve(known.session, event, at)
+    cipher = None if session.erased_at else known.cipher
+    return Known(session, codec.digest(row), cipher), Recorded(event, session, at)
+
+
+def start_of(event: Event) -> SessionStarted:
+    """The event, which must be a session's first."""
+    assert isinstance(event, SessionStarted), f"a session begins with session_started, not {event.topic}"
+    return event

@@ -1,0 +1,107 @@
+"""Those who come and go leave nothing behind that is still being read for them, and keep nobody waiting."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import pytest
+from psycopg import AsyncConnection
+
+from domain.events import SessionStarted
+from domain.ports import Recorded
+from infrastructure.event_store import SessionStore
+from tests.support.postgres import execute
+from tests.support.stores import Stores
+from tests.support.waiting import until
+
+AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+READING = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%stored_events%'
+"""
+
+
+@pytest.fixture
+async def stores(new_conninfo: str) -> AsyncIterator[Stores]:
+    stores = Stores(new_conninfo, patience=60)
+    yield stores
+    await stores.close()
+
+
+@asynccontextmanager
+async def nothing_read(conninfo: str) -> AsyncIterator[None]:
+    """Meanwhile, whoever reads the log waits."""
+    async with await AsyncConnection.connect(conninfo) as holder:
+        await holder.execute("LOCK TABLE stored_events IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+async def reading(conninfo: str) -> int:
+    """How many queries have come to the database that wait to read the log."""
+    ((count,),) = await asyncio.to_thread(execute, conninfo, READING)
+    return count
+
+
+def reads(*names: str) -> Sequence[asyncio.Task[Any]]:
+    """What is being done here for those who follow: pages that they wait for, and queries."""
+    return [task for task in asyncio.all_tasks() if getattr(task.get_coro(), "__name__", "") in names]
+
+
+async def first_of(store: SessionStore, session_id: UUID) -> Sequence[Recorded]:
+    async with aclosing(cast("Any", store.follow(session_id, 0))) as history:
+        return await anext(history)
+
+
+async def test_followers_who_go_away_at_once_leave_nothing_to_be_read(stores: Stores) -> None:
+    writer, store = await stores.open(), await stores.open()
+    sessions = [uuid4() for _ in range(50)]
+    for session_id in sessions:
+        await writer.append(session_id, 0, [SessionStarted(uuid4(), AT + timedelta(days=1), {})], AT)
+
+    async with nothing_read(stores.conninfo):
+        following = [asyncio.create_task(first_of(store, session_id)) for session_id in sessions]
+        await until(lambda: is_reading(stores.conninfo, 2), "as many to be read as there are connections")
+        assert len(reads("_page")) == 50
+        for task in following:
+            task.cancel()
+        await asyncio.gather(*following, return_exceptions=True)
+        await until(
+            lambda: not reads("_page") and len(reads("_fetch_with_patience")) == 2,
+            "all to be given up that had not come to the database",
+        )
+
+        last = asyncio.create_task(first_of(store, sessions[-1]))
+    (started,) = await last
+    assert started.version == 1
+    await until(lambda: not reads("_page", "_fetch_with_patience"), "nothing to be left")
+
+
+async def test_a_read_that_many_share_goes_on_until_the_last_of_them_is_gone(stores: Stores) -> None:
+    writer, store = await stores.open(), await stores.open()
+    session_id = uuid4()
+    await writer.append(session_id, 0, [SessionStarted(uuid4(), AT + timedelta(days=1), {})], AT)
+
+    async with nothing_read(stores.conninfo):
+        one, other = (asyncio.create_task(first_of(store, session_id)) for _ in range(2))
+        await until(lambda: is_reading(stores.conninfo, 1), "the log to be read for both")
+        one.cancel()
+        await asyncio.gather(one, return_exceptions=True)
+        assert len(reads("_page")) == 1, "the other waits still"
+        other.cancel()
+        await asyncio.gather(other, return_exceptions=True)
+        await until(lambda: not reads("_page"), "the read that nobody waits for to be given up")
+
+        last = asyncio.create_task(first_of(store, session_id))
+        await until(lambda: len(reads("_page")) == 1, "the log to be read again")
+        last.cancel()
+        following = asyncio.create_task(first_of(store, session_id))  # before the last is gone
+        await asyncio.gather(last, return_exceptions=True)
+    (started,) = await following
+    assert started.version == 1
+
+
+async def is_reading(conninfo: str, count: int) -> bool:
+    return await reading(conninfo) == count
