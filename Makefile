@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help serve test test-model test-fuzz bench bench-quick lint format lock clean
+.PHONY: help serve web test test-web test-model test-fuzz bench bench-quick lint format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this help
@@ -15,6 +15,13 @@ serve: .venv/serve  ## Serve the chat at http://127.0.0.1:8000/
 # Two files at a time: most tests wait for sockets and processes, and two cores have time for both.
 test: .venv/test  ## Run all tests but the real model's
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# What it builds is committed: the service and its tests need no npm.
+web: web/node_modules/.package-lock.json  ## Build the browser side into api/static (needs Node 20 and npm)
+	cd web && npm run build
+
+test-web: web/node_modules/.package-lock.json  ## Check the browser side: types, tests, the package, and that api/static is up to date
+	cd web && npm run check
 
 test-model: .venv/model  ## Chat with a real model on a real OpenAI-compatible server
 	$(BIN)/python -m pytest tests/model --timeout 600
@@ -46,7 +53,12 @@ lock: .venv/lock  ## Renew the lock files from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --no-deps requirements/model.in -o requirements/model.txt
 
 clean:  ## Remove the virtual environment and caches (never the data folder)
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf web/node_modules web/*/dist .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	@echo "Installing what builds the browser side"
+	@cd web && npm ci --no-audit --no-fund --loglevel error
+	@touch $@
 
 .venv/bin/python:
 	@echo "Making .venv" && $(PYTHON) -m venv .venv

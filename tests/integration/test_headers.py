@@ -63,7 +63,7 @@ async def test_no_cache_keeps_what_was_said(service: Service, http: httpx.AsyncC
 
 
 async def test_what_anyone_may_see_can_be_kept(http: httpx.AsyncClient) -> None:
-    for path in ("/", "/static/chat.js", "/static/swagger-ui/swagger-ui.css"):
+    for path in ("/", "/static/chat-client.js", "/static/swagger-ui/swagger-ui.css"):
         assert "no-store" not in (await http.get(path)).headers.get("cache-control", "")
 
 

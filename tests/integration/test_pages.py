@@ -65,7 +65,7 @@ async def test_a_file_comes_packed_to_whoever_can_unpack_it(http: httpx.AsyncCli
 
 @pytest.mark.parametrize("origin", [{}, ELSEWHERE, SHOP], ids=["none", "elsewhere", "allowed"])
 async def test_pages_of_all_sites_may_load_a_file(http: httpx.AsyncClient, origin: dict[str, str]) -> None:
-    answer = await http.get("/static/icon.svg", headers=origin)
+    answer = await http.get("/static/chat-client.js", headers=origin)
 
     assert answer.status_code == 200
     assert answer.headers.get_list("cross-origin-resource-policy") == ["cross-origin"]

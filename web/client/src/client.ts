@@ -1,0 +1,403 @@
+// The client: what a page calls, and how connection, sessions, outbox and events work together. Frames flow one way:
+// connection -> requests (whose answer is it?) -> sessions (is it new?) -> events.
+import { addressesOf, type Addresses } from "./addresses.js";
+import { Backoff } from "./backoff.js";
+import { chunkMessage, completeMessage, type ChunkMessage, type CompleteMessage } from "./callbacks.js";
+import { Connection, type Loss } from "./connection.js";
+import { Delivery } from "./delivery.js";
+import { Emitter, type Listener } from "./emitter.js";
+import { ChatError, errorOf, isPassing } from "./errors.js";
+import type { ChatEvents } from "./events.js";
+import type { ClientFrame, Connected, Feedback, NewSession, ServerFrame, SessionView, Stop } from "./frames.js";
+import { Heartbeat } from "./heartbeat.js";
+import { newId, validId } from "./ids.js";
+import { settingsOf, type ChatOptions, type Settings } from "./options.js";
+import { Outbox, type OutgoingMessage } from "./outbox.js";
+import { Requests, type Request } from "./requests.js";
+import { startSession } from "./rest.js";
+import { Sessions, type FollowedSession } from "./sessions.js";
+import { hasTexts, Shelf } from "./shelf.js";
+import type { State } from "./states.js";
+import { FrameStream } from "./stream.js";
+import { validMessage, wellFormed } from "./validation.js";
+import { Wishes } from "./wishes.js";
+
+const FROM_THE_START = "0.0";
+const ERASED = "session_erased";
+
+/** A chat over the WebSocket: see the specification for the methods up to `setOnClose`, the README for the others. */
+export class ChatWebSocket implements AsyncIterable<ServerFrame> {
+  readonly #addresses: Addresses;
+  readonly #settings: Settings;
+  readonly #events = new Emitter<ChatEvents>();
+  readonly #sessions: Sessions;
+  readonly #outbox: Outbox;
+  readonly #delivery: Delivery;
+  readonly #requests = new Requests();
+  readonly #wishes = new Wishes();
+  readonly #heartbeat: Heartbeat;
+  #state: State = "idle";
+  #connection: Connection | undefined;
+  #failure: ChatError | undefined;
+  /** The latest error that the service has told on this connection: why it closes, if it does. */
+  #told: ChatError | undefined;
+  #latest: { readonly message: OutgoingMessage; readonly at: number } | undefined;
+  #onMessage: Listener<ChunkMessage | CompleteMessage> | null = null;
+  #onError: Listener<ChatError> | null = null;
+  #onClose: (() => void) | null = null;
+
+  /** `url` is the socket's, such as `wss://chat.example/ws/chat/`. Nothing is sent yet. */
+  constructor(url: string, options: ChatOptions = {}) {
+    this.#addresses = addressesOf(url);
+    this.#settings = settingsOf(options);
+    const { storage, history, timing, pace } = this.#settings;
+    const prefix = `verbatim-chat ${this.#addresses.socket} `;
+    this.#sessions = new Sessions(new Shelf(storage, `${prefix}session `), history === "all" ? FROM_THE_START : undefined);
+    this.#outbox = new Outbox(new Shelf(storage, `${prefix}message `));
+    for (const { session_id, visitor_id } of this.#outbox.all) this.#sessions.follow(session_id, visitor_id);
+    const route = {
+      isReady: (session_id: string) => this.state === "open" && !!this.#sessions.get(session_id)?.isReady,
+      send: (frame: ClientFrame, request: Request) => this.#send(frame, request),
+      undelivered: (message: OutgoingMessage, error: ChatError) => this.#events.emit("undelivered", { message, error }),
+    };
+    this.#delivery = new Delivery(this.#outbox, route, pace, new Backoff(timing.retryMs, timing.retryMostMs));
+    this.#heartbeat = new Heartbeat(
+      timing.quietMs,
+      () => (this.#requests.isEmpty ? timing.answerMs : timing.busyMs),
+      () => this.#send({ type: "ping" }, { answer: "pong" }),
+      () => this.#connection?.retry("no answer"),
+    );
+    this.#events.on("chunk", (frame) => this.#onMessage?.(chunkMessage(frame)));
+    this.#events.on("complete", (frame) => this.#onMessage?.(completeMessage(frame)));
+    this.#events.on("problem", (error) => this.#onError?.(error));
+    this.#events.on("disconnect", () => this.#onClose?.());
+  }
+
+  // --- the specification's
+
+  /** Connect, and stay connected until `close()`. Does nothing if that is so already. */
+  connect(): void {
+    if (this.#connection) return;
+    this.#failure = undefined;
+    this.#told = undefined;
+    this.#to("connecting");
+    const { timing, WebSocket } = this.#settings;
+    const listener = {
+      opened: () => this.#opened(),
+      received: (text: string) => this.#received(text),
+      lost: (loss: Loss) => this.#lost(loss),
+      failed: () => this.#events.emit("problem", new ChatError("The connection has failed", "not_connected")),
+      woken: () => this.#heartbeat.probe(),
+    };
+    this.#connection = new Connection(this.#addresses.socket, listener, timing, WebSocket);
+  }
+
+  /**
+   * Send a message: now, or as soon as there is a connection, also after a reload. Says under which
+   * `client_message_id` it is sent, or null where it can't be: `setOnError` is told why.
+   */
+  sendMessage(message: string, sessionId: string, visitorId: string): string | null {
+    try {
+      return this.#valid(() =>
+        this.#queue({
+          type: "chat_message",
+          message: validMessage(message, this.#settings.maxMessageChars),
+          session_id: validId("session_id", sessionId),
+          visitor_id: validId("visitor_id", visitorId),
+          client_message_id: newId(),
+        }),
+      );
+    } catch (error) {
+      if (error instanceof ChatError) return null;
+      throw error;
+    }
+  }
+
+  /** Be told of each word of a reply, and of its end. */
+  setOnMessage(callback: ((message: ChunkMessage | CompleteMessage) => void) | null): void {
+    this.#onMessage = callback;
+  }
+
+  /** Be told of whatever doesn't work. */
+  setOnError(callback: ((error: ChatError) => void) | null): void {
+    this.#onError = callback;
+  }
+
+  /** Be told when a connection, or an attempt, has ended. */
+  setOnClose(callback: (() => void) | null): void {
+    this.#onClose = callback;
+  }
+
+  /** Close, for good: it connects no more until `connect()` is called. What isn't acknowledged stays in the outbox. */
+  close(): void {
+    this.#end("closed", new ChatError("The chat was closed", "closed"));
+  }
+
+  // --- beyond it
+
+  get state(): State {
+    return this.#state;
+  }
+
+  /** Why the state is `failed`. */
+  get failure(): ChatError | undefined {
+    return this.#failure;
+  }
+
+  /** The messages that aren't acknowledged yet, in their order. */
+  get outbox(): readonly OutgoingMessage[] {
+    return this.#outbox.all;
+  }
+
+  /** The sessions that are followed, the latest last: after a reload, too. */
+  get sessions(): readonly Pick<FollowedSession, "session_id" | "visitor_id" | "cursor" | "hasEnded">[] {
+    return this.#sessions.all;
+  }
+
+  /** Listen to an event, see `ChatEvents`. What is returned stops it. */
+  on<Name extends keyof ChatEvents>(name: Name, listener: Listener<ChatEvents[Name]>): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  /** Start a session, and follow it. Those that have ended are forgotten. Throws ChatError. */
+  async createSession(wanted: NewSession = {}, signal?: AbortSignal): Promise<SessionView> {
+    const session = await startSession(this.#addresses.sessions, wanted, signal);
+    // A socket can follow a few sessions only: those that are over make room.
+    for (const { session_id, hasEnded } of this.#sessions.all) {
+      const waits = this.#outbox.all.some((message) => message.session_id === session_id);
+      if (hasEnded && !waits) this.forget(session_id);
+    }
+    this.follow(session.session_id, session.visitor_id, session.cursor);
+    return session;
+  }
+
+  /** Follow a session without saying anything in it: from a cursor on, or else as the option `history` has it. */
+  follow(sessionId: string, visitorId: string, after?: string): void {
+    const [session_id, visitor_id] = [validId("session_id", sessionId), validId("visitor_id", visitorId)];
+    const isKnown = this.#sessions.get(session_id) !== undefined;
+    const session = this.#sessions.follow(session_id, visitor_id, after);
+    const isJoining = this.state === "open" || this.state === "resuming";
+    if (isJoining && !isKnown) this.#join(session);
+  }
+
+  /** Know nothing of a session any more, here and after a reload. Its messages that weren't sent are dropped. */
+  forget(sessionId: string): void {
+    const session_id = validId("session_id", sessionId);
+    this.#outbox.takeAllOf(session_id);
+    this.#sessions.forget(session_id);
+    if (this.state === "resuming") this.#proceed();
+  }
+
+  /**
+   * Stop the reply in progress, of the latest session if none is named. Once that has been asked for, throws ChatError
+   * where the service refuses or the connection is lost. Needn't be awaited.
+   */
+  stop(sessionId?: string): Promise<void> {
+    return this.#wish(() => ({ type: "stop", ...this.#credentials(sessionId) }));
+  }
+
+  /** Say what you think of a reply that has ended. Throws ChatError where the service refuses. Needn't be awaited. */
+  feedback(responseId: string, rating: Feedback["rating"], comment = "", sessionId?: string): Promise<void> {
+    return this.#wish(() => {
+      const credentials = this.#credentials(sessionId);
+      const response_id = validId("response_id", responseId);
+      const frame = { type: "feedback", ...credentials, response_id, rating, comment: wellFormed(comment) } as const;
+      this.#delivery.spend(frame.session_id); // the service counts ratings among the messages
+      return frame;
+    });
+  }
+
+  /**
+   * All frames from now on, for `for await`. Ends with `close()`; throws ChatError when the client has failed, or when
+   * the reader is more than `buffer` frames behind.
+   */
+  frames(buffer = 1000): AsyncIterableIterator<ServerFrame, undefined> {
+    const stream = new FrameStream(buffer, () => stops.forEach((stop) => stop()));
+    const stops = [
+      this.on("frame", (frame) => frame.type === "pong" || stream.push(frame)),
+      this.on("state", ({ state }) => {
+        if (state === "closed" || state === "failed") stream.end(this.#failure);
+      }),
+    ];
+    return stream;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<ServerFrame, undefined> {
+    return this.frames();
+  }
+
+  // --- what is sent
+
+  #queue(message: OutgoingMessage): string {
+    if (this.#failure) throw this.#failure;
+    const double = this.#double(message);
+    if (double) return double;
+    const { session_id, visitor_id, client_message_id } = message;
+    if (this.#outbox.all.length >= this.#settings.maxQueued) {
+      throw new ChatError("Too many messages wait to be sent", "outbox_full", session_id);
+    }
+    this.#outbox.add(message);
+    this.#latest = { message, at: Date.now() };
+    this.follow(session_id, visitor_id);
+    this.#delivery.next();
+    return client_message_id;
+  }
+
+  /** The id of the message that this is the second click of. */
+  #double({ message, session_id }: OutgoingMessage): string | undefined {
+    const latest = this.#latest;
+    if (!latest || Date.now() - latest.at >= this.#settings.timing.debounceMs) return undefined;
+    const isSame = latest.message.message === message && latest.message.session_id === session_id;
+    return isSame ? latest.message.client_message_id : undefined;
+  }
+
+  #wish(frame: () => Stop | Feedback): Promise<void> {
+    const granted = this.#ask(frame);
+    granted.catch(() => undefined); // whoever doesn't wait for it isn't bothered
+    return granted;
+  }
+
+  async #ask(frame: () => Stop | Feedback): Promise<void> {
+    const granted = this.#wishes.add(this.#valid(frame));
+    if (this.#failure) this.#wishes.refuseAll(this.#failure);
+    else if (this.state === "open") this.#wishes.send((wish, request) => this.#send(wish, request));
+    await granted;
+  }
+
+  /** What is to be sent. Throws ChatError, and tells of it. */
+  #valid<Frame>(make: () => Frame): Frame {
+    try {
+      return make();
+    } catch (error) {
+      if (error instanceof ChatError) this.#events.emit("problem", error);
+      throw error;
+    }
+  }
+
+  #credentials(sessionId?: string): { session_id: string; visitor_id: string } {
+    const session = sessionId ? this.#sessions.get(validId("session_id", sessionId)) : this.#sessions.all.at(-1);
+    if (!session) throw new ChatError("No such session is followed", "session_not_found", sessionId);
+    return { session_id: session.session_id, visitor_id: session.visitor_id };
+  }
+
+  #send(frame: ClientFrame, request: Request): void {
+    if (!this.#connection) return request.lost?.(); // a listener has closed it just now
+    this.#requests.add(request);
+    this.#connection.send(frame);
+  }
+
+  #to(state: State): void {
+    const previous = this.#state;
+    this.#state = state;
+    if (state !== previous) this.#events.emit("state", { state, previous });
+  }
+
+  // --- sessions are joined
+
+  #join(session: FollowedSession): void {
+    const { session_id, visitor_id, cursor } = session;
+    const joined = ({ metadata }: Connected) => {
+      session.isJoined = true;
+      if (!session.cursor) this.#sessions.move(session, metadata.cursor);
+      this.#proceed();
+    };
+    this.#send({ type: "join", session_id, visitor_id, ...(cursor && { after: cursor }) }, {
+      answer: "connected",
+      done: (frame) => joined(frame as Connected),
+      refused: (error) => this.#joinRefused(session, error),
+    });
+  }
+
+  #joinRefused(session: FollowedSession, error: ChatError): void {
+    if (isPassing(error)) {
+      this.#connection?.retry(error.code);
+    } else if (error.code === "invalid_request" && session.cursor) {
+      // The log has lost what this cursor names, as when an old copy of it was brought back: the present is what is left.
+      this.#sessions.move(session, undefined);
+      this.#join(session);
+    } else {
+      this.#drop(session.session_id, error);
+      this.#proceed();
+    }
+  }
+
+  /** A session is over for this client, and so is what was still to be said in it. */
+  #drop(session_id: string, error: ChatError): void {
+    const messages = this.#outbox.takeAllOf(session_id);
+    this.#sessions.forget(session_id);
+    this.#events.emit("refused", { session_id, error });
+    for (const message of messages) this.#events.emit("undelivered", { message, error });
+  }
+
+  /** Once all sessions are joined: go on with what waits. */
+  #proceed(): void {
+    if (this.state !== "open") {
+      if (!this.#sessions.all.every(({ isReady }) => isReady)) return;
+      this.#to("open");
+    }
+    this.#wishes.send((wish, request) => this.#send(wish, request));
+    this.#delivery.next();
+  }
+
+  // --- what the connection tells
+
+  #opened(): void {
+    this.#told = undefined;
+    this.#heartbeat.heard();
+    const waiting = this.#sessions.all.filter(({ isReady }) => !isReady);
+    if (waiting.length) this.#to("resuming");
+    for (const session of waiting) this.#join(session);
+    if (!waiting.length) this.#proceed();
+  }
+
+  #received(text: string): void {
+    this.#heartbeat.heard();
+    const frame = frameIn(text);
+    if (!frame) {
+      this.#events.emit("problem", new ChatError("What was received is no frame", "unreadable"));
+      return;
+    }
+    if (frame.type === "error") this.#told = errorOf(frame);
+    const isNew = this.#sessions.takes(frame);
+    // New or not, also of a session that was forgotten meanwhile: an answer that isn't counted shifts all others.
+    this.#requests.receive(frame);
+    if (!isNew) return;
+    this.#events.emit(frame.type, frame); // the event of its name
+    this.#events.emit("frame", frame);
+    if (frame.type === "error") this.#events.emit("problem", errorOf(frame));
+  }
+
+  #lost({ code, reason, isFinal }: Loss): void {
+    const [connection, why] = [this.#connection, this.#told];
+    this.#heartbeat.stop();
+    this.#sessions.leaveAll();
+    this.#requests.loseAll();
+    this.#events.emit("disconnect", { code, reason });
+    if (!connection || this.#connection !== connection) return; // by `close()`, if only a listener's
+    if (isFinal) {
+      const failure = why ?? new ChatError(reason || `Closed by the service: ${code}`, reason || "error");
+      if (failure.code === ERASED) for (const { session_id } of this.#sessions.all) this.#drop(session_id, failure);
+      this.#end("failed", failure);
+    } else {
+      this.#to("offline");
+    }
+  }
+
+  #end(state: "closed" | "failed", why: ChatError): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    this.#failure = state === "failed" ? why : undefined;
+    connection?.close();
+    this.#to(state);
+    this.#wishes.refuseAll(why);
+  }
+}
+
+function frameIn(text: string): ServerFrame | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return hasTexts(value, "type") ? (value as ServerFrame) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,52 @@
+// Messages that the service hasn't acknowledged. Each has its id from the start and keeps it, whatever happens: the
+// service records an id once, so that sending again is always safe. Only `accepted`, or a refusal for good, takes one out.
+import type { ChatMessage } from "./frames.js";
+import { hasTexts, type Shelf } from "./shelf.js";
+
+/** A message, as it is sent. */
+export interface OutgoingMessage extends ChatMessage {
+  readonly client_message_id: string;
+}
+
+interface Kept {
+  readonly order: number;
+  readonly message: OutgoingMessage;
+}
+
+export class Outbox {
+  readonly #messages = new Map<string, OutgoingMessage>();
+  #order = 0;
+
+  constructor(private readonly shelf: Shelf) {
+    for (const { order, message } of shelf.all(isKept).sort((one, other) => one.order - other.order)) {
+      this.#messages.set(message.client_message_id, message);
+      this.#order = order;
+    }
+  }
+
+  /** In their order. */
+  get all(): readonly OutgoingMessage[] {
+    return [...this.#messages.values()];
+  }
+
+  add(message: OutgoingMessage): void {
+    this.#messages.set(message.client_message_id, message);
+    this.shelf.put(message.client_message_id, { order: ++this.#order, message });
+  }
+
+  /** Take a message out. Whether it was still there. */
+  take({ client_message_id }: OutgoingMessage): boolean {
+    this.shelf.remove(client_message_id);
+    return this.#messages.delete(client_message_id);
+  }
+
+  /** Take out all of a session. */
+  takeAllOf(session_id: string): OutgoingMessage[] {
+    return this.all.filter((message) => message.session_id === session_id && this.take(message));
+  }
+}
+
+function isKept(value: unknown): value is Kept {
+  const { message } = Object(value) as Partial<Kept>;
+  return hasTexts(message, "client_message_id", "session_id", "visitor_id", "message");
+}

@@ -1,0 +1,952 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { ChatError, type ChatWebSocket, type State, type StateChange } from "../src/index.js";
+import * as scripted from "./support/scripted.js";
+import { MESSAGE_ID, RESPONSE_ID, ScriptedServer, SESSION, VISITOR, type Peer } from "./support/scripted.js";
+import { reaches, Tab } from "./support/tab.js";
+import { until } from "./support/until.js";
+
+let server: ScriptedServer;
+let tab: Tab;
+
+beforeEach(async () => {
+  server = await ScriptedServer.start();
+  tab = new Tab();
+});
+
+afterEach(async () => {
+  tab.leave();
+  vi.unstubAllGlobals();
+  await server.stop();
+});
+
+/** A client that follows the session, and the connection on which it does. */
+async function following(options?: Parameters<Tab["load"]>[1]): Promise<{ client: ChatWebSocket; peer: Peer }> {
+  const client = tab.load(server.url, options);
+  client.follow(SESSION, VISITOR);
+  client.connect();
+  const peer = await server.peer();
+  await peer.join();
+  await reaches(client, "open");
+  return { client, peer };
+}
+
+function wordsOf(client: ChatWebSocket): string[] {
+  const words: string[] = [];
+  client.on("chunk", (frame) => words.push(frame.chunk));
+  return words;
+}
+
+function problemsOf(client: ChatWebSocket): string[] {
+  const codes: string[] = [];
+  client.on("problem", (error) => codes.push(error.code));
+  return codes;
+}
+
+describe("the specification's interface", () => {
+  it("has its methods, and gives its callbacks words and ends in its shapes", async () => {
+    const client = tab.load(server.url);
+    const told: object[] = [];
+    client.setOnMessage((message) => told.push(message));
+    client.connect();
+    const peer = await server.peer();
+    client.sendMessage("What is a novated lease?", SESSION, VISITOR);
+    await peer.join();
+    await peer.accept();
+
+    peer.send(scripted.chunk("A ", "3.2"));
+    peer.send(scripted.complete("A lease", "4.0", { suggestions: ["Why?"] }));
+    peer.send(scripted.complete("", "5.0", { complete: true, needs_info: true }));
+    await until(() => told.length === 3, "three messages");
+
+    const end = { type: "complete", responseId: RESPONSE_ID, messageId: MESSAGE_ID, conversationData: {} };
+    expect(told).toEqual([
+      { type: "chunk", chunk: "A ", done: false, messageId: MESSAGE_ID },
+      { ...end, complete: false, needsInfo: null, suggestions: ["Why?"] },
+      { ...end, complete: true, needsInfo: true, suggestions: [] },
+    ]);
+  });
+
+  it("tells onError of the service's errors, word for word", async () => {
+    const client = tab.load(server.url);
+    const told: Error[] = [];
+    client.setOnError((error) => told.push(error));
+    client.connect();
+    const peer = await server.peer();
+    client.sendMessage("Hello", SESSION, VISITOR);
+    await peer.next("join");
+
+    peer.send(scripted.error("session_not_found", "Session not found"));
+    await until(() => told.length === 1, "an error");
+
+    expect(told[0]).toBeInstanceOf(Error);
+    expect(told[0]?.message).toBe("Session not found");
+    expect(client.state, "a page makes a new session and goes on").toBe("open");
+    expect(client.outbox).toEqual([]);
+  });
+
+  it("tells onClose, with nothing, of every connection that ends, also by close()", async () => {
+    const { client, peer } = await following();
+    const told: unknown[][] = [];
+    client.setOnClose((...given: unknown[]) => void told.push(given));
+
+    peer.drop();
+    await until(() => told.length > 0, "to be told");
+    await (await server.peer()).join();
+    await reaches(client, "open");
+    const before = told.length;
+    client.close();
+
+    expect(told.slice(before)).toEqual([[]]);
+  });
+
+  it("connects with the subprotocol, once, and with no credentials in its URL", async () => {
+    const { client, peer } = await following();
+    client.connect();
+
+    expect(peer.request.headers["sec-websocket-protocol"]).toBe("verbatim.v1");
+    expect(peer.request.url).toBe("/ws/chat/");
+    expect(server.peers).toHaveLength(1);
+  });
+});
+
+describe("a message", () => {
+  it("that is sent before there is a connection goes out after the session is joined", async () => {
+    const client = tab.load(server.url);
+    const id = client.sendMessage("Hello", SESSION.toUpperCase(), VISITOR);
+    client.connect();
+    const peer = await server.peer();
+
+    await peer.next("join");
+    peer.send(scripted.connected(SESSION, "1.0"));
+    const message = await peer.next("chat_message");
+
+    expect(message).toEqual({
+      type: "chat_message",
+      message: "Hello",
+      session_id: SESSION,
+      visitor_id: VISITOR,
+      client_message_id: id,
+    });
+  });
+
+  it("stays in the outbox until it is accepted, whatever else comes", async () => {
+    const { client, peer } = await following();
+    const id = client.sendMessage("Hello", SESSION, VISITOR);
+    const message = await peer.next("chat_message");
+    const frames: string[] = [];
+    client.on("frame", ({ type }) => frames.push(type));
+
+    const metadata = { cursor: "2.0", client_message_id: id };
+    peer.send({ type: "message", session_id: SESSION, message_id: MESSAGE_ID, message: "Hello", metadata });
+    peer.send(scripted.chunk("Hi ", "4.3"));
+    await until(() => frames.includes("chunk"), "a word");
+    expect(client.outbox.map(({ client_message_id }) => client_message_id)).toEqual([id]);
+    expect(tab.storage.length).toBe(2);
+
+    peer.send(scripted.accepted(message, 2));
+    await until(() => frames.includes("accepted"), "the acknowledgement");
+    expect(client.outbox).toEqual([]);
+    expect([...tab.storage.entries.keys()]).toEqual([expect.stringContaining(`session ${SESSION}`)]);
+  });
+
+  it("whose acknowledgement was lost is sent again under the same id", async () => {
+    const { client, peer } = await following();
+    const id = client.sendMessage("Hello", SESSION, VISITOR);
+    await peer.next("chat_message");
+    peer.drop();
+
+    const again = await server.peer();
+    await again.join();
+
+    expect((await again.accept()).client_message_id).toBe(id);
+    await until(() => !client.outbox.length, "the acknowledgement");
+  });
+
+  it("that is sent again doesn't count a second time", async () => {
+    const { client, peer } = await following({ pace: { burst: 2, perMinute: 0.001 } });
+    client.sendMessage("Hello", SESSION, VISITOR);
+    client.sendMessage("Anybody?", SESSION, VISITOR);
+    await peer.next("chat_message");
+    peer.drop();
+
+    const again = await server.peer();
+    await again.join();
+
+    expect((await again.accept()).message).toBe("Hello");
+    expect((await again.accept()).message).toBe("Anybody?");
+  });
+
+  it("survives a reload with its id and its session, without being sent again by the page", async () => {
+    const first = tab.load(server.url);
+    const ids = [first.sendMessage("One", SESSION, VISITOR), first.sendMessage("Two", SESSION, VISITOR)];
+
+    const reloaded = tab.load(server.url);
+    reloaded.connect();
+    const peer = await server.peer();
+    const join = await peer.join();
+    const sent = [await peer.accept(), await peer.accept()];
+
+    expect(join).toMatchObject({ session_id: SESSION, visitor_id: VISITOR });
+    expect(sent.map(({ message }) => message)).toEqual(["One", "Two"]);
+    expect(sent.map(({ client_message_id }) => client_message_id)).toEqual(ids);
+    await until(() => !reloaded.outbox.length, "both acknowledgements");
+    expect(tab.load(server.url).outbox).toEqual([]);
+  });
+
+  it("waits for the one before it to be accepted, so that a refusal for now doesn't turn their order round", async () => {
+    const { client, peer } = await following();
+    client.sendMessage("One", SESSION, VISITOR);
+    client.sendMessage("Two", SESSION, VISITOR);
+
+    await peer.next("chat_message");
+    expect(peer.isQuiet).toBe(true);
+    peer.send(scripted.error("rate_limited", "Too many messages"));
+
+    expect((await peer.accept()).message).toBe("One");
+    expect((await peer.accept()).message).toBe("Two");
+    await until(() => !client.outbox.length, "both acknowledgements");
+  });
+
+  it.each(["conflict", "session_not_active", "session_expired", "message_too_long"])(
+    "that is refused for good with %s is out of the outbox, told, and followed by the next",
+    async (code) => {
+      const { client, peer } = await following();
+      const undelivered: string[] = [];
+      client.on("undelivered", ({ message, error }) => undelivered.push(`${message.message}: ${error.code}`));
+      client.sendMessage("One", SESSION, VISITOR);
+      client.sendMessage("Two", SESSION, VISITOR);
+
+      await peer.next("chat_message");
+      peer.send(scripted.error(code, "No"));
+      expect((await peer.accept()).message).toBe("Two");
+
+      expect(undelivered).toEqual([`One: ${code}`]);
+    },
+  );
+
+  it("isn't refused by an error that tells of a reply", async () => {
+    const { client, peer } = await following();
+    client.sendMessage("Hello", SESSION, VISITOR);
+    const message = await peer.next("chat_message");
+    const problems = problemsOf(client);
+
+    const broken = { ...scripted.error("reply_failed", "The reply could not be completed"), response_id: RESPONSE_ID };
+    peer.send({ ...broken, metadata: { error_type: "processing_error", code: "reply_failed", cursor: "3.0" } });
+    await until(() => problems.length === 1, "the error");
+    expect(client.outbox).toHaveLength(1);
+    peer.send(scripted.accepted(message, 4));
+
+    await until(() => !client.outbox.length, "the acknowledgement");
+  });
+
+  it("sent twice by a double click is one message, and a second one later is another", async () => {
+    const { client, peer } = await following({ timing: { debounceMs: 60_000 } });
+
+    const ids = [client.sendMessage("Yes", SESSION, VISITOR), client.sendMessage("Yes", SESSION, VISITOR)];
+    vi.spyOn(Date, "now").mockReturnValue(Date.now() + 61_000);
+    const later = client.sendMessage("Yes", SESSION, VISITOR);
+    vi.restoreAllMocks();
+
+    expect(ids[0]).toBe(ids[1]);
+    expect(later).not.toBe(ids[0]);
+    await peer.accept();
+    await peer.accept();
+    await until(() => !client.outbox.length, "two acknowledgements");
+    expect(peer.isQuiet).toBe(true);
+  });
+
+  it("goes out no faster than the pace allows, and none is left out", async () => {
+    const { client, peer } = await following({ pace: { burst: 2, perMinute: 60_000 / 50 } });
+    const before = performance.now();
+    for (const text of ["One", "Two", "Three", "Four"]) client.sendMessage(text, SESSION, VISITOR);
+
+    const sent = [await peer.accept(), await peer.accept(), await peer.accept(), await peer.accept()];
+
+    expect(sent.map(({ message }) => message)).toEqual(["One", "Two", "Three", "Four"]);
+    expect(performance.now() - before, "two tokens, 50 ms each").toBeGreaterThan(95);
+  });
+
+  it.each([
+    ["", SESSION, VISITOR, "message_required", "message is required"],
+    [" \u0085\u001c\u3000", SESSION, VISITOR, "message_required", "message is required"],
+    ["😀".repeat(4001), SESSION, VISITOR, "message_too_long", "message is too long: 4001 characters, at most 4000 are accepted"],
+    ["Hello", "your-session-id", VISITOR, "invalid_request", "session_id must be a UUID"],
+    ["Hello", SESSION, "", "invalid_request", "visitor_id must be a UUID"],
+  ])("that the service would refuse is refused before it is sent: %#", (text, session, visitor, code, said) => {
+    const client = tab.load(server.url);
+    const told: ChatError[] = [];
+    client.setOnError((error) => told.push(error));
+
+    expect(client.sendMessage(text, session, visitor)).toBeNull();
+
+    expect(told.map((error) => [error.code, error.message])).toEqual([[code, said]]);
+    expect(client.outbox).toEqual([]);
+    expect(tab.storage.length).toBe(0);
+  });
+
+  it("of as many characters as are accepted is sent, and half a character is replaced", async () => {
+    const { client, peer } = await following();
+
+    client.sendMessage("😀".repeat(4000), SESSION, VISITOR);
+    client.sendMessage("a\ud800b", SESSION, VISITOR);
+
+    expect([...(await peer.accept()).message]).toHaveLength(4000);
+    expect((await peer.accept()).message).toBe("a\ufffdb");
+  });
+
+  it("beyond what may wait is refused, and those that wait stay", () => {
+    const client = tab.load(server.url, { maxQueued: 2 });
+    const problems = problemsOf(client);
+
+    const ids = ["One", "Two", "Three"].map((text) => client.sendMessage(text, SESSION, VISITOR));
+
+    expect(ids).toEqual([expect.any(String), expect.any(String), null]);
+    expect(problems).toEqual(["outbox_full"]);
+    expect(client.outbox.map(({ message }) => message)).toEqual(["One", "Two"]);
+  });
+
+  it("is kept in memory where the browser gives no storage", async () => {
+    const forbidden = {
+      length: 0,
+      key: () => null,
+      getItem: () => null,
+      setItem: () => {
+        throw new DOMException("full", "QuotaExceededError");
+      },
+      removeItem: () => undefined,
+    };
+    const { client, peer } = await following({ storage: forbidden });
+
+    client.sendMessage("Hello", SESSION, VISITOR);
+
+    expect((await peer.accept()).message).toBe("Hello");
+    await until(() => !client.outbox.length, "the acknowledgement");
+  });
+
+  it("in a session that has ended is settled by the service, after a lost connection too", async () => {
+    const { client, peer } = await following();
+    client.sendMessage("Goodbye", SESSION, VISITOR);
+    await peer.next("chat_message");
+    peer.send(scripted.complete("Bye", "5.0", { complete: true }));
+    await until(() => client.sessions[0]?.hasEnded === true, "the end");
+    peer.drop();
+
+    const again = await server.peer();
+    await again.next("chat_message"); // with nothing to join any more
+    again.send(scripted.error("session_not_active", "Session is not active"));
+
+    await until(() => !client.outbox.length, "the refusal");
+  });
+});
+
+describe("a connection that is lost", () => {
+  it("is made again where it was left, and no word comes twice", async () => {
+    const { client, peer } = await following();
+    const words = wordsOf(client);
+    peer.send(scripted.chunk("A ", "3.2"));
+    peer.send(scripted.chunk("novated ", "3.10"));
+    await until(() => words.length === 2, "two words");
+    peer.drop();
+
+    const again = await server.peer();
+    const join = await again.next("join");
+    expect(join.after).toBe("3.10");
+    again.send(scripted.connected(SESSION, "3.10"));
+    again.send(scripted.chunk("novated ", "3.10"));
+    again.send(scripted.chunk("lease ", "3.16"));
+    again.send(scripted.chunk("is ", "4.19"));
+    await until(() => words.includes("is "), "the rest");
+
+    expect(words).toEqual(["A ", "novated ", "lease ", "is "]);
+  });
+
+  it("before anything was said is resumed at the place of the greeting", async () => {
+    const { peer } = await following();
+    peer.drop();
+
+    expect((await (await server.peer()).join()).after).toBe("1.0");
+  });
+
+  it("is soon made again, however often it was lost, if it has held in between", async () => {
+    vi.spyOn(Math, "random").mockReturnValue(1);
+    let { peer } = await following({ timing: { retryMs: 1, retryMostMs: 3_600_000 } });
+
+    // If each were counted as one more failure, the last of these would be more than a day away.
+    for (let times = 0; times < 28; times++) {
+      peer.drop();
+      peer = await server.peer();
+      await peer.join();
+    }
+    vi.restoreAllMocks();
+  });
+
+  it("in the middle of resuming is resumed again, and messages wait meanwhile", async () => {
+    const { client, peer } = await following();
+    peer.drop();
+    const second = await server.peer();
+    await second.next("join");
+    const id = client.sendMessage("Hello", SESSION, VISITOR);
+    second.drop();
+
+    const third = await server.peer();
+    await third.join();
+
+    expect((await third.accept()).client_message_id).toBe(id);
+    expect(second.received.map(({ type }) => type)).toEqual(["join"]);
+  });
+
+  it("goes through the states that are documented, and no others", async () => {
+    const client = tab.load(server.url);
+    const changes: StateChange[] = [];
+    client.on("state", (change) => changes.push(change));
+    client.follow(SESSION, VISITOR);
+    client.connect();
+    const first = await server.peer();
+    await first.join();
+    await reaches(client, "open");
+    first.close(1012, "restart");
+    await (await server.peer()).join();
+    await reaches(client, "open");
+    client.close();
+    client.connect();
+    await (await server.peer()).join();
+    await reaches(client, "open");
+
+    const path = ["idle", "connecting", "resuming", "open", "offline", "resuming", "open", "closed", "connecting"];
+    expect(changes.map(({ previous }) => previous)).toEqual([...path, "resuming"]);
+    expect(changes.map(({ state }) => state)).toEqual([...path.slice(1), "resuming", "open"]);
+  });
+
+  it.each([1001, 1006, 1011, 1012, 1013])("with %i is made again by itself", async (code) => {
+    const { client, peer } = await following();
+
+    if (code === 1006) peer.drop();
+    else peer.close(code);
+    await (await server.peer()).join();
+
+    await reaches(client, "open");
+  });
+
+  it.each([
+    [4400, "invalid_request"],
+    [4403, "origin_not_allowed"],
+    [4404, "session_not_found"],
+    [4429, "rate_limited"],
+  ])("with %i isn't made again, and says why", async (code, reason) => {
+    const { client, peer } = await following();
+    const id = client.sendMessage("Hello", SESSION, VISITOR);
+    await peer.next("chat_message");
+
+    if (code === 4429) peer.send(scripted.error(reason, "Too many frames", undefined));
+    peer.close(code, reason);
+    await reaches(client, "failed");
+
+    expect(client.failure).toMatchObject({ code: reason });
+    expect(client.outbox.map(({ client_message_id }) => client_message_id), "it may be sent yet").toEqual([id]);
+    const problems = problemsOf(client);
+    expect(client.sendMessage("More", SESSION, VISITOR)).toBeNull();
+    expect(problems).toEqual([reason]);
+    client.connect();
+    const again = await server.peer();
+    await again.join();
+    expect((await again.accept()).client_message_id).toBe(id);
+    expect(server.peers).toHaveLength(2);
+  });
+
+  it("because the visitor was erased leaves nothing of them behind", async () => {
+    const { client, peer } = await following();
+    client.sendMessage("Hello", SESSION, VISITOR);
+    await peer.next("chat_message");
+    const undelivered: string[] = [];
+    client.on("undelivered", ({ error }) => undelivered.push(error.code));
+
+    peer.send(scripted.error("session_erased", "This conversation has been erased", undefined));
+    peer.close(4410, "session_erased");
+    await reaches(client, "failed");
+
+    expect(undelivered).toEqual(["session_erased"]);
+    expect(tab.storage.length).toBe(0);
+    expect(client.sessions).toEqual([]);
+  });
+
+  it("is made again however often that fails, and once the service is there", async () => {
+    const { client, peer } = await following();
+    const losses: number[] = [];
+    client.on("disconnect", ({ code }) => losses.push(code));
+    const port = server.port;
+    peer.drop();
+    await server.stop();
+    const problems = problemsOf(client);
+    await until(() => losses.length > 5, "attempts");
+    expect(client.state).toBe("offline");
+    expect(problems, "told once").toEqual(["not_connected"]);
+    expect(new Set(losses)).toEqual(new Set([1006]));
+
+    server = await ScriptedServer.start(port);
+    await (await server.peer()).join();
+
+    await reaches(client, "open");
+  });
+
+  it.each(["online", "visibilitychange"])("is made again at once when the browser says %s", async (event) => {
+    const page = Object.assign(new EventTarget(), { visibilityState: "visible" });
+    vi.stubGlobal("window", page);
+    vi.stubGlobal("document", page);
+    vi.spyOn(Math, "random").mockReturnValue(1);
+    const { client, peer } = await following({ timing: { retryMs: 3_600_000, retryMostMs: 3_600_000 } });
+    peer.drop();
+    await reaches(client, "offline");
+
+    // Its next attempt is an hour away, and perhaps it doesn't even wait for it yet.
+    page.dispatchEvent(new Event(event));
+    const again = await server.peer();
+    vi.restoreAllMocks();
+
+    await again.join();
+    await reaches(client, "open");
+  });
+
+  it("without anybody noticing is found out, and made again", async () => {
+    const { client, peer } = await following({ timing: { quietMs: 20, answerMs: 20 } });
+    peer.socket.removeAllListeners("message"); // it reads, and answers nothing
+
+    await (await server.peer()).join();
+
+    await reaches(client, "open");
+    client.close();
+  });
+
+  it("isn't given up while its pings are answered", async () => {
+    const { client, peer } = await following({ timing: { quietMs: 5, answerMs: 2_000 } });
+    const states: State[] = [];
+    client.on("state", ({ state }) => states.push(state));
+
+    for (let times = 0; times < 5; times++) {
+      await peer.next("ping");
+      peer.send({ type: "pong" });
+    }
+
+    expect(states).toEqual([]);
+    expect(server.peers).toHaveLength(1);
+  });
+
+  it.each(["unavailable", "rate_limited", "internal_error"])("is tried anew where joining is refused with %s", async (code) => {
+    const client = tab.load(server.url);
+    client.follow(SESSION, VISITOR);
+    client.connect();
+    const peer = await server.peer();
+    await peer.next("join");
+
+    peer.send(scripted.error(code, "Not now"));
+    await (await server.peer()).join();
+
+    await reaches(client, "open");
+    expect(client.sessions).toHaveLength(1);
+  });
+
+  it("goes on at the present where the log has lost what its cursor names", async () => {
+    const { client, peer } = await following();
+    const words = wordsOf(client);
+    peer.send(scripted.chunk("A ", "300.2"));
+    await until(() => words.length === 1, "a word");
+    peer.drop();
+
+    const again = await server.peer();
+    expect((await again.next("join")).after).toBe("300.2");
+    again.send(scripted.error("invalid_request", "after is ahead of the session, which is at 7.0"));
+    expect((await again.next("join")).after).toBeUndefined();
+    again.send(scripted.connected(SESSION, "7.0"));
+    again.send(scripted.chunk("new ", "8.4"));
+    await until(() => words.length === 2, "a new word");
+
+    expect(client.sessions[0]?.cursor).toBe("8.4");
+  });
+});
+
+describe("close()", () => {
+  it("stays closed, whenever it is called", async () => {
+    const connecting = tab.load(server.url);
+    connecting.connect();
+    connecting.close();
+    const { client, peer } = await following();
+    client.close();
+    await until(() => peer.socket.readyState === peer.socket.CLOSED, "the server to see it");
+    const { client: offline, peer: other } = await following();
+    other.drop();
+    await reaches(offline, "offline");
+    offline.close();
+
+    // A later one connects: had one of the others been about to, it would have come first.
+    const { client: last } = await following();
+
+    expect([connecting.state, client.state, offline.state, last.state]).toEqual(["closed", "closed", "closed", "open"]);
+    expect(server.peers).toHaveLength(3);
+  });
+
+  it("from a listener, in the middle of anything, is the end of it", async () => {
+    for (const state of ["connecting", "resuming", "open", "offline"] as const) {
+      const client = tab.load(server.url);
+      client.follow(SESSION, VISITOR);
+      client.on("state", (change) => change.state === state && client.close());
+      client.connect();
+      if (state !== "connecting") {
+        const peer = await server.peer();
+        if (state !== "resuming") await peer.join();
+        if (state === "offline") peer.drop();
+      }
+      await reaches(client, "closed");
+    }
+  });
+
+  it("leaves the outbox as it is, for connect() to go on with", async () => {
+    const { client, peer } = await following();
+    const id = client.sendMessage("Hello", SESSION, VISITOR);
+    await peer.next("chat_message");
+    client.close();
+
+    client.connect();
+    const again = await server.peer();
+    await again.join();
+
+    expect((await again.accept()).client_message_id).toBe(id);
+  });
+});
+
+describe("after a reload", () => {
+  it("what this tab was given doesn't come again", async () => {
+    const { client, peer } = await following();
+    const words = wordsOf(client);
+    peer.send(scripted.chunk("A ", "3.2"));
+    await until(() => words.length === 1, "a word");
+
+    const reloaded = tab.load(server.url);
+    expect(reloaded.sessions[0]).toMatchObject({ session_id: SESSION, visitor_id: VISITOR, cursor: "3.2" });
+    reloaded.connect();
+
+    expect((await (await server.peer()).join()).after).toBe("3.2");
+  });
+
+  it("all comes again for a page that asks for it", async () => {
+    const { client, peer } = await following({ history: "all" });
+    expect(peer.received[0]).toMatchObject({ after: "0.0" });
+    const words = wordsOf(client);
+    peer.send(scripted.chunk("A ", "3.2"));
+    await until(() => words.length === 1, "a word");
+
+    const reloaded = tab.load(server.url, { history: "all" });
+    const wordsAgain = wordsOf(reloaded);
+    reloaded.connect();
+    const again = await server.peer();
+    expect((await again.join()).after).toBe("0.0");
+    again.send(scripted.chunk("A ", "3.2"));
+    await until(() => wordsAgain.length === 1, "the word again");
+  });
+
+  it("a conversation that has ended comes again only for a page that asks for all", async () => {
+    for (const history of ["unseen", "all"] as const) {
+      const { client, peer } = await following({ history });
+      peer.send(scripted.complete("Bye", "5.0", { complete: true }));
+      await until(() => client.sessions[0]?.hasEnded === true, "the end");
+
+      expect(tab.load(server.url, { history }).sessions.length).toBe(history === "all" ? 1 : 0);
+    }
+  });
+
+  it("what somebody else has put into the storage is passed over", () => {
+    tab.storage.setItem(`verbatim-chat ${server.url} message x`, "{");
+    tab.storage.setItem(`verbatim-chat ${server.url} message y`, '{"message": null}');
+    tab.storage.setItem(`verbatim-chat ${server.url} session z`, "null");
+
+    const client = tab.load(server.url);
+
+    expect([client.outbox, client.sessions]).toEqual([[], []]);
+  });
+});
+
+describe("more than one session", () => {
+  const OTHER = "990e8400-e29b-41d4-a716-446655440000";
+
+  it("is followed on one connection, each with its cursor", async () => {
+    const { client, peer } = await following();
+    const words = wordsOf(client);
+    client.sendMessage("Hello", OTHER, VISITOR);
+    await peer.join("7.0");
+    await peer.accept(8);
+    peer.send(scripted.chunk("A ", "3.2"));
+    peer.send(scripted.chunk("B ", "9.2", OTHER));
+    await until(() => words.length === 2, "two words");
+    peer.drop();
+
+    const again = await server.peer();
+    client.sendMessage("And?", SESSION, VISITOR);
+    const joins = [await again.join(), await again.next("join")];
+    let pongs = 0;
+    client.on("pong", () => pongs++);
+    again.send({ type: "pong" });
+    await until(() => pongs === 1, "all before it to be read");
+    expect([client.state, again.isQuiet]).toEqual(["resuming", true]);
+    again.send(scripted.connected(OTHER, "9.2"));
+    expect((await again.accept()).message).toBe("And?");
+
+    expect(joins.map(({ session_id, after }) => [session_id, after])).toEqual([
+      [SESSION, "3.2"],
+      [OTHER, "9.2"],
+    ]);
+    await reaches(client, "open");
+  });
+
+  it("is open as soon as the only one that still had to be joined is forgotten", async () => {
+    const client = tab.load(server.url);
+    client.follow(SESSION, VISITOR);
+    client.follow(OTHER, VISITOR);
+    client.connect();
+    const peer = await server.peer();
+    await peer.join();
+    await peer.next("join");
+    let pongs = 0;
+    client.on("pong", () => pongs++);
+    peer.send({ type: "pong" });
+    await until(() => pongs === 1, "all before it to be read");
+    expect(client.state).toBe("resuming");
+
+    client.forget(OTHER);
+
+    await reaches(client, "open");
+  });
+
+  it("goes on without one that is refused", async () => {
+    const { client, peer } = await following();
+    const refused: string[] = [];
+    client.on("refused", ({ session_id, error }) => refused.push(`${session_id}: ${error.code}`));
+    client.sendMessage("Lost", OTHER, VISITOR);
+    client.sendMessage("Hello", SESSION, VISITOR);
+
+    await peer.next("join");
+    expect((await peer.next("chat_message")).message).toBe("Hello");
+    peer.send(scripted.error("visitor_mismatch", "Visitor ID does not match", OTHER));
+    await until(() => refused.length === 1, "the refusal");
+
+    expect(refused).toEqual([`${OTHER}: visitor_mismatch`]);
+    expect(client.outbox.map(({ message }) => message)).toEqual(["Hello"]);
+    expect(client.sessions.map(({ session_id }) => session_id)).toEqual([SESSION]);
+  });
+
+  it("gives nothing out of one that was forgotten, and its late answers confuse nobody", async () => {
+    const { client, peer } = await following();
+    const words = wordsOf(client);
+    client.follow(OTHER, VISITOR);
+    client.forget(OTHER);
+    client.sendMessage("Hello", SESSION, VISITOR);
+    await peer.join("7.0");
+    peer.send(scripted.chunk("B ", "9.2", OTHER));
+    peer.send(scripted.chunk("A ", "3.2"));
+    await peer.accept();
+    await until(() => !client.outbox.length, "the acknowledgement");
+
+    expect(words).toEqual(["A "]);
+    expect(tab.load(server.url).sessions.map(({ session_id }) => session_id)).toEqual([SESSION]);
+  });
+});
+
+describe("createSession()", () => {
+  const view = { session_id: SESSION, visitor_id: VISITOR, cursor: "1.0", status: "active" };
+  let asked: { url: string; body: unknown }[];
+
+  /** The service's HTTP side, which answers once. */
+  function answering(status: number, answer: string): void {
+    asked = [];
+    vi.stubGlobal("fetch", (url: string, { body }: { body: string }) => {
+      asked.push({ url, body: JSON.parse(body) });
+      return Promise.resolve(new Response(answer, { status }));
+    });
+  }
+
+  it("starts a session, follows it, and forgets those that have ended", async () => {
+    const OLD = "990e8400-e29b-41d4-a716-446655440000";
+    const client = tab.load(server.url);
+    client.follow(OLD, VISITOR);
+    client.connect();
+    const peer = await server.peer();
+    await peer.join();
+    peer.send({ ...scripted.complete("Bye", "5.0", { complete: true }), session_id: OLD });
+    await until(() => client.sessions[0]?.hasEnded === true, "the end");
+    answering(201, JSON.stringify(view));
+
+    expect(await client.createSession({ metadata: { page: "/" } })).toEqual(view);
+
+    expect(asked).toEqual([
+      { url: `http://127.0.0.1:${server.port}/api/chats/sessions/`, body: { metadata: { page: "/" } } },
+    ]);
+    expect((await peer.join()).after).toBe("1.0");
+    expect(client.sessions.map(({ session_id }) => session_id)).toEqual([SESSION]);
+  });
+
+  it.each([
+    [429, JSON.stringify({ status: 429, title: "", detail: "Too many requests", code: "rate_limited" }), "rate_limited"],
+    [502, "<html>", "unreadable"],
+    [200, "{}", "unreadable"],
+  ])("says why it couldn't, for %i", async (status, answer, code) => {
+    answering(status, answer);
+
+    await expect(tab.load(server.url).createSession()).rejects.toMatchObject({ code });
+  });
+
+  it("says so where there is no service", async () => {
+    const client = tab.load("ws://127.0.0.1:1/ws/chat/");
+
+    await expect(client.createSession()).rejects.toMatchObject({ code: "not_connected" });
+    await expect(client.createSession({}, AbortSignal.abort())).rejects.toMatchObject({ name: "AbortError" });
+  });
+});
+
+describe("stop and feedback", () => {
+  it("are done when the service has answered what came after them", async () => {
+    const { client, peer } = await following();
+    const done: string[] = [];
+    void client.stop().then(() => done.push("stop"));
+    void client.feedback(RESPONSE_ID, "up", "Good").then(() => done.push("feedback"));
+
+    expect(await peer.next("stop")).toEqual({ type: "stop", session_id: SESSION, visitor_id: VISITOR });
+    await peer.next("ping");
+    const feedback = { type: "feedback", response_id: RESPONSE_ID, rating: "up", comment: "Good" };
+    expect(await peer.next("feedback")).toEqual({ ...feedback, session_id: SESSION, visitor_id: VISITOR });
+    await peer.next("ping");
+    peer.send({ type: "pong" });
+    await until(() => done.length === 1, "the first");
+    expect(done).toEqual(["stop"]);
+    peer.send({ type: "pong" });
+    await until(() => done.length === 2, "the second");
+  });
+
+  it("that are refused say so, and the message after them isn't", async () => {
+    const { client, peer } = await following();
+    const rating = client.feedback(RESPONSE_ID, "down");
+    await peer.next("feedback");
+    await peer.next("ping");
+    client.sendMessage("Hello", SESSION, VISITOR);
+    const message = await peer.next("chat_message");
+
+    peer.send(scripted.error("reply_not_found", "Reply not found"));
+    peer.send({ type: "pong" });
+    peer.send(scripted.accepted(message, 4));
+
+    await expect(rating).rejects.toMatchObject({ code: "reply_not_found" });
+    await until(() => !client.outbox.length, "the acknowledgement");
+  });
+
+  it("wait for a connection, and only feedback is asked for a second time", async () => {
+    const client = tab.load(server.url);
+    client.follow(SESSION, VISITOR);
+    const [stop, feedback] = [client.stop(), client.feedback(RESPONSE_ID, "up")];
+    client.connect();
+    const peer = await server.peer();
+    await peer.join();
+    await peer.next("stop");
+    await peer.next("ping");
+    await peer.next("feedback");
+    peer.drop();
+
+    await expect(stop).rejects.toMatchObject({ code: "lost" });
+    const again = await server.peer();
+    await again.join();
+    await again.next("feedback");
+    await again.next("ping");
+    again.send({ type: "pong" });
+    await feedback;
+    expect(again.received.some(({ type }) => type === "stop")).toBe(false);
+  });
+
+  it("are refused by close(), and where there is no session", async () => {
+    const client = tab.load(server.url);
+    const problems = problemsOf(client);
+    await expect(client.stop()).rejects.toMatchObject({ code: "session_not_found" });
+    await expect(client.feedback("x", "up", "", SESSION)).rejects.toBeInstanceOf(ChatError);
+    client.follow(SESSION, VISITOR);
+    const stop = client.stop();
+    client.close();
+
+    await expect(stop).rejects.toMatchObject({ code: "closed" });
+    expect(problems).toEqual(["session_not_found", "session_not_found"]);
+  });
+});
+
+describe("for await", () => {
+  it("gives out every frame, and ends with close()", async () => {
+    const { client, peer } = await following();
+    const frames = client.frames();
+    peer.send(scripted.chunk("A ", "3.2"));
+    peer.send({ type: "pong" });
+    peer.send(scripted.complete("A", "4.0"));
+
+    const types: string[] = [];
+    for await (const frame of frames) {
+      types.push(frame.type);
+      if (frame.type === "complete") client.close();
+    }
+
+    expect(types).toEqual(["chunk", "complete"]);
+  });
+
+  it("tells a reader that falls too far behind, after what it had in its buffer", async () => {
+    const { client, peer } = await following();
+    const frames = client.frames(2);
+    const words = wordsOf(client);
+    for (const number of [1, 2, 3]) peer.send(scripted.chunk(`${number} `, `3.${number}`));
+    await until(() => words.length === 3, "three words");
+
+    const read: string[] = [];
+    const reading = (async () => {
+      for await (const frame of frames) if (frame.type === "chunk") read.push(frame.chunk);
+    })();
+
+    await expect(reading).rejects.toMatchObject({ code: "buffer_full" });
+    expect(read).toEqual(["1 ", "2 "]);
+  });
+
+  it("throws why the client has failed, and stops listening when it is left", async () => {
+    const { client, peer } = await following();
+    const reading = client[Symbol.asyncIterator]().next();
+    const left = client.frames();
+    await left.return?.();
+    peer.close(4403, "origin_not_allowed");
+
+    await expect(reading).rejects.toMatchObject({ code: "origin_not_allowed" });
+    expect(await left.next()).toEqual({ done: true, value: undefined });
+  });
+});
+
+describe("events", () => {
+  it("reach all listeners, whatever one of them throws, until they stop", async () => {
+    const { client, peer } = await following();
+    const thrown: unknown[] = [];
+    const catcher = (error: unknown) => void thrown.push(error);
+    process.once("uncaughtException", catcher);
+    const stop = client.on("chunk", () => {
+      throw new Error("a page's mistake");
+    });
+    const words = wordsOf(client);
+
+    peer.send(scripted.chunk("A ", "3.2"));
+    await until(() => thrown.length === 1, "the page to be told of its mistake");
+    stop();
+    peer.send(scripted.chunk("B ", "3.4"));
+    await until(() => words.length === 2, "both words");
+
+    expect(thrown).toEqual([new Error("a page's mistake")]);
+  });
+
+  it("tell of frames that nobody can read, and go on with those of later services", async () => {
+    const { client, peer } = await following();
+    const problems = problemsOf(client);
+    const frames: string[] = [];
+    client.on("frame", ({ type }) => frames.push(type));
+
+    for (const text of ["{", "null", "[1]", '{"type": 5}']) peer.send(text);
+    peer.send({ type: "to_be_invented", session_id: SESSION, metadata: {} });
+    peer.send({ type: "to_be_invented_too", session_id: SESSION });
+    await until(() => frames.length === 2, "the unknown frames");
+
+    expect(problems).toEqual(["unreadable", "unreadable", "unreadable", "unreadable"]);
+    expect(client.state).toBe("open");
+  });
+});
