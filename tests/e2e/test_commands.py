@@ -478,7 +478,7 @@ def test_a_visitor_who_was_erased_can_be_exported_and_not_replayed(
 
     assert refused.exit_code == 1
     assert refused.stderr == f"Session {session_id} can't be replayed: its visitor was erased.\n"
-    assert "] Visitor: [erased]\n" in shown.stdout
+    assert "] Visitor (left unanswered): [erased]\n" in shown.stdout
     assert "there" not in shown.stdout
 
 

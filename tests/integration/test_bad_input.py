@@ -69,6 +69,7 @@ async def cast(conninfo: str, tmp_path_factory: pytest.TempPathFactory) -> Async
         "VERBATIM_WORDS_PER_SECOND": "0",
         "VERBATIM_CHUNK_WINDOW_MS": "5",
         "VERBATIM_MESSAGES_PER_MINUTE": "10000",
+        "VERBATIM_MESSAGES_PER_SESSION": "100000",
         "VERBATIM_SESSIONS_PER_MINUTE": "10000",
         "VERBATIM_FRAMES_PER_SECOND": "100000",
     }
