@@ -1,0 +1,776 @@
+/* Verbatim. Licences: verbatim-chat.licenses.md */
+(function(){var e=globalThis,t=e.ShadowRoot&&(e.ShadyCSS===void 0||e.ShadyCSS.nativeShadow)&&`adoptedStyleSheets`in Document.prototype&&`replace`in CSSStyleSheet.prototype,n=Symbol(),r=new WeakMap,i=class{constructor(e,t,r){if(this._$cssResult$=!0,r!==n)throw Error("CSSResult is not constructable. Use `unsafeCSS` or `css` instead.");this.cssText=e,this.t=t}get styleSheet(){let e=this.o,n=this.t;if(t&&e===void 0){let t=n!==void 0&&n.length===1;t&&(e=r.get(n)),e===void 0&&((this.o=e=new CSSStyleSheet).replaceSync(this.cssText),t&&r.set(n,e))}return e}toString(){return this.cssText}},a=e=>new i(typeof e==`string`?e:e+``,void 0,n),o=(e,...t)=>new i(e.length===1?e[0]:t.reduce((t,n,r)=>t+(e=>{if(!0===e._$cssResult$)return e.cssText;if(typeof e==`number`)return e;throw Error(`Value passed to 'css' function must be a 'css' function result: `+e+`. Use 'unsafeCSS' to pass non-literal values, but take care to ensure page security.`)})(n)+e[r+1],e[0]),e,n),s=(n,r)=>{if(t)n.adoptedStyleSheets=r.map(e=>e instanceof CSSStyleSheet?e:e.styleSheet);else for(let t of r){let r=document.createElement(`style`),i=e.litNonce;i!==void 0&&r.setAttribute(`nonce`,i),r.textContent=t.cssText,n.appendChild(r)}},c=t?e=>e:e=>e instanceof CSSStyleSheet?(e=>{let t=``;for(let n of e.cssRules)t+=n.cssText;return a(t)})(e):e,{is:l,defineProperty:u,getOwnPropertyDescriptor:d,getOwnPropertyNames:f,getOwnPropertySymbols:p,getPrototypeOf:m}=Object,h=globalThis,ee=h.trustedTypes,te=ee?ee.emptyScript:``,ne=h.reactiveElementPolyfillSupport,g=(e,t)=>e,re={toAttribute(e,t){switch(t){case Boolean:e=e?te:null;break;case Object:case Array:e=e==null?e:JSON.stringify(e)}return e},fromAttribute(e,t){let n=e;switch(t){case Boolean:n=e!==null;break;case Number:n=e===null?null:Number(e);break;case Object:case Array:try{n=JSON.parse(e)}catch{n=null}}return n}},ie=(e,t)=>!l(e,t),ae={attribute:!0,type:String,converter:re,reflect:!1,useDefault:!1,hasChanged:ie};Symbol.metadata??=Symbol(`metadata`),h.litPropertyMetadata??=new WeakMap;var _=class extends HTMLElement{static addInitializer(e){this._$Ei(),(this.l??=[]).push(e)}static get observedAttributes(){return this.finalize(),this._$Eh&&[...this._$Eh.keys()]}static createProperty(e,t=ae){if(t.state&&(t.attribute=!1),this._$Ei(),this.prototype.hasOwnProperty(e)&&((t=Object.create(t)).wrapped=!0),this.elementProperties.set(e,t),!t.noAccessor){let n=Symbol(),r=this.getPropertyDescriptor(e,n,t);r!==void 0&&u(this.prototype,e,r)}}static getPropertyDescriptor(e,t,n){let{get:r,set:i}=d(this.prototype,e)??{get(){return this[t]},set(e){this[t]=e}};return{get:r,set(t){let a=r?.call(this);i?.call(this,t),this.requestUpdate(e,a,n)},configurable:!0,enumerable:!0}}static getPropertyOptions(e){return this.elementProperties.get(e)??ae}static _$Ei(){if(this.hasOwnProperty(g(`elementProperties`)))return;let e=m(this);e.finalize(),e.l!==void 0&&(this.l=[...e.l]),this.elementProperties=new Map(e.elementProperties)}static finalize(){if(this.hasOwnProperty(g(`finalized`)))return;if(this.finalized=!0,this._$Ei(),this.hasOwnProperty(g(`properties`))){let e=this.properties,t=[...f(e),...p(e)];for(let n of t)this.createProperty(n,e[n])}let e=this[Symbol.metadata];if(e!==null){let t=litPropertyMetadata.get(e);if(t!==void 0)for(let[e,n]of t)this.elementProperties.set(e,n)}this._$Eh=new Map;for(let[e,t]of this.elementProperties){let n=this._$Eu(e,t);n!==void 0&&this._$Eh.set(n,e)}this.elementStyles=this.finalizeStyles(this.styles)}static finalizeStyles(e){let t=[];if(Array.isArray(e)){let n=new Set(e.flat(1/0).reverse());for(let e of n)t.unshift(c(e))}else e!==void 0&&t.push(c(e));return t}static _$Eu(e,t){let n=t.attribute;return!1===n?void 0:typeof n==`string`?n:typeof e==`string`?e.toLowerCase():void 0}constructor(){super(),this._$Ep=void 0,this.isUpdatePending=!1,this.hasUpdated=!1,this._$Em=null,this._$Ev()}_$Ev(){this._$ES=new Promise(e=>this.enableUpdating=e),this._$AL=new Map,this._$E_(),this.requestUpdate(),this.constructor.l?.forEach(e=>e(this))}addController(e){(this._$EO??=new Set).add(e),this.renderRoot!==void 0&&this.isConnected&&e.hostConnected?.()}removeController(e){this._$EO?.delete(e)}_$E_(){let e=new Map,t=this.constructor.elementProperties;for(let n of t.keys())this.hasOwnProperty(n)&&(e.set(n,this[n]),delete this[n]);e.size>0&&(this._$Ep=e)}createRenderRoot(){let e=this.shadowRoot??this.attachShadow(this.constructor.shadowRootOptions);return s(e,this.constructor.elementStyles),e}connectedCallback(){this.renderRoot??=this.createRenderRoot(),this.enableUpdating(!0),this._$EO?.forEach(e=>e.hostConnected?.())}enableUpdating(e){}disconnectedCallback(){this._$EO?.forEach(e=>e.hostDisconnected?.())}attributeChangedCallback(e,t,n){this._$AK(e,n)}_$ET(e,t){let n=this.constructor.elementProperties.get(e),r=this.constructor._$Eu(e,n);if(r!==void 0&&!0===n.reflect){let i=(n.converter?.toAttribute===void 0?re:n.converter).toAttribute(t,n.type);this._$Em=e,i==null?this.removeAttribute(r):this.setAttribute(r,i),this._$Em=null}}_$AK(e,t){let n=this.constructor,r=n._$Eh.get(e);if(r!==void 0&&this._$Em!==r){let e=n.getPropertyOptions(r),i=typeof e.converter==`function`?{fromAttribute:e.converter}:e.converter?.fromAttribute===void 0?re:e.converter;this._$Em=r;let a=i.fromAttribute(t,e.type);this[r]=a??this._$Ej?.get(r)??a,this._$Em=null}}requestUpdate(e,t,n,r=!1,i){if(e!==void 0){let a=this.constructor;if(!1===r&&(i=this[e]),n??=a.getPropertyOptions(e),!((n.hasChanged??ie)(i,t)||n.useDefault&&n.reflect&&i===this._$Ej?.get(e)&&!this.hasAttribute(a._$Eu(e,n))))return;this.C(e,t,n)}!1===this.isUpdatePending&&(this._$ES=this._$EP())}C(e,t,{useDefault:n,reflect:r,wrapped:i},a){n&&!(this._$Ej??=new Map).has(e)&&(this._$Ej.set(e,a??t??this[e]),!0!==i||a!==void 0)||(this._$AL.has(e)||(this.hasUpdated||n||(t=void 0),this._$AL.set(e,t)),!0===r&&this._$Em!==e&&(this._$Eq??=new Set).add(e))}async _$EP(){this.isUpdatePending=!0;try{await this._$ES}catch(e){Promise.reject(e)}let e=this.scheduleUpdate();return e!=null&&await e,!this.isUpdatePending}scheduleUpdate(){return this.performUpdate()}performUpdate(){if(!this.isUpdatePending)return;if(!this.hasUpdated){if(this.renderRoot??=this.createRenderRoot(),this._$Ep){for(let[e,t]of this._$Ep)this[e]=t;this._$Ep=void 0}let e=this.constructor.elementProperties;if(e.size>0)for(let[t,n]of e){let{wrapped:e}=n,r=this[t];!0!==e||this._$AL.has(t)||r===void 0||this.C(t,void 0,n,r)}}let e=!1,t=this._$AL;try{e=this.shouldUpdate(t),e?(this.willUpdate(t),this._$EO?.forEach(e=>e.hostUpdate?.()),this.update(t)):this._$EM()}catch(t){throw e=!1,this._$EM(),t}e&&this._$AE(t)}willUpdate(e){}_$AE(e){this._$EO?.forEach(e=>e.hostUpdated?.()),this.hasUpdated||(this.hasUpdated=!0,this.firstUpdated(e)),this.updated(e)}_$EM(){this._$AL=new Map,this.isUpdatePending=!1}get updateComplete(){return this.getUpdateComplete()}getUpdateComplete(){return this._$ES}shouldUpdate(e){return!0}update(e){this._$Eq&&=this._$Eq.forEach(e=>this._$ET(e,this[e])),this._$EM()}updated(e){}firstUpdated(e){}};_.elementStyles=[],_.shadowRootOptions={mode:`open`},_[g(`elementProperties`)]=new Map,_[g(`finalized`)]=new Map,ne?.({ReactiveElement:_}),(h.reactiveElementVersions??=[]).push(`2.1.2`);var oe=globalThis,se=e=>e,v=oe.trustedTypes,ce=v?v.createPolicy(`lit-html`,{createHTML:e=>e}):void 0,y=`$lit$`,b=`lit$${Math.random().toFixed(9).slice(2)}$`,le=`?`+b,ue=`<${le}>`,x=document,S=()=>x.createComment(``),C=e=>e===null||typeof e!=`object`&&typeof e!=`function`,de=Array.isArray,fe=e=>de(e)||typeof e?.[Symbol.iterator]==`function`,w=`[ 	
+\f\r]`,T=/<(?:(!--|\/[^a-zA-Z])|(\/?[a-zA-Z][^>\s]*)|(\/?$))/g,pe=/-->/g,me=/>/g,E=RegExp(`>|${w}(?:([^\\s"'>=/]+)(${w}*=${w}*(?:[^ \t\n\f\r"'\`<>=]|("|')|))|$)`,`g`),he=/'/g,ge=/"/g,_e=/^(?:script|style|textarea|title)$/i,ve=e=>(t,...n)=>({_$litType$:e,strings:t,values:n}),D=ve(1),O=ve(2),k=Symbol.for(`lit-noChange`),A=Symbol.for(`lit-nothing`),ye=new WeakMap,j=x.createTreeWalker(x,129);function be(e,t){if(!de(e)||!e.hasOwnProperty(`raw`))throw Error(`invalid template strings array`);return ce===void 0?t:ce.createHTML(t)}var xe=(e,t)=>{let n=e.length-1,r=[],i,a=t===2?`<svg>`:t===3?`<math>`:``,o=T;for(let t=0;t<n;t++){let n=e[t],s,c,l=-1,u=0;for(;u<n.length&&(o.lastIndex=u,c=o.exec(n),c!==null);)u=o.lastIndex,o===T?c[1]===`!--`?o=pe:c[1]===void 0?c[2]===void 0?c[3]!==void 0&&(o=E):(_e.test(c[2])&&(i=RegExp(`</`+c[2],`g`)),o=E):o=me:o===E?c[0]===`>`?(o=i??T,l=-1):c[1]===void 0?l=-2:(l=o.lastIndex-c[2].length,s=c[1],o=c[3]===void 0?E:c[3]===`"`?ge:he):o===ge||o===he?o=E:o===pe||o===me?o=T:(o=E,i=void 0);let d=o===E&&e[t+1].startsWith(`/>`)?` `:``;a+=o===T?n+ue:l>=0?(r.push(s),n.slice(0,l)+y+n.slice(l)+b+d):n+b+(l===-2?t:d)}return[be(e,a+(e[n]||`<?>`)+(t===2?`</svg>`:t===3?`</math>`:``)),r]},Se=class e{constructor({strings:t,_$litType$:n},r){let i;this.parts=[];let a=0,o=0,s=t.length-1,c=this.parts,[l,u]=xe(t,n);if(this.el=e.createElement(l,r),j.currentNode=this.el.content,n===2||n===3){let e=this.el.content.firstChild;e.replaceWith(...e.childNodes)}for(;(i=j.nextNode())!==null&&c.length<s;){if(i.nodeType===1){if(i.hasAttributes())for(let e of i.getAttributeNames())if(e.endsWith(y)){let t=u[o++],n=i.getAttribute(e).split(b),r=/([.?@])?(.*)/.exec(t);c.push({type:1,index:a,name:r[2],strings:n,ctor:r[1]===`.`?we:r[1]===`?`?Te:r[1]===`@`?Ee:P}),i.removeAttribute(e)}else e.startsWith(b)&&(c.push({type:6,index:a}),i.removeAttribute(e));if(_e.test(i.tagName)){let e=i.textContent.split(b),t=e.length-1;if(t>0){i.textContent=v?v.emptyScript:``;for(let n=0;n<t;n++)i.append(e[n],S()),j.nextNode(),c.push({type:2,index:++a});i.append(e[t],S())}}}else if(i.nodeType===8){if(i.data===le)c.push({type:2,index:a});else{let e=-1;for(;(e=i.data.indexOf(b,e+1))!==-1;)c.push({type:7,index:a}),e+=b.length-1}}a++}}static createElement(e,t){let n=x.createElement(`template`);return n.innerHTML=e,n}};function M(e,t,n=e,r){if(t===k)return t;let i=r===void 0?n._$Cl:n._$Co?.[r],a=C(t)?void 0:t._$litDirective$;return i?.constructor!==a&&(i?._$AO?.(!1),a===void 0?i=void 0:(i=new a(e),i._$AT(e,n,r)),r===void 0?n._$Cl=i:(n._$Co??=[])[r]=i),i!==void 0&&(t=M(e,i._$AS(e,t.values),i,r)),t}var Ce=class{constructor(e,t){this._$AV=[],this._$AN=void 0,this._$AD=e,this._$AM=t}get parentNode(){return this._$AM.parentNode}get _$AU(){return this._$AM._$AU}u(e){let{el:{content:t},parts:n}=this._$AD,r=(e?.creationScope??x).importNode(t,!0);j.currentNode=r;let i=j.nextNode(),a=0,o=0,s=n[0];for(;s!==void 0;){if(a===s.index){let t;s.type===2?t=new N(i,i.nextSibling,this,e):s.type===1?t=new s.ctor(i,s.name,s.strings,this,e):s.type===6&&(t=new De(i,this,e)),this._$AV.push(t),s=n[++o]}a!==s?.index&&(i=j.nextNode(),a++)}return j.currentNode=x,r}p(e){let t=0;for(let n of this._$AV)n!==void 0&&(n.strings===void 0?n._$AI(e[t]):(n._$AI(e,n,t),t+=n.strings.length-2)),t++}},N=class e{get _$AU(){return this._$AM?._$AU??this._$Cv}constructor(e,t,n,r){this.type=2,this._$AH=A,this._$AN=void 0,this._$AA=e,this._$AB=t,this._$AM=n,this.options=r,this._$Cv=r?.isConnected??!0}get parentNode(){let e=this._$AA.parentNode,t=this._$AM;return t!==void 0&&e?.nodeType===11&&(e=t.parentNode),e}get startNode(){return this._$AA}get endNode(){return this._$AB}_$AI(e,t=this){e=M(this,e,t),C(e)?e===A||e==null||e===``?(this._$AH!==A&&this._$AR(),this._$AH=A):e!==this._$AH&&e!==k&&this._(e):e._$litType$===void 0?e.nodeType===void 0?fe(e)?this.k(e):this._(e):this.T(e):this.$(e)}O(e){return this._$AA.parentNode.insertBefore(e,this._$AB)}T(e){this._$AH!==e&&(this._$AR(),this._$AH=this.O(e))}_(e){this._$AH!==A&&C(this._$AH)?this._$AA.nextSibling.data=e:this.T(x.createTextNode(e)),this._$AH=e}$(e){let{values:t,_$litType$:n}=e,r=typeof n==`number`?this._$AC(e):(n.el===void 0&&(n.el=Se.createElement(be(n.h,n.h[0]),this.options)),n);if(this._$AH?._$AD===r)this._$AH.p(t);else{let e=new Ce(r,this),n=e.u(this.options);e.p(t),this.T(n),this._$AH=e}}_$AC(e){let t=ye.get(e.strings);return t===void 0&&ye.set(e.strings,t=new Se(e)),t}k(t){de(this._$AH)||(this._$AH=[],this._$AR());let n=this._$AH,r,i=0;for(let a of t)i===n.length?n.push(r=new e(this.O(S()),this.O(S()),this,this.options)):r=n[i],r._$AI(a),i++;i<n.length&&(this._$AR(r&&r._$AB.nextSibling,i),n.length=i)}_$AR(e=this._$AA.nextSibling,t){for(this._$AP?.(!1,!0,t);e!==this._$AB;){let t=se(e).nextSibling;se(e).remove(),e=t}}setConnected(e){this._$AM===void 0&&(this._$Cv=e,this._$AP?.(e))}},P=class{get tagName(){return this.element.tagName}get _$AU(){return this._$AM._$AU}constructor(e,t,n,r,i){this.type=1,this._$AH=A,this._$AN=void 0,this.element=e,this.name=t,this._$AM=r,this.options=i,n.length>2||n[0]!==``||n[1]!==``?(this._$AH=Array(n.length-1).fill(new String),this.strings=n):this._$AH=A}_$AI(e,t=this,n,r){let i=this.strings,a=!1;if(i===void 0)e=M(this,e,t,0),a=!C(e)||e!==this._$AH&&e!==k,a&&(this._$AH=e);else{let r=e,o,s;for(e=i[0],o=0;o<i.length-1;o++)s=M(this,r[n+o],t,o),s===k&&(s=this._$AH[o]),a||=!C(s)||s!==this._$AH[o],s===A?e=A:e!==A&&(e+=(s??``)+i[o+1]),this._$AH[o]=s}a&&!r&&this.j(e)}j(e){e===A?this.element.removeAttribute(this.name):this.element.setAttribute(this.name,e??``)}},we=class extends P{constructor(){super(...arguments),this.type=3}j(e){this.element[this.name]=e===A?void 0:e}},Te=class extends P{constructor(){super(...arguments),this.type=4}j(e){this.element.toggleAttribute(this.name,!!e&&e!==A)}},Ee=class extends P{constructor(e,t,n,r,i){super(e,t,n,r,i),this.type=5}_$AI(e,t=this){if((e=M(this,e,t,0)??A)===k)return;let n=this._$AH,r=e===A&&n!==A||e.capture!==n.capture||e.once!==n.once||e.passive!==n.passive,i=e!==A&&(n===A||r);r&&this.element.removeEventListener(this.name,this,n),i&&this.element.addEventListener(this.name,this,e),this._$AH=e}handleEvent(e){typeof this._$AH==`function`?this._$AH.call(this.options?.host??this.element,e):this._$AH.handleEvent(e)}},De=class{constructor(e,t,n){this.element=e,this.type=6,this._$AN=void 0,this._$AM=t,this.options=n}get _$AU(){return this._$AM._$AU}_$AI(e){M(this,e)}},Oe={M:y,P:b,A:le,C:1,L:xe,R:Ce,D:fe,V:M,I:N,H:P,N:Te,U:Ee,B:we,F:De},ke=oe.litHtmlPolyfillSupport;ke?.(Se,N),(oe.litHtmlVersions??=[]).push(`3.3.3`);var Ae=(e,t,n)=>{let r=n?.renderBefore??t,i=r._$litPart$;if(i===void 0){let e=n?.renderBefore??null;r._$litPart$=i=new N(t.insertBefore(S(),e),e,void 0,n??{})}return i._$AI(e),i},je=globalThis,F=class extends _{constructor(){super(...arguments),this.renderOptions={host:this},this._$Do=void 0}createRenderRoot(){let e=super.createRenderRoot();return this.renderOptions.renderBefore??=e.firstChild,e}update(e){let t=this.render();this.hasUpdated||(this.renderOptions.isConnected=this.isConnected),super.update(e),this._$Do=Ae(t,this.renderRoot,this.renderOptions)}connectedCallback(){super.connectedCallback(),this._$Do?.setConnected(!0)}disconnectedCallback(){super.disconnectedCallback(),this._$Do?.setConnected(!1)}render(){return k}};F._$litElement$=!0,F.finalized=!0,je.litElementHydrateSupport?.({LitElement:F});var Me=je.litElementPolyfillSupport;Me?.({LitElement:F}),(je.litElementVersions??=[]).push(`4.2.2`);var I={ATTRIBUTE:1,CHILD:2,PROPERTY:3,BOOLEAN_ATTRIBUTE:4,EVENT:5,ELEMENT:6},L=e=>(...t)=>({_$litDirective$:e,values:t}),R=class{constructor(e){}get _$AU(){return this._$AM._$AU}_$AT(e,t,n){this._$Ct=e,this._$AM=t,this._$Ci=n}_$AS(e,t){return this.update(e,t)}update(e,t){return this.render(...t)}},{I:Ne}=Oe,Pe=e=>e,Fe=e=>e.strings===void 0,Ie=()=>document.createComment(``),z=(e,t,n)=>{let r=e._$AA.parentNode,i=t===void 0?e._$AB:t._$AA;if(n===void 0)n=new Ne(r.insertBefore(Ie(),i),r.insertBefore(Ie(),i),e,e.options);else{let t=n._$AB.nextSibling,a=n._$AM,o=a!==e;if(o){let t;n._$AQ?.(e),n._$AM=e,n._$AP!==void 0&&(t=e._$AU)!==a._$AU&&n._$AP(t)}if(t!==i||o){let e=n._$AA;for(;e!==t;){let t=Pe(e).nextSibling;Pe(r).insertBefore(e,i),e=t}}}return n},B=(e,t,n=e)=>(e._$AI(t,n),e),Le={},Re=(e,t=Le)=>e._$AH=t,ze=e=>e._$AH,V=e=>{e._$AR(),e._$AA.remove()},Be=L(class extends R{constructor(e){if(super(e),e.type!==I.PROPERTY&&e.type!==I.ATTRIBUTE&&e.type!==I.BOOLEAN_ATTRIBUTE)throw Error("The `live` directive is not allowed on child or event bindings");if(!Fe(e))throw Error("`live` bindings can only contain a single expression")}render(e){return e}update(e,[t]){if(t===k||t===A)return t;let n=e.element,r=e.name;if(e.type===I.PROPERTY){if(t===n[r])return k}else if(e.type===I.BOOLEAN_ATTRIBUTE){if(!!t===n.hasAttribute(r))return k}else if(e.type===I.ATTRIBUTE&&n.getAttribute(r)===t+``)return k;return Re(e),t}});function Ve(e){let{location:t}=globalThis,{protocol:n,host:r,pathname:i}=new URL(e,t?.href),a=t?.protocol===`https:`||/^(https|wss):/.test(n)?`s`:``;return{socket:`ws${a}://${r}${i}`,sessions:`http${a}://${r}${i.replace(/(\/ws\/chat)?\/?$/,`/api/chats/sessions/`)}`}}var He=class{#e=0;constructor(e,t,n=Math.random){this.baseMs=e,this.mostMs=t,this.random=n}next(){return this.random()*Math.min(this.mostMs,this.baseMs*2**this.#e++)}reset(){this.#e=0}},Ue=class{#e;wait(e){return this.end(),new Promise(t=>{let n=setTimeout(()=>this.end(),e);this.#e=()=>{clearTimeout(n),t()}})}end(){this.#e?.(),this.#e=void 0}};function We(e){return{type:`chunk`,chunk:e.chunk,done:e.done,messageId:e.message_id}}function Ge(e){return{type:`complete`,responseId:e.response_id,messageId:e.message_id,conversationData:e.conversation_data,complete:e.complete,needsInfo:e.needs_info??null,suggestions:e.suggestions??[]}}globalThis.EventTarget&&globalThis.Event||console.error(`
+  PartySocket requires a global 'EventTarget' class to be available!
+  You can polyfill this global by adding this to your code before any partysocket imports: 
+  
+  \`\`\`
+  import 'partysocket/event-target-polyfill';
+  \`\`\`
+  Please file an issue at https://github.com/partykit/partykit if you're still having trouble.
+`);var Ke=class extends Event{message;error;constructor(e,t){super(`error`,t),this.message=e.message,this.error=e}},qe=class extends Event{code;reason;wasClean=!0;constructor(e=1e3,t=``,n){super(`close`,n),this.code=e,this.reason=t}},H={Event,ErrorEvent:Ke,CloseEvent:qe};function Je(e,t){if(!e)throw Error(t)}function Ye(e){return new e.constructor(e.type,e)}function Xe(e){return`data`in e?new MessageEvent(e.type,e):`code`in e||`reason`in e?new qe(e.code||1999,e.reason||`unknown reason`,e):`error`in e?new Ke(e.error,e):new Event(e.type,e)}var Ze=typeof process<`u`&&process.versions?.node!==void 0,Qe=typeof navigator<`u`&&navigator.product===`ReactNative`,U=Ze||Qe?Xe:Ye,W={maxReconnectionDelay:1e4,minReconnectionDelay:3e3,minUptime:5e3,reconnectionDelayGrowFactor:1.3,connectionTimeout:4e3,maxRetries:1/0,maxEnqueuedMessages:1/0,startClosed:!1,debug:!1},$e=!1;function et(){}var tt=class e extends EventTarget{_ws;_retryCount=-1;_uptimeTimeout;_connectTimeout;_shouldReconnect=!0;_connectLock=!1;_binaryType=`blob`;_closeCalled=!1;_didWarnAboutClosedSend=!1;_messageQueue=[];_debugLogger=console.log.bind(console);_url;_protocols;_options;constructor(e,t,n={}){super(),this._url=e,this._protocols=t,this._options=n,this._options.startClosed&&(this._shouldReconnect=!1),this._options.debugLogger&&(this._debugLogger=this._options.debugLogger),this._connect()}static get CONNECTING(){return 0}static get OPEN(){return 1}static get CLOSING(){return 2}static get CLOSED(){return 3}get CONNECTING(){return e.CONNECTING}get OPEN(){return e.OPEN}get CLOSING(){return e.CLOSING}get CLOSED(){return e.CLOSED}get binaryType(){return this._ws?this._ws.binaryType:this._binaryType}set binaryType(e){this._binaryType=e,this._ws&&(this._ws.binaryType=e)}get retryCount(){return Math.max(this._retryCount,0)}get bufferedAmount(){return this._messageQueue.reduce((e,t)=>(typeof t==`string`?e+=t.length:t instanceof Blob?e+=t.size:e+=t.byteLength,e),0)+(this._ws?this._ws.bufferedAmount:0)}get extensions(){return this._ws?this._ws.extensions:``}get protocol(){return this._ws?this._ws.protocol:``}get readyState(){return this._closeCalled?e.CLOSED:this._ws?this._ws.readyState:this._options.startClosed?e.CLOSED:e.CONNECTING}get url(){return this._ws?this._ws.url:``}get shouldReconnect(){return this._shouldReconnect}onclose=null;onerror=null;onmessage=null;onopen=null;close(e=1e3,t){this._closeCalled=!0,this._shouldReconnect=!1,this._clearTimeouts(),this._ws?this._ws.readyState===this.CLOSED||this._ws.readyState===this.CLOSING?this._debug(`close: already closing or closed`):this._disconnect(e,t):this._debug(`close enqueued: no ws instance`)}reconnect(e,t){this._shouldReconnect=!0,this._closeCalled=!1,this._didWarnAboutClosedSend=!1,this._retryCount=-1,!this._ws||this._ws.readyState===this.CLOSED||this._ws.readyState===this.CLOSING||this._disconnect(e,t),this._connect()}send(e){if(this._ws&&this._ws.readyState===this.OPEN)return this._debug(`send`,e),this._ws.send(e),!0;this._closeCalled&&!this._didWarnAboutClosedSend&&(this._didWarnAboutClosedSend=!0,console.warn(`ReconnectingWebSocket: send() was called after close(). The message has been buffered, but it will only be delivered if reconnect() is called on this socket. If this socket has been discarded, the message is lost — this usually means a stale socket reference is being used.`));let{maxEnqueuedMessages:t=W.maxEnqueuedMessages}=this._options;return this._messageQueue.length<t&&(this._debug(`enqueue`,e),this._messageQueue.push(e)),!1}drainQueuedMessages(){let e=this._messageQueue;return this._messageQueue=[],e}_debug(...e){this._options.debug&&this._debugLogger(`RWS>`,...e)}_getNextDelay(){let{reconnectionDelayGrowFactor:e=W.reconnectionDelayGrowFactor,minReconnectionDelay:t=W.minReconnectionDelay,maxReconnectionDelay:n=W.maxReconnectionDelay}=this._options,r=0;return this._retryCount>0&&(r=t*e**(this._retryCount-1),r>n&&(r=n)),this._debug(`next delay`,r),r}_wait(){return new Promise(e=>{setTimeout(e,this._getNextDelay())})}_getNextProtocols(e){if(!e)return Promise.resolve(null);if(typeof e==`string`||Array.isArray(e))return Promise.resolve(e);if(typeof e==`function`){let t=e();if(!t)return Promise.resolve(null);if(typeof t==`string`||Array.isArray(t))return Promise.resolve(t);if(t.then)return t}throw Error(`Invalid protocols`)}_getNextUrl(e){if(typeof e==`string`)return Promise.resolve(e);if(typeof e==`function`){let t=e();if(typeof t==`string`)return Promise.resolve(t);if(t.then)return t}throw Error(`Invalid URL`)}_connect(){if(this._connectLock||!this._shouldReconnect)return;this._connectLock=!0;let{maxRetries:e=W.maxRetries,connectionTimeout:t=W.connectionTimeout}=this._options;this._retryCount>=e?(this._debug(`max retries reached`,this._retryCount,`>=`,e),this._connectLock=!1):(this._retryCount++,this._debug(`connect`,this._retryCount),this._removeListeners(),this._wait().then(()=>Promise.all([this._getNextUrl(this._url),this._getNextProtocols(this._protocols||null)])).then(([e,n])=>{if(this._closeCalled){this._connectLock=!1;return}!this._options.WebSocket&&typeof WebSocket>`u`&&!$e&&(console.error(`‼️ No WebSocket implementation available. You should define options.WebSocket. 
+
+For example, if you're using node.js, run \`npm install ws\`, and then in your code:
+
+import PartySocket from 'partysocket';
+import WS from 'ws';
+
+const partysocket = new PartySocket({
+  host: "127.0.0.1:1999",
+  room: "test-room",
+  WebSocket: WS
+});
+
+`),$e=!0);let r=this._options.WebSocket||WebSocket;this._debug(`connect`,{url:e,protocols:n}),this._ws=n?new r(e,n):new r(e),this._ws.binaryType=this._binaryType,this._connectLock=!1,this._addListeners(),this._connectTimeout=setTimeout(()=>this._handleTimeout(),t)}).catch(e=>{this._connectLock=!1,this._handleError(new H.ErrorEvent(Error(e.message),this))}))}_handleTimeout(){this._debug(`timeout event`),this._handleError(new H.ErrorEvent(Error(`TIMEOUT`),this))}_disconnect(e=1e3,t){if(this._clearTimeouts(),this._ws){this._removeListeners();try{(this._ws.readyState===this.OPEN||this._ws.readyState===this.CONNECTING)&&this._ws.close(e,t),this._handleClose(new H.CloseEvent(e,t,this))}catch{}}}_acceptOpen(){this._debug(`accept open`),this._retryCount=0}_handleOpen=e=>{this._debug(`open event`);let{minUptime:t=W.minUptime}=this._options;clearTimeout(this._connectTimeout),this._uptimeTimeout=setTimeout(()=>this._acceptOpen(),t),Je(this._ws,`WebSocket is not defined`),this._ws.binaryType=this._binaryType,this._messageQueue.forEach(e=>{this._ws?.send(e)}),this._messageQueue=[],this.onopen&&this.onopen(e),this.dispatchEvent(U(e))};_handleMessage=e=>{this._debug(`message event`),this.onmessage&&this.onmessage(e),this.dispatchEvent(U(e))};_handleError=e=>{this._debug(`error event`,e.message),this._disconnect(void 0,e.message===`TIMEOUT`?`timeout`:void 0),this.onerror&&this.onerror(e),this._debug(`exec error listeners`),this.dispatchEvent(U(e)),this._connect()};_handleClose=e=>{this._debug(`close event`),this._clearTimeouts(),this._options.shouldReconnectOnClose&&!this._options.shouldReconnectOnClose(e)&&(this._shouldReconnect=!1),this._shouldReconnect&&this._connect(),this.onclose&&this.onclose(e),this.dispatchEvent(U(e))};_removeListeners(){this._ws&&(this._debug(`removeListeners`),this._ws.removeEventListener(`open`,this._handleOpen),this._ws.removeEventListener(`close`,this._handleClose),this._ws.removeEventListener(`message`,this._handleMessage),this._ws.removeEventListener(`error`,this._handleError),this._ws.addEventListener(`error`,et))}_addListeners(){this._ws&&(this._debug(`addListeners`),this._ws.addEventListener(`open`,this._handleOpen),this._ws.addEventListener(`close`,this._handleClose),this._ws.addEventListener(`message`,this._handleMessage),this._ws.addEventListener(`error`,this._handleError))}_clearTimeouts(){clearTimeout(this._connectTimeout),clearTimeout(this._uptimeTimeout)}},nt=`verbatim.v1`,rt={messageChars:4e3,messagesPerMinute:30};function it(e){let{window:t,document:n}=globalThis,r=()=>{n?.visibilityState===`visible`&&e()};return t?.addEventListener(`online`,e),n?.addEventListener(`visibilitychange`,r),()=>{t?.removeEventListener(`online`,e),n?.removeEventListener(`visibilitychange`,r)}}var at=4e3,ot=class{#e;#t;#n=new Ue;#r;#i=!1;#a=!1;#o;constructor(e,t,n,r){this.url=e,this.listener=t,this.timing=n,this.#t=new He(n.retryMs,n.retryMostMs),this.#e=new tt(()=>this.#s(),[nt],{minReconnectionDelay:0,maxReconnectionDelay:0,maxEnqueuedMessages:0,connectionTimeout:n.connectMs,shouldReconnectOnClose:({code:e})=>!st(e),WebSocket:r}),this.#e.onopen=()=>this.#c(),this.#e.onmessage=({data:e})=>this.#a||t.received(String(e)),this.#e.onclose=({code:e,reason:t})=>this.#l(e,t),this.#r=it(()=>this.#u())}send(e){this.#e.readyState===this.#e.OPEN&&this.#e.send(JSON.stringify(e))}retry(e){this.#a||this.#e.reconnect(at,e)}close(){this.#e.close(1e3),this.#a=!0,this.#r(),this.#n.end()}async#s(){return this.#i&&await this.#n.wait(this.#t.next()),this.#i=!0,this.url}#c(){this.#a||(this.#o=Date.now(),this.listener.opened())}#l(e,t){this.#a||(this.#o!==void 0&&Date.now()-this.#o>=this.timing.stableMs&&this.#t.reset(),this.#o=void 0,this.listener.lost({code:e,reason:t,isFinal:st(e)}))}#u(){this.#n.end(),this.#o!==void 0&&this.listener.woken()}};function st(e){return e>=4400&&e<4500}var G=class extends Error{constructor(e,t,n,r){super(e),this.code=t,this.sessionId=n,this.messageId=r,this.name=`ChatError`}};function ct(e){return new G(e.error,e.metadata.code,e.session_id,e.message_id)}var lt=[`rate_limited`,`unavailable`,`internal_error`];function ut(e){return lt.includes(e.code)}var dt={burst:rt.messagesPerMinute/3,perMinute:rt.messagesPerMinute*2/3},ft=class{#e;#t;constructor(e,t){this.pace=e,this.#e=e.burst,this.#t=t}wait(e){return this.#n(e),Math.max(0,(1-this.#e)*6e4/this.pace.perMinute)}take(e){this.#n(e),--this.#e}#n(e){let t=Math.max(0,e-this.#t);this.#e=Math.min(this.pace.burst,this.#e+t*this.pace.perMinute/6e4),this.#t=e}},pt=class{#e=new Map;#t;#n=!1;#r=0;#i;constructor(e,t,n,r){this.outbox=e,this.route=t,this.pace=n,this.backoff=r}next(){if(clearTimeout(this.#t),this.#n)return;let e=this.outbox.all.find(({session_id:e})=>this.route.isReady(e));if(!e)return;let t=this.#a(e);t>0?this.#t=setTimeout(()=>this.next(),t):this.#o(e)}spend(e){this.#l(e).take(Date.now())}lost(){clearTimeout(this.#t),this.#n=!1}#a(e){let t=Date.now(),n=this.#i===e;return Math.max(this.#r-t,n?0:this.#l(e.session_id).wait(t))}#o(e){this.#i!==e&&this.spend(e.session_id),this.#i=e,this.#n=!0,this.route.send(e,{answer:`accepted`,about:e.client_message_id,done:()=>this.#s(e),refused:t=>this.#c(e,t)})}#s(e){this.outbox.take(e),this.backoff.reset(),this.#n=!1,this.next()}#c(e,t){this.#n=!1,ut(t)?this.#r=Date.now()+this.backoff.next():this.outbox.take(e)&&this.route.undelivered(e,t),this.next()}#l(e){let t=this.#e.get(e)??new ft(this.pace,Date.now());return this.#e.set(e,t),t}},mt=class{#e=new Map;on(e,t){let n=this.#e.get(e)??new Set;this.#e.set(e,n);let r=e=>t(e);return n.add(r),()=>void n.delete(r)}emit(e,t){for(let n of[...this.#e.get(e)??[]])try{n(t)}catch(e){setTimeout(()=>{throw e})}}},ht=class{#e;#t=!1;constructor(e,t,n,r){this.quietMs=e,this.answerMs=t,this.ask=n,this.giveUp=r}heard(){this.stop(),this.#e=setTimeout(()=>this.probe(),this.quietMs)}probe(){this.#t||(this.stop(),this.#t=!0,this.#e=setTimeout(()=>{this.stop(),this.giveUp()},this.answerMs()),this.ask())}stop(){clearTimeout(this.#e),this.#t=!1}};function K(e,t){let n=t.toLowerCase().replaceAll(`-`,``);if(!/^[0-9a-f]{32}$/.test(n))throw new G(`${e} must be a UUID`,`invalid_request`);return n.replace(/^(.{8})(.{4})(.{4})(.{4})/,`$1-$2-$3-$4-`)}function gt(){let{randomUUID:e}=crypto;return e?e.call(crypto):[...crypto.getRandomValues(new Uint8Array(16))].map(e=>e.toString(16).padStart(2,`0`)).join(``)}var _t=class{constructor(e,t){this.storage=e,this.prefix=t}put(e,t){try{this.storage?.setItem(this.prefix+e,JSON.stringify(t))}catch{}}remove(e){this.storage?.removeItem(this.prefix+e)}all(e){return this.#e().flatMap(t=>{let n=yt(this.storage?.getItem(t)??``);return e(n)?[n]:[]})}#e(){return Array.from({length:this.storage?.length??0},(e,t)=>this.storage?.key(t)??``).filter(e=>e.startsWith(this.prefix))}};function vt(){try{return globalThis.sessionStorage??null}catch{return null}}function yt(e){try{return JSON.parse(e)}catch{return}}function q(e,...t){return typeof e==`object`&&!!e&&t.every(t=>typeof Reflect.get(e,t)==`string`)}var bt={retryMs:1e3,retryMostMs:3e4,connectMs:1e4,stableMs:5e3,quietMs:25e3,answerMs:5e3,busyMs:15e3,debounceMs:500};function xt(e){return{history:e.history??`unseen`,storage:e.storage===void 0?vt():e.storage,maxMessageChars:e.maxMessageChars??rt.messageChars,maxQueued:e.maxQueued??100,pace:e.pace??dt,timing:{...bt,...e.timing},WebSocket:e.WebSocket}}var St=class{#e=new Map;#t=0;constructor(e){this.shelf=e;for(let{order:t,message:n}of e.all(Ct).sort((e,t)=>e.order-t.order))this.#e.set(n.client_message_id,n),this.#t=t}get all(){return[...this.#e.values()]}add(e){this.#e.set(e.client_message_id,e),this.shelf.put(e.client_message_id,{order:++this.#t,message:e})}take({client_message_id:e}){return this.shelf.remove(e),this.#e.delete(e)}takeAllOf(e){return this.all.filter(t=>t.session_id===e&&this.take(t))}};function Ct(e){let{message:t}=Object(e);return q(t,`client_message_id`,`session_id`,`visitor_id`,`message`)}var wt=class{#e=[];get isEmpty(){return!this.#e.length}add(e){this.#e.push(e)}receive(e){if(e.type===`error`){e.metadata.cursor||this.#e.shift()?.refused?.(ct(e));return}let t=this.#e.findIndex(t=>Tt(e,t));if(!(t<0))for(let n of this.#e.splice(0,t+1))n.done?.(e)}loseAll(){let e=this.#e;this.#e=[];for(let t of e)t.lost?.()}};function Tt(e,{answer:t,about:n}){return e.type===t?e.type===`connected`?e.session_id===n:e.type!==`accepted`||e.metadata.client_message_id===n:!1}async function Et(e,t,n){let r=JSON.stringify(t),i=await fetch(e,{method:`POST`,body:r,headers:{"Content-Type":`application/json`},...n&&{signal:n}}).catch(e=>{throw n?.aborted?e:new G(`The service can't be reached`,`not_connected`)}),a=await i.json().catch(()=>void 0);if(i.ok&&q(a,`session_id`,`visitor_id`,`cursor`))return a;throw q(a,`detail`,`code`)?new G(a.detail,a.code):new G(`The service has answered with ${i.status}`,`unreadable`)}function Dt(e,t){let[n,r]=Ot(e),[i,a]=Ot(t);return n>i||n===i&&r>a}function Ot(e){let[t,n]=e.split(`.`);return[Number(t),Number(n??0)]}var kt=class{constructor(e,t,n){this.session_id=e,this.visitor_id=t,this.cursor=n,this.isJoined=!1,this.hasEnded=!1}get isReady(){return this.isJoined||this.hasEnded}},At=class{#e=new Map;constructor(e,t){this.shelf=e,this.start=t;for(let{session_id:n,visitor_id:r,cursor:i}of e.all(Mt))this.follow(n,r,t??i)}get all(){return[...this.#e.values()]}get(e){return this.#e.get(e)}follow(e,t,n=this.start){let r=this.get(e);if(r)return r;let i=new kt(e,t,n);return this.#e.set(e,i),this.move(i,n),i}forget(e){this.#e.delete(e),this.shelf.remove(e)}leaveAll(){for(let e of this.all)e.isJoined=!1}move(e,t){e.cursor=t;let{session_id:n,visitor_id:r}=e;this.get(n)===e&&this.shelf.put(n,{session_id:n,visitor_id:r,cursor:t})}takes(e){if(!e.session_id)return!0;let t=this.get(e.session_id);if(!t)return!1;let n=jt(e);return n?t.cursor&&!Dt(n,t.cursor)?!1:(this.move(t,n),t.hasEnded||=e.complete,!0):!0}};function jt(e){if(e.type!==`pong`&&e.type!==`connected`&&e.type!==`accepted`)return e.metadata.cursor}function Mt(e){return q(e,`session_id`,`visitor_id`)}var Nt=class{#e=[];#t=[];#n;constructor(e,t){this.most=e,this.left=t}push(e){if(this.#n)return;let t=this.#t.shift();t?t.give({done:!1,value:e}):this.#e.length<this.most?this.#e.push(e):this.end(new G(`The reader is more than ${this.most} frames behind`,`buffer_full`,e.session_id))}end(e){if(!this.#n){this.#n={error:e},this.left();for(let e of this.#t.splice(0))this.#r(e)}}next(){return new Promise((e,t)=>{let n=this.#e.shift();n?e({done:!1,value:n}):this.#n?this.#r({give:e,fail:t}):this.#t.push({give:e,fail:t})})}return(){return this.#e=[],this.end(),Promise.resolve({done:!0,value:void 0})}[Symbol.asyncIterator](){return this}#r({give:e,fail:t}){let n=this.#n?.error;this.#n={error:void 0},n?t(n):e({done:!0,value:void 0})}},Pt=/^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$/;function Ft(e){return e.replace(/\p{Surrogate}/gu,`�`)}function It(e,t){let n=Ft(e);if(Pt.test(n))throw new G(`message is required`,`message_required`);let r=[...n].length;if(r>t)throw new G(`message is too long: ${r} characters, at most ${t} are accepted`,`message_too_long`);return n}var Lt=class{#e=[];add(e){return new Promise((t,n)=>this.#e.push({frame:e,fulfil:t,refuse:n}))}send(e){let t=this.#e;this.#e=[];for(let n of t)e(n.frame,{answer:`silence`,done:n.fulfil,refused:n.refuse,lost:()=>this.#t(n)}),e({type:`ping`},{answer:`pong`})}refuseAll(e){let t=this.#e;this.#e=[];for(let n of t)n.refuse(e)}#t(e){e.frame.type===`feedback`?this.#e.push(e):e.refuse(new G(`The connection was lost: perhaps the reply was stopped`,`lost`,e.frame.session_id))}},Rt=`0.0`,zt=`session_erased`,Bt=class{#e;#t;#n=new mt;#r;#i;#a;#o=new wt;#s=new Lt;#c;#l=`idle`;#u;#d;#f;#p;#m=null;#h=null;#g=null;constructor(e,t={}){this.#e=Ve(e),this.#t=xt(t);let{storage:n,history:r,timing:i,pace:a}=this.#t,o=`verbatim-chat ${this.#e.socket} `;this.#r=new At(new _t(n,`${o}session `),r===`all`?Rt:void 0),this.#i=new St(new _t(n,`${o}message `));for(let{session_id:e,visitor_id:t}of this.#i.all)this.#r.follow(e,t);let s={isReady:e=>this.state===`open`&&!!this.#r.get(e)?.isReady,send:(e,t)=>this.#C(e,t),undelivered:(e,t)=>this.#n.emit(`undelivered`,{message:e,error:t})};this.#a=new pt(this.#i,s,a,new He(i.retryMs,i.retryMostMs)),this.#c=new ht(i.quietMs,()=>this.#o.isEmpty?i.answerMs:i.busyMs,()=>this.#C({type:`ping`},{answer:`pong`}),()=>this.#u?.retry(`no answer`)),this.#n.on(`chunk`,e=>this.#m?.(We(e))),this.#n.on(`complete`,e=>this.#m?.(Ge(e))),this.#n.on(`problem`,e=>this.#h?.(e)),this.#n.on(`disconnect`,()=>this.#g?.())}connect(){if(this.#u)return;this.#d=void 0,this.#f=void 0,this.#w(`connecting`);let{timing:e,WebSocket:t}=this.#t,n={opened:()=>this.#k(),received:e=>this.#A(e),lost:e=>this.#j(e),woken:()=>this.#c.probe()};this.#u=new ot(this.#e.socket,n,e,t)}sendMessage(e,t,n){try{return this.#x(()=>this.#_({type:`chat_message`,message:It(e,this.#t.maxMessageChars),session_id:K(`session_id`,t),visitor_id:K(`visitor_id`,n),client_message_id:gt()}))}catch(e){if(e instanceof G)return null;throw e}}setOnMessage(e){this.#m=e}setOnError(e){this.#h=e}setOnClose(e){this.#g=e}close(){this.#M(`closed`,new G(`The chat was closed`,`closed`))}get state(){return this.#l}get failure(){return this.#d}get outbox(){return this.#i.all}get sessions(){return this.#r.all}on(e,t){return this.#n.on(e,t)}async createSession(e={},t){let n=await Et(this.#e.sessions,e,t);return this.follow(n.session_id,n.visitor_id,n.cursor),n}follow(e,t,n){let[r,i]=[K(`session_id`,e),K(`visitor_id`,t)],a=this.#r.get(r)!==void 0,o=this.#r.follow(r,i,n);this.state!==`open`&&this.state!==`resuming`||a||this.#T(o)}forget(e){let t=K(`session_id`,e);this.#i.takeAllOf(t),this.#r.forget(t),this.state===`resuming`&&this.#O()}stop(e){return this.#y(()=>({type:`stop`,...this.#S(e)}))}feedback(e,t,n=``,r){return this.#y(()=>{let i=this.#S(r),a=K(`response_id`,e),o={type:`feedback`,...i,response_id:a,rating:t,comment:Ft(n)};return this.#a.spend(o.session_id),o})}frames(e=1e3){let t=new Nt(e,()=>n.forEach(e=>e())),n=[this.on(`frame`,e=>t.push(e)),this.on(`state`,({state:e})=>{(e===`closed`||e===`failed`)&&t.end(this.#d)})];return t}[Symbol.asyncIterator](){return this.frames()}#_(e){if(this.#d)throw this.#d;let t=this.#v(e);if(t)return t;let{session_id:n,visitor_id:r,client_message_id:i}=e;if(this.#i.all.length>=this.#t.maxQueued)throw new G(`Too many messages wait to be sent`,`outbox_full`,n);return this.#i.add(e),this.#p={message:e,at:Date.now()},this.#n.emit(`queued`,e),this.follow(n,r),this.#a.next(),i}#v({message:e,session_id:t}){let n=this.#p;if(!(!n||Date.now()-n.at>=this.#t.timing.debounceMs))return n.message.message===e&&n.message.session_id===t?n.message.client_message_id:void 0}#y(e){let t=this.#b(e);return t.catch(()=>void 0),t}async#b(e){let t=this.#s.add(this.#x(e));this.#d?this.#s.refuseAll(this.#d):this.state===`open`&&this.#s.send((e,t)=>this.#C(e,t)),await t}#x(e){try{return e()}catch(e){throw e instanceof G&&this.#n.emit(`problem`,e),e}}#S(e){let t=e?this.#r.get(K(`session_id`,e)):this.#r.all.at(-1);if(!t)throw new G(`No such session is followed`,`session_not_found`,e);return{session_id:t.session_id,visitor_id:t.visitor_id}}#C(e,t){if(!this.#u)return t.lost?.();this.#o.add(t),this.#u.send(e)}#w(e){let t=this.#l;this.#l=e,e!==t&&this.#n.emit(`state`,{state:e,previous:t})}#T(e){let{session_id:t,visitor_id:n,cursor:r}=e,i=({metadata:t})=>{e.isJoined=!0,e.cursor||this.#r.move(e,t.cursor),this.#O()};this.#C({type:`join`,session_id:t,visitor_id:n,...r&&{after:r}},{answer:`connected`,about:t,done:e=>i(e),refused:t=>this.#E(e,t)})}#E(e,t){ut(t)?this.#u?.retry(t.code):t.code===`invalid_request`&&e.cursor?(this.#r.move(e,void 0),this.#T(e)):(this.#D(e.session_id,t),this.#O())}#D(e,t){let n=this.#i.takeAllOf(e);this.#r.forget(e),this.#n.emit(`refused`,{session_id:e,error:t});for(let e of n)this.#n.emit(`undelivered`,{message:e,error:t})}#O(){if(this.state!==`open`){if(!this.#r.all.every(({isReady:e})=>e))return;this.#w(`open`)}this.#s.send((e,t)=>this.#C(e,t)),this.#a.next()}#k(){this.#f=void 0,this.#c.heard();let e=this.#r.all.filter(({isReady:e})=>!e);e.length&&this.#w(`resuming`);for(let t of e)this.#T(t);e.length||this.#O()}#A(e){this.#c.heard();let t=Vt(e);t?(t.type===`error`&&(this.#f=ct(t)),this.#o.receive(t),this.#r.takes(t)&&(this.#n.emit(t.type,t),this.#n.emit(`frame`,t),t.type===`error`&&this.#n.emit(`problem`,ct(t)))):this.#n.emit(`problem`,new G(`What was received is no frame`,`unreadable`))}#j({code:e,reason:t,isFinal:n}){let[r,i]=[this.#u,this.#f];if(this.#c.stop(),this.#a.lost(),this.#r.leaveAll(),this.#o.loseAll(),this.#n.emit(`disconnect`,{code:e,reason:t}),r&&this.#u===r){if(n){let n=i??new G(t||`Closed by the service: ${e}`,t||`error`);if(n.code===zt)for(let{session_id:e}of this.#r.all)this.#D(e,n);this.#M(`failed`,n)}else this.#w(`offline`)}}#M(e,t){let n=this.#u;this.#u=void 0,this.#d=e===`failed`?t:void 0,n?.close(),this.#w(e),this.#s.refuseAll(t)}};function Vt(e){try{let t=JSON.parse(e);return typeof t==`object`&&t&&typeof Reflect.get(t,`type`)==`string`?t:void 0}catch{return}}var Ht={entries:[],outgoing:[],suggestions:[]},Ut=[`session_not_found`,`session_not_active`,`session_expired`,`session_erased`,`visitor_mismatch`];function Wt(e,t){switch(t.type){case`frame`:return Jt(e,t.frame,t.at);case`queued`:return{...an(e),outgoing:[...e.outgoing,{key:t.key,text:t.text}],suggestions:[]};case`undelivered`:return tn(e,t.key,t.failure);case`withdrawn`:return{...e,outgoing:on(e.outgoing,t.key)};case`refused`:return qt(e)?e:J(e,t.failure);case`rated`:return nn(e,t.key,t.rating);case`problem`:return rn(e,t.failure)?e:{...e,alarm:{...t.failure,isShown:!1}};case`dismissed`:return an(e)}}function Gt(e){return e.entries.findLast(e=>e.kind===`reply`&&e.outcome===`open`)}function Kt(e){return!e.end&&e.entries.at(-1)?.kind===`said`&&!Gt(e)}function qt({entries:e,outgoing:t}){return!e.length&&!t.length}function Jt(e,t,n){switch(t.type){case`message`:return Yt(e,t);case`chunk`:return Xt(e,t.message_id,e=>({...e,text:e.text+t.chunk}));case`complete`:return Zt(e,t,n);case`idle_warning`:{let r=en(e,`idle_warning`,t.message,n);return n===void 0?r:{...r,news:t.message}}case`session_end`:return Qt(e,t,n);case`error`:return $t(e,t,n);default:return e}}function Yt(e,{message_id:t,message:n,metadata:r}){let i=r.client_message_id??t,a={kind:`said`,key:i,messageId:t,text:n},o=on(e.outgoing,i);return{...an(e),entries:[...e.entries,a],outgoing:o,suggestions:[]}}function Xt(e,t,n){let r=Gt(e);if(r?.messageId===t)return{...e,entries:sn(e.entries,r,n(r))};let i={kind:`reply`,key:`reply ${e.entries.length}`,messageId:t,text:``,outcome:`open`};return{...e,entries:[...e.entries,n(i)]}}function Zt(e,t,n){let{message_id:r,response_id:i,suggestions:a=[],metadata:o}=t,s=o.finish_reason===`stop`?`whole`:o.finish_reason,c={...Xt(e,r,e=>({...e,text:t.message??e.text,outcome:s,responseId:i})),suggestions:a},l=n===void 0||!t.message?c:{...c,news:t.message};return t.complete?J(l,{code:`completed`,text:``}):l}function Qt(e,{message:t=``,metadata:n},r){let i=J(t?en(e,`session_end`,t,r):e,{code:n.reason,text:t});return r===void 0?i:{...i,news:t}}function $t(e,{message_id:t,response_id:n,error:r,metadata:i},a){if(!i.cursor||!t)return e;let o=i.code===`reply_interrupted`?`interrupted`:`failed`,s=Xt(e,t,e=>({...e,outcome:o,...n&&{responseId:n}}));return a===void 0?s:{...s,alarm:{code:i.code,text:r,isShown:!0}}}function en(e,t,n,r){let i={kind:`notice`,key:`notice ${e.entries.length}`,about:t,text:n,...r!==void 0&&{at:r}};return{...e,entries:[...e.entries,i]}}function tn(e,t,n){let r=e.outgoing.map(e=>e.key===t?{...e,failure:n}:e),i={...e,outgoing:r,alarm:{...n,isShown:!0}};return Ut.includes(n.code)?J(i,n):i}function nn(e,t,n){let r=e.entries.find(e=>e.key===t);return r?.kind===`reply`?{...e,entries:sn(e.entries,r,{...r,rating:n})}:e}function rn({outgoing:e,end:t},{code:n}){return t?.code===n||e.some(({failure:e})=>e?.code===n)}function J(e,t){return e.end?e:{...e,end:t,suggestions:[]}}function an(e){return{...e,news:void 0,alarm:void 0}}function on(e,t){return e.some(e=>e.key===t)?e.filter(e=>e.key!==t):e}function sn(e,t,n){return e.with(e.lastIndexOf(t),n)}var cn=class{#e=Ht;#t;#n;#r;#i;#a=0;constructor(e,t,n){this.service=e,this.listener=t,this.client=new Bt(e.socket,{history:`all`,maxMessageChars:1/0}),n&&this.client.follow(n.session_id,n.visitor_id),this.#t=n??this.client.sessions.at(-1);for(let e of this.client.outbox)this.#l(e);this.#c()}get thread(){return this.#e}get hasSession(){return this.#t!==void 0}get failure(){return this.client.failure&&Y(this.client.failure)}async resume(){let e=this.#t;e&&(this.listener.joined(e.session_id),this.#i??=await this.service.cursorOf(e.session_id,e.visitor_id),this.#t===e&&this.client.connect())}leave(){this.client.close()}async send(e){let t=`draft ${++this.#a}`;this.#t||this.#p({type:`queued`,key:t,text:e});try{let{session_id:n,visitor_id:r}=this.#t??await this.#o();if(n!==this.#t?.session_id)return;this.#p({type:`withdrawn`,key:t}),this.client.sendMessage(e,n,r)}catch(e){this.#p({type:`undelivered`,key:t,failure:Y(e)})}}retry(e){let t=this.#e.outgoing.find(t=>t.key===e);t&&(this.#p({type:`withdrawn`,key:e}),this.#e.end&&this.startAgain(),this.send(t.text))}stop(){this.client.stop(this.#t?.session_id).catch(()=>void 0)}async rate(e,t){let n=this.#e.entries.find(t=>t.key===e);if(n?.kind===`reply`&&n.responseId&&n.rating!==t){this.#p({type:`rated`,key:e,rating:t});try{await this.client.feedback(n.responseId,t,``,this.#t?.session_id)}catch{this.#p({type:`rated`,key:e,rating:n.rating})}}}startAgain(){let e=this.#t;this.#r=e?.visitor_id,this.#t=this.#n=this.#i=void 0,e&&this.client.forget(e.session_id),this.#m(Ht)}dismiss(){this.#p({type:`dismissed`})}async#o(){let e=this.#n??=this.client.createSession(this.#r?{visitor_id:this.#r}:{});try{let t=await e;return this.#n===e?this.#s(t):this.#t!==t&&this.client.forget(t.session_id),t}finally{this.#n===e&&(this.#n=void 0)}}#s(e){this.#t=e,this.#n=void 0,this.client.connect(),this.listener.joined(e.session_id)}#c(){this.client.on(`queued`,e=>this.#l(e)),this.client.on(`undelivered`,({message:e,error:t})=>{this.#p({type:`undelivered`,key:e.client_message_id,failure:Y(t)})}),this.client.on(`refused`,({session_id:e,error:t})=>this.#d(e,t)),this.client.on(`frame`,e=>this.#u(e)),this.client.on(`problem`,e=>{e.messageId||this.#p({type:`problem`,failure:Y(e)})}),this.client.on(`state`,e=>{this.listener.stateChanged(e),this.listener.changed()})}#l({session_id:e,client_message_id:t,message:n}){e===this.#t?.session_id&&this.#p({type:`queued`,key:t,text:n})}#u(e){let t=this.#f(e);this.listener.framed(e,t),e.session_id===this.#t?.session_id&&this.#p({type:`frame`,frame:e,...!t&&{at:Date.now()}})}#d(e,t){e===this.#t?.session_id&&(this.#t=void 0,this.#p({type:`refused`,failure:Y(t)}))}#f(e){let{cursor:t}=e.metadata??{};return t!==void 0&&this.#i!==void 0&&ln(t)<=ln(this.#i)}#p(e){this.#m(Wt(this.#e,e))}#m(e){e!==this.#e&&(this.#e=e,this.listener.changed())}};function ln(e){return Number.parseInt(e,10)}function Y(e){if(e instanceof G)return{code:e.code,text:e.message};throw e}function un(e,t){return t-[...e.trim()].length}function dn(e,t){return e<t/10}function fn(e){let{key:t,shiftKey:n,isComposing:r}=e;return t===`Enter`&&!n&&!r&&e.keyCode!==229}function X(e){return D`<svg class="icon" viewBox="0 0 24 24" width="20" height="20" aria-hidden="true">${e}</svg>`}var pn=X(O`<path d="M4 11.5a8 8 0 1 1 3.6 6.7L4 19.5l1.2-3.4A8 8 0 0 1 4 11.5Z" />`),mn=X(O`<path d="m6 6 12 12M18 6 6 18" />`),hn=X(O`<path d="M12 5v14m-6-6 6 6 6-6" />`),gn=X(O`<path d="M12 19V5m-6 6 6-6 6 6" />`),_n=X(O`<rect x="7" y="7" width="10" height="10" rx="1.5" class="filled" />`),vn=X(O`<rect x="9" y="9" width="11" height="11" rx="2.5" /><path d="M15 5.5A2.5 2.5 0 0 0 12.5 4h-6A2.5 2.5 0 0 0 4 6.5v6A2.5 2.5 0 0 0 5.5 15" />`),yn=X(O`<path d="m5 12.5 4.5 4.5L19 7.5" />`),bn=X(O`<path d="M19 12a7 7 0 1 1-2-5l2 2m0-4.5V9h-4.5" />`),xn=O`<path d="M7.5 11v9H4.5a1 1 0 0 1-1-1v-7a1 1 0 0 1 1-1h3Zm0 0 3.7-7.3a2.3 2.3 0 0 1 2.6 2.9L13 10h5.4a2 2 0 0 1 2 2.4l-1.2 6a2 2 0 0 1-2 1.6H7.5" />`,Sn=X(xn),Cn=X(O`<g transform="rotate(180 12 12)">${xn}</g>`),wn=48,Tn=class{#e=!0;#t=0;get isAtEnd(){return this.#e}scrolled(e){let t=e.scrollTop<this.#t;e.scrollHeight-e.scrollTop-e.clientHeight<=wn?this.#e=!0:t&&(this.#e=!1),this.#t=e.scrollTop}settle(e){this.#e&&(e.scrollTop=e.scrollHeight,this.#t=e.scrollTop)}stay(){this.#e=!1}toEnd(e){this.#e=!0,this.settle(e)}};async function En(e,t,n){let r=t?.getBoundingClientRect().top??0;await n(),t&&(e.scrollTop+=t.getBoundingClientRect().top-r)}var Dn=4e3,On={name:``,role:``,greeting:``,suggestions:[],avatar:``,maxMessageChars:Dn},kn=class{#e;constructor(e){let t=new URL(e,document.baseURI);this.#e=t.origin+t.pathname.replace(/\/*$/,`/`)}get socket(){return`${this.#e.replace(/^http/,`ws`)}ws/chat/`}async persona(){let e=await this.#t(`api/chats/persona/`);return e?this.#n(e):On}async cursorOf(e,t){let n=`api/chats/sessions/${encodeURIComponent(e)}/`;return(await this.#t(n,{"X-Visitor-Id":t}))?.cursor}async#t(e,t={}){try{let n=await fetch(this.#e+e,{headers:t,credentials:`omit`}),r=n.ok?await n.json():void 0;return typeof r==`object`&&r?r:void 0}catch{return}}#n(e){let{name:t,role:n,greeting:r,suggestions:i,avatar:a,max_message_chars:o}=e,s=e=>typeof e==`string`?e:``;return{name:s(t),role:s(n),greeting:s(r),suggestions:Array.isArray(i)?i.filter(e=>typeof e==`string`):[],avatar:s(a)&&this.#r(s(a)),maxMessageChars:typeof o==`number`&&o>0?o:Dn}}#r(e){let t=new URL(e.replace(/^\//,``),this.#e);return t.origin===new URL(this.#e).origin?t.href:``}},An=o`
+  color-scheme: light;
+  --_accent: var(--verbatim-accent, #0f766e);
+  --_on-accent: var(--verbatim-on-accent, #fff);
+  --_link: var(--verbatim-link, #0f766e);
+  --_surface: var(--verbatim-surface, #fff);
+  --_tint: var(--verbatim-tint, #f1f4f4);
+  --_text: var(--verbatim-text, #18211f);
+  --_muted: var(--verbatim-muted, #5b6765);
+  --_line: var(--verbatim-line, #dde4e3);
+  --_danger: var(--verbatim-danger, #b42318);
+  --_warm: var(--verbatim-warm, #fdf5e3);
+  --_shadow: var(--verbatim-shadow, 0 12px 40px rgb(10 30 28 / 18%), 0 2px 8px rgb(10 30 28 / 10%));
+`,jn=o`
+  color-scheme: dark;
+  --_accent: var(--verbatim-accent, #0f766e);
+  --_on-accent: var(--verbatim-on-accent, #fff);
+  --_link: var(--verbatim-link, #5eead4);
+  --_surface: var(--verbatim-surface, #151b1b);
+  --_tint: var(--verbatim-tint, #232b2b);
+  --_text: var(--verbatim-text, #e8eeed);
+  --_muted: var(--verbatim-muted, #9dabaa);
+  --_line: var(--verbatim-line, #323d3c);
+  --_danger: var(--verbatim-danger, #ff9d92);
+  --_warm: var(--verbatim-warm, #332b18);
+  --_shadow: var(--verbatim-shadow, 0 12px 40px rgb(0 0 0 / 55%), 0 0 0 1px rgb(255 255 255 / 8%));
+`,Mn=[o`
+  :host {
+    all: initial;
+    display: block;
+    ${An}
+    --_radius: var(--verbatim-radius, 18px);
+    font: 400 var(--verbatim-font-size, 16px) / 1.5
+      var(--verbatim-font, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Helvetica Neue", Arial, sans-serif);
+    color: var(--_text);
+    -webkit-text-size-adjust: 100%;
+  }
+  :host([hidden]) {
+    display: none;
+  }
+  @media (prefers-color-scheme: dark) {
+    :host(:not([theme="light"])) {
+      ${jn}
+    }
+  }
+  :host([theme="dark"]) {
+    ${jn}
+  }
+  * {
+    box-sizing: border-box;
+  }
+  [hidden] {
+    display: none !important;
+  }
+  .chat.inline {
+    block-size: var(--verbatim-height, 36rem);
+    max-block-size: 100dvh;
+  }
+  .panel {
+    display: flex;
+    flex-direction: column;
+    block-size: 100%;
+    overflow: hidden;
+    position: relative;
+    background: var(--_surface);
+    border: 1px solid var(--_line);
+    border-radius: var(--_radius);
+    outline: 0;
+  }
+  .launched .panel {
+    position: fixed;
+    z-index: var(--verbatim-z-index, 2147483000);
+    inset-block-end: calc(var(--verbatim-offset, 20px) + 68px);
+    inset-inline-end: var(--verbatim-offset, 20px);
+    inline-size: min(var(--verbatim-width, 400px), calc(100vw - 2 * var(--verbatim-offset, 20px)));
+    block-size: min(var(--verbatim-height, 680px), calc(100dvh - var(--verbatim-offset, 20px) * 2 - 68px));
+    border: 0;
+    box-shadow: var(--_shadow);
+    animation: rise 0.2s ease-out;
+  }
+  .launcher {
+    position: fixed;
+    z-index: var(--verbatim-z-index, 2147483000);
+    inset-block-end: calc(var(--verbatim-offset, 20px) + env(safe-area-inset-bottom, 0px));
+    inset-inline-end: var(--verbatim-offset, 20px);
+    inline-size: 56px;
+    block-size: 56px;
+    border-radius: 50%;
+    background: var(--_accent);
+    color: var(--_on-accent);
+    box-shadow: var(--_shadow);
+    transition: transform 0.15s ease-out;
+  }
+  .launcher:hover {
+    transform: scale(1.05);
+  }
+  .launcher .icon {
+    inline-size: 26px;
+    block-size: 26px;
+  }
+  .badge {
+    position: absolute;
+    inset-block-start: -4px;
+    inset-inline-end: -4px;
+    min-inline-size: 22px;
+    padding-inline: 6px;
+    border-radius: 11px;
+    border: 2px solid var(--_surface);
+    background: #b42318;
+    color: #fff;
+    font-size: 12px;
+    line-height: 18px;
+    font-weight: 600;
+  }
+  header {
+    display: flex;
+    align-items: center;
+    gap: 12px;
+    padding: 14px 16px;
+    border-block-end: 1px solid var(--_line);
+  }
+  .avatar {
+    flex: none;
+    display: grid;
+    place-items: center;
+    inline-size: 38px;
+    block-size: 38px;
+    border-radius: 50%;
+    overflow: hidden;
+    background: var(--_accent);
+    color: var(--_on-accent);
+    font-weight: 600;
+    font-size: 17px;
+  }
+  .avatar img {
+    inline-size: 100%;
+    block-size: 100%;
+    object-fit: cover;
+  }
+  .titles {
+    flex: 1;
+    min-inline-size: 0;
+  }
+  h2,
+  .titles p {
+    margin: 0;
+    overflow: hidden;
+    text-overflow: ellipsis;
+    white-space: nowrap;
+  }
+  h2 {
+    font-size: 16px;
+    font-weight: 650;
+    line-height: 1.3;
+  }
+  .titles p {
+    color: var(--_muted);
+    font-size: 13px;
+    line-height: 1.35;
+  }
+  .connection,
+  .alarm {
+    display: flex;
+    align-items: center;
+    justify-content: center;
+    gap: 8px;
+    padding: 6px 16px;
+    font-size: 13px;
+    background: var(--_warm);
+  }
+  .connection.connecting {
+    animation: appear 0.2s 1s both; /* what is done within a second isn't worth telling */
+  }
+  .alarm {
+    justify-content: space-between;
+    padding-block: 4px;
+    padding-inline-end: 8px;
+    border-block-start: 1px solid var(--_line);
+  }
+  .alarm [role="alert"],
+  .failure,
+  .connection.failed {
+    color: var(--_danger);
+  }
+  .icon {
+    fill: none;
+    stroke: currentColor;
+    stroke-width: 2;
+    stroke-linecap: round;
+    stroke-linejoin: round;
+    flex: none;
+  }
+  .icon .filled {
+    fill: currentColor;
+  }
+  .spoken {
+    position: absolute;
+    inline-size: 1px;
+    block-size: 1px;
+    overflow: hidden;
+    clip-path: inset(50%);
+    white-space: nowrap;
+    user-select: none;
+  }
+`,o`
+  button {
+    font: inherit;
+    color: inherit;
+    margin: 0;
+    padding: 0;
+    border: 0;
+    background: none;
+    cursor: pointer;
+    display: inline-flex;
+    align-items: center;
+    justify-content: center;
+    gap: 6px;
+    min-block-size: 32px;
+    min-inline-size: 32px;
+    touch-action: manipulation;
+    -webkit-tap-highlight-color: transparent;
+  }
+  :focus-visible {
+    outline: 2px solid var(--_link);
+    outline-offset: 2px;
+  }
+  .tool {
+    border-radius: 8px;
+    color: var(--_muted);
+  }
+  .tool:hover {
+    background: var(--_tint);
+    color: var(--_text);
+  }
+  .tool .icon {
+    inline-size: 16px;
+    block-size: 16px;
+  }
+  .tool[aria-pressed="true"] {
+    color: var(--_link);
+  }
+  .tool[aria-pressed="true"] .icon {
+    fill: color-mix(in srgb, currentColor 25%, transparent);
+  }
+  .close .icon {
+    inline-size: 20px;
+    block-size: 20px;
+  }
+  .quiet {
+    padding-inline: 10px;
+    border-radius: 16px;
+    font-size: 13px;
+    font-weight: 600;
+    color: var(--_link);
+  }
+  .quiet:hover {
+    background: var(--_tint);
+  }
+  .quiet .icon {
+    inline-size: 14px;
+    block-size: 14px;
+  }
+  .primary {
+    padding: 8px 18px;
+    border-radius: 20px;
+    background: var(--_accent);
+    color: var(--_on-accent);
+    font-size: 15px;
+    font-weight: 600;
+  }
+  .chip {
+    padding: 7px 14px;
+    border: 1px solid var(--_line);
+    border-radius: 18px;
+    background: var(--_surface);
+    color: var(--_link);
+    font-size: 14px;
+    line-height: 1.35;
+    text-align: start;
+    overflow-wrap: anywhere;
+  }
+  .chip:hover {
+    border-color: currentColor;
+    background: var(--_tint);
+  }
+`,o`
+  .stage {
+    flex: 1;
+    min-block-size: 0;
+    position: relative;
+    display: flex;
+  }
+  .log {
+    flex: 1;
+    min-inline-size: 0;
+    overflow-y: auto;
+    overscroll-behavior: contain;
+    scrollbar-width: thin;
+    outline-offset: -2px;
+  }
+  .content {
+    display: flex;
+    flex-direction: column;
+    gap: 10px;
+    min-block-size: 100%;
+    padding: 16px;
+  }
+  .entry {
+    display: flex;
+    flex-direction: column;
+    align-items: flex-start;
+    content-visibility: auto;
+    contain-intrinsic-size: auto 64px;
+  }
+  .visitor {
+    align-items: flex-end;
+  }
+  .bubble {
+    max-inline-size: min(88%, 36rem);
+    padding: 9px 14px;
+    border-radius: var(--_radius);
+    font-size: 15px;
+    line-height: 1.5;
+    white-space: pre-wrap;
+    overflow-wrap: anywhere;
+  }
+  .visitor .bubble {
+    background: var(--_accent);
+    color: var(--_on-accent);
+    border-end-end-radius: 5px;
+  }
+  .assistant .bubble {
+    background: var(--_tint);
+    border-end-start-radius: 5px;
+  }
+  .notice .bubble {
+    background: var(--_warm);
+    border-end-start-radius: 5px;
+  }
+  .outgoing .bubble {
+    opacity: 0.85;
+  }
+  .failed.outgoing .bubble {
+    opacity: 1;
+    background: none;
+    color: var(--_text);
+    box-shadow: inset 0 0 0 1px var(--_danger);
+  }
+  .interrupted .bubble,
+  .assistant.failed .bubble {
+    box-shadow: inset 0 0 0 1px var(--_line);
+    background: none;
+  }
+  .note {
+    display: flex;
+    flex-wrap: wrap;
+    align-items: center;
+    gap: 2px 6px;
+    padding: 3px 6px 0;
+    color: var(--_muted);
+    font-size: 13px;
+    line-height: 1.4;
+  }
+  .note.failure {
+    justify-content: flex-end;
+    color: var(--_danger);
+    text-align: end;
+  }
+  .patient {
+    animation: appear 0.2s 1s both;
+  }
+  .open.bubble::after {
+    content: "";
+    display: inline-block;
+    inline-size: 2px;
+    block-size: 1.1em;
+    margin-inline-start: 2px;
+    vertical-align: text-bottom;
+    border-radius: 1px;
+    background: var(--_link);
+    animation: blink 1s steps(2, jump-none) infinite;
+  }
+  .typing {
+    display: flex;
+    gap: 5px;
+    align-items: center;
+    min-block-size: 40px;
+  }
+  .typing i {
+    inline-size: 7px;
+    block-size: 7px;
+    border-radius: 50%;
+    background: var(--_muted);
+    animation: breathe 1.2s infinite ease-in-out;
+  }
+  .typing i:nth-of-type(2) {
+    animation-delay: 0.15s;
+  }
+  .typing i:nth-of-type(3) {
+    animation-delay: 0.3s;
+  }
+  .tools {
+    display: flex;
+    gap: 2px;
+    margin-block-start: 2px;
+    margin-inline-start: 2px;
+  }
+  .suggestions {
+    display: flex;
+    flex-wrap: wrap;
+    gap: 8px;
+    padding-block-start: 2px;
+  }
+  .ending {
+    display: flex;
+    flex-direction: column;
+    align-items: center;
+    gap: 12px;
+    margin-block-start: 6px;
+    padding-block: 16px 8px;
+    border-block-start: 1px solid var(--_line);
+    color: var(--_muted);
+    font-size: 14px;
+    text-align: center;
+  }
+  .earlier {
+    align-self: center;
+  }
+  .floating {
+    position: absolute;
+    inset-block-end: 10px;
+    inset-inline: 0;
+    display: flex;
+    justify-content: center;
+    gap: 8px;
+    pointer-events: none;
+  }
+  .floating button {
+    pointer-events: auto;
+    min-block-size: 34px;
+    padding-inline: 12px;
+    border: 1px solid var(--_line);
+    border-radius: 17px;
+    background: var(--_surface);
+    color: var(--_text);
+    font-size: 13px;
+    box-shadow: 0 2px 10px rgb(0 0 0 / 12%);
+  }
+  .floating .icon {
+    inline-size: 16px;
+    block-size: 16px;
+  }
+  .markdown {
+    white-space: normal;
+  }
+  .markdown > :first-child {
+    margin-block-start: 0;
+  }
+  .markdown > :last-child {
+    margin-block-end: 0;
+  }
+  .markdown :is(p, ul, ol, blockquote, pre, table) {
+    margin-block: 0.6em;
+    margin-inline: 0;
+  }
+  .markdown :is(ul, ol) {
+    padding-inline-start: 1.4em;
+  }
+  .markdown a {
+    color: var(--_link);
+  }
+  .markdown :is(code, pre) {
+    font: 13px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace;
+    background: color-mix(in srgb, var(--_text) 8%, transparent);
+    border-radius: 5px;
+  }
+  .markdown code {
+    padding: 1px 4px;
+  }
+  .markdown :is(pre, table) {
+    max-inline-size: 100%;
+    overflow-x: auto;
+  }
+  .markdown pre {
+    padding: 10px 12px;
+    border-radius: 9px;
+    direction: ltr;
+    text-align: left;
+  }
+  .markdown pre code {
+    padding: 0;
+    background: none;
+    overflow-wrap: normal;
+  }
+  .markdown table {
+    display: block;
+    border-collapse: collapse;
+    font-size: 14px;
+  }
+  .markdown :is(th, td) {
+    padding: 4px 10px;
+    border: 1px solid var(--_line);
+    text-align: start;
+  }
+  .markdown blockquote {
+    padding-inline-start: 12px;
+    border-inline-start: 3px solid var(--_line);
+    color: var(--_muted);
+  }
+`,o`
+  form {
+    display: flex;
+    align-items: flex-end;
+    gap: 8px;
+    margin: 0;
+    padding: 10px 12px 12px;
+    padding-block-end: max(12px, env(safe-area-inset-bottom, 0px));
+    border-block-start: 1px solid var(--_line);
+  }
+  .field {
+    flex: 1;
+    min-inline-size: 0;
+    display: grid;
+    border: 1px solid var(--_line);
+    border-radius: 20px;
+    background: var(--_tint);
+  }
+  .field:focus-within {
+    border-color: var(--_link);
+    box-shadow: 0 0 0 1px var(--_link);
+  }
+  /* The text stands behind its own field once more, and gives it its height. */
+  .field::after,
+  textarea {
+    grid-area: 1 / 1;
+    min-inline-size: 0;
+    min-block-size: 40px;
+    max-block-size: 140px;
+    margin: 0;
+    padding: 8px 14px;
+    border: 0;
+    font: inherit;
+    font-size: 16px; /* with less, iOS zooms in */
+    line-height: 24px;
+    white-space: pre-wrap;
+    overflow-wrap: anywhere;
+  }
+  .field::after {
+    content: attr(data-text) " ";
+    visibility: hidden;
+    overflow: hidden;
+  }
+  textarea {
+    resize: none;
+    overflow-y: auto;
+    background: none;
+    color: var(--_text);
+    outline: 0;
+    scrollbar-width: thin;
+    unicode-bidi: plaintext;
+    text-align: start;
+  }
+  textarea::placeholder {
+    color: var(--_muted);
+    opacity: 1;
+  }
+  .send {
+    flex: none;
+    inline-size: 42px;
+    block-size: 42px;
+    border-radius: 50%;
+    background: var(--_accent);
+    color: var(--_on-accent);
+  }
+  .send[aria-disabled="true"] {
+    background: var(--_tint);
+    color: var(--_muted);
+    cursor: default;
+  }
+  .count {
+    padding: 0 20px 8px;
+    margin-block-start: -6px;
+    color: var(--_muted);
+    font-size: 12px;
+    text-align: end;
+  }
+  .count.over {
+    color: var(--_danger);
+  }
+`,o`
+  @keyframes rise {
+    from {
+      opacity: 0;
+      transform: translateY(12px);
+    }
+  }
+  @keyframes appear {
+    from {
+      opacity: 0;
+    }
+  }
+  @keyframes blink {
+    to {
+      opacity: 0;
+    }
+  }
+  @keyframes breathe {
+    0%,
+    60%,
+    100% {
+      opacity: 0.35;
+    }
+    30% {
+      opacity: 1;
+    }
+  }
+  @media (hover: hover) {
+    .entry:not(:last-of-type, :focus-within, :hover) .tools:not(:has([aria-pressed="true"])) {
+      opacity: 0;
+    }
+    .tools {
+      transition: opacity 0.15s;
+    }
+  }
+  @media (max-width: 480px) {
+    .launched .panel {
+      inset: 0;
+      inline-size: 100%;
+      block-size: 100dvh;
+      border-radius: 0;
+      padding-block-start: env(safe-area-inset-top, 0px);
+    }
+  }
+  @media (prefers-reduced-motion: reduce) {
+    *,
+    *::before,
+    *::after {
+      animation-duration: 0s !important;
+      animation-iteration-count: 1 !important;
+      transition: none !important;
+    }
+    .open.bubble::after,
+    .typing i {
+      animation: none;
+    }
+  }
+  @media (forced-colors: active) {
+    .bubble,
+    .launcher,
+    .send,
+    .primary,
+    .chip,
+    .launched .panel {
+      border: 1px solid;
+    }
+    .open.bubble::after,
+    .typing i {
+      background: CanvasText;
+    }
+  }
+  @media print {
+    .launcher,
+    form,
+    .floating,
+    .tools {
+      display: none;
+    }
+  }
+`],Nn={heading:`Chat`,"launcher.open":`Open the chat`,"launcher.close":`Close the chat`,"launcher.unread":`Open the chat: {count} new`,"log.label":`Conversation`,"log.earlier":`Show earlier messages`,"log.latest":`Go to the latest message`,"who.visitor":`You said:`,"who.assistant":`{name} said:`,"who.nameless":`The assistant said:`,"composer.label":`Your message`,"composer.placeholder":`Type a message`,"composer.send":`Send`,"composer.stop":`Stop the reply`,"composer.left":`{count} characters left`,"composer.over":`{count} characters too many`,"suggestions.label":`Suggestions`,"outgoing.sending":`Sending`,"outgoing.waiting":`Will be sent when the connection is back`,"outgoing.failed":`Not sent.`,"outgoing.retry":`Try again`,"outgoing.retry_anew":`Send in a new conversation`,"reply.typing":`{name} is typing`,"reply.nameless_typing":`A reply is coming`,"reply.stopped":`Stopped`,"reply.length":`The reply is cut short here`,"reply.content_filter":`The rest of the reply was withheld`,"reply.failed":`The reply broke off. Please ask again.`,"reply.interrupted":`Interrupted. The reply starts again.`,"reply.copy":`Copy`,"reply.copied":`Copied`,"reply.up":`Good reply`,"reply.down":`Bad reply`,"notice.idle":`Still there? The conversation ends soon if nothing is said.`,"notice.at":`at {time}`,"connection.connecting":`Connecting`,"connection.offline":`No connection. Trying again.`,"connection.back":`Connected again`,"connection.failed":`The chat can't be used right now.`,"connection.retry":`Try again`,"end.completed":`This conversation is complete.`,"end.idle_timeout":`This conversation has ended because nothing was said for a while.`,"end.expired":`This conversation has expired.`,"end.deleted":`This conversation was ended.`,"end.anew":`Start a new conversation`,"problem.dismiss":`Dismiss`,"error.closed":`The chat was closed.`,"error.conflict":`This message was changed after it was sent. Please send it again.`,"error.error":`Something went wrong. Please try again.`,"error.internal_error":`Something went wrong on our side. Please try again.`,"error.invalid_request":`This can't be sent as it is.`,"error.message_required":`Please type a message first.`,"error.message_too_long":`This message is too long. Please shorten it.`,"error.method_not_allowed":`The chat isn't set up correctly on this page.`,"error.not_connected":`There is no connection to the chat. Please try again.`,"error.not_found":`The chat isn't set up correctly on this page.`,"error.origin_not_allowed":`The chat isn't allowed on this website.`,"error.lost":`The connection was lost. Please try again.`,"error.outbox_full":`Too many messages are waiting to be sent. Please wait for the connection.`,"error.buffer_full":`Too much arrived at once. Please reload the page.`,"error.rate_limited":`That was a lot at once. It goes on in a moment.`,"error.reply_failed":`The reply broke off. Please ask again.`,"error.reply_interrupted":`The reply was interrupted and starts again.`,"error.reply_not_found":`This reply can't be rated any more.`,"error.reply_timeout":`The reply takes longer than usual.`,"error.session_erased":`This conversation was erased.`,"error.session_expired":`This conversation has expired.`,"error.session_not_active":`This conversation has ended.`,"error.session_not_found":`This conversation isn't there any more.`,"error.too_large":`This is more than can be sent at once.`,"error.unauthorized":`The chat isn't set up correctly on this page.`,"error.unavailable":`The chat is busy for a moment. Your message is kept, and is sent as soon as it can be.`,"error.unreadable":`The chat has answered with something unexpected.`,"error.visitor_mismatch":`This conversation belongs to somebody else.`,"error.visitor_not_found":`There is no conversation of yours.`};function Pn(e){return{...Nn,...e}}function Z(e,t){return e.replace(/\{(\w+)\}/g,(e,n)=>String(t[n]??e))}function Q(e,{code:t,text:n}){return In(e,`error.${t}`)??(n||e[`error.error`])}function Fn(e,t){return In(e,`end.${t.code}`)??Q(e,t)}function In(e,t){return Object.hasOwn(e,t)?e[t]:void 0}var Ln={},Rn=L(class extends R{constructor(){super(...arguments),this.ot=Ln}render(e,t){return t()}update(e,[t,n]){if(Array.isArray(t)){if(Array.isArray(this.ot)&&this.ot.length===t.length&&t.every((e,t)=>e===this.ot[t]))return k}else if(this.ot===t)return k;return this.ot=Array.isArray(t)?Array.from(t):t,this.render(t,n)}}),zn=(e,t,n)=>{let r=new Map;for(let i=t;i<=n;i++)r.set(e[i],i);return r},Bn=L(class extends R{constructor(e){if(super(e),e.type!==I.CHILD)throw Error(`repeat() can only be used in text expressions`)}dt(e,t,n){let r;n===void 0?n=t:t!==void 0&&(r=t);let i=[],a=[],o=0;for(let t of e)i[o]=r?r(t,o):o,a[o]=n(t,o),o++;return{values:a,keys:i}}render(e,t,n){return this.dt(e,t,n).values}update(e,[t,n,r]){let i=ze(e),{values:a,keys:o}=this.dt(t,n,r);if(!Array.isArray(i))return this.ut=o,a;let s=this.ut??=[],c=[],l,u,d=0,f=i.length-1,p=0,m=a.length-1;for(;d<=f&&p<=m;)if(i[d]===null)d++;else if(i[f]===null)f--;else if(s[d]===o[p])c[p]=B(i[d],a[p]),d++,p++;else if(s[f]===o[m])c[m]=B(i[f],a[m]),f--,m--;else if(s[d]===o[m])c[m]=B(i[d],a[m]),z(e,c[m+1],i[d]),d++,m--;else if(s[f]===o[p])c[p]=B(i[f],a[p]),z(e,i[d],i[f]),f--,p++;else if(l===void 0&&(l=zn(o,p,m),u=zn(s,d,f)),l.has(s[d])){if(l.has(s[f])){let t=u.get(o[p]),n=t===void 0?null:i[t];if(n===null){let t=z(e,i[d]);B(t,a[p]),c[p]=t}else c[p]=B(n,a[p]),z(e,i[d],n),i[t]=null;p++}else V(i[f]),f--}else V(i[d]),d++;for(;p<=m;){let t=z(e,c[m+1]);B(t,a[p]),c[p++]=t}for(;d<=f;){let e=i[d++];e!==null&&V(e)}return this.ut=o,Re(e,c),k}}),Vn=L(class extends R{#e=document.createTextNode(``);render(e){let t=this.#e.data;return e.startsWith(t)?this.#e.appendData(e.slice(t.length)):this.#e.data=e,this.#e}});function Hn(e){let{texts:t,thread:n,from:r,actions:i,persona:a}=e,o=n.entries.slice(r),s=D`<button type="button" class="quiet earlier" part="button earlier" @click=${i.showEarlier}>
+    ${t[`log.earlier`]}
+  </button>`;return D`
+    ${r>0?s:A} ${r===0&&a.greeting?Gn(e):A}
+    ${Bn(o,({key:e})=>e,t=>Un(t,e))}
+    ${Kt(n)?Xn(e):A}
+    ${n.end?$n(e):A}
+    ${Bn(n.outgoing,({key:e})=>e,t=>Zn(t,e))} ${Qn(e)}
+  `}function Un(e,t){let{texts:n,persona:r,markdown:i,lang:a,copied:o}=t;return Rn([e,n,r,i,a,o===e.key],()=>e.kind===`said`?Wn(e,t):e.kind===`reply`?Kn(e,t):Yn(e,t))}function Wn({text:e},{texts:t}){return D`<div class="entry visitor" part="entry visitor">
+    <span class="spoken">${t[`who.visitor`]}</span>
+    <div class="bubble" part="bubble visitor-bubble" dir="auto">${e}</div>
+  </div>`}function Gn(e){let{persona:t,markdown:n}=e;return D`<div class="entry assistant" part="entry assistant">
+    ${er(e)}
+    <div class="bubble" part="bubble assistant-bubble" dir="auto">${qn(t.greeting,n)}</div>
+  </div>`}function Kn(e,t){let{text:n,outcome:r}=e,i=r===`open`,a=i||r===`whole`?``:t.texts[`reply.${r}`],o=D`<div class="bubble ${i?`open`:``}" part="bubble assistant-bubble" dir="auto">${i?Vn(n):qn(n,t.markdown)}</div>`;return D`<div class="entry assistant ${r}" part="entry assistant">
+    ${er(t)} ${n||i?o:A}
+    ${a?D`<div class="note" part="note">${a}</div>`:A}
+    ${i||!n?A:Jn(e,t)}
+  </div>`}function qn(e,t){return t?D`<div class="markdown">${Rn([e,t],()=>t(e))}</div>`:Vn(e)}function Jn({key:e,text:t,responseId:n,rating:r},{texts:i,copied:a,actions:o}){let s=a===e,c=i[s?`reply.copied`:`reply.copy`],l=D`<button type="button" class="tool" part="tool copy" title=${c} aria-label=${c}
+    @click=${()=>o.copy(e,t)}>${s?yn:vn}</button>`,u=t=>D`<button type="button" class="tool" part="tool ${t}"
+    title=${i[`reply.${t}`]} aria-label=${i[`reply.${t}`]} aria-pressed=${r===t}
+    @click=${()=>o.rate(e,t)}>${t===`up`?Sn:Cn}</button>`;return D`<div class="tools" part="tools">${l}${n?[u(`up`),u(`down`)]:A}</div>`}function Yn({about:e,text:t,at:n},{texts:r,lang:i}){let a=n===void 0?``:Z(r[`notice.at`],{time:tr(n,i)}),o=e===`idle_warning`?r[`notice.idle`]:``;return D`<div class="entry notice ${e}" part="entry notice">
+    <div class="bubble" part="bubble notice-bubble" dir="auto">${t}</div>
+    ${o||a?D`<div class="note" part="note">${[o,a].filter(Boolean).join(` · `)}</div>`:A}
+  </div>`}function Xn({texts:e,persona:t}){return D`<div class="entry assistant" part="entry assistant">
+    <div class="bubble typing" part="bubble typing"><span class="spoken">${t.name?Z(e[`reply.typing`],{name:t.name}):e[`reply.nameless_typing`]}</span><i></i><i></i><i></i></div>
+  </div>`}function Zn({key:e,text:t,failure:n},{texts:r,state:i,thread:a,actions:o}){let s=D`<div class="note patient" part="note">${r[i===`offline`||i===`failed`?`outgoing.waiting`:`outgoing.sending`]}</div>`,c=r[a.end?`outgoing.retry_anew`:`outgoing.retry`],l=n&&D`<div class="note failure" part="note failure">
+    <span>${r[`outgoing.failed`]} ${Q(r,n)}</span>
+    <button type="button" class="quiet" part="button retry" @click=${()=>o.retry(e)}>${bn}${c}</button>
+  </div>`;return D`<div class="entry visitor outgoing ${n?`failed`:``}" part="entry visitor outgoing">
+    <span class="spoken">${r[`who.visitor`]}</span>
+    <div class="bubble" part="bubble visitor-bubble" dir="auto">${t}</div>
+    ${l??s}
+  </div>`}function Qn({thread:e,persona:t,texts:n,actions:r}){let i=qt(e)?t.suggestions:e.suggestions;return!i.length||e.end?A:D`<div class="suggestions" part="suggestions" role="group" aria-label=${n[`suggestions.label`]}>
+    ${i.map(e=>D`<button type="button" class="chip" part="suggestion" dir="auto"
+    @click=${()=>r.suggest(e)}>${e}</button>`)}
+  </div>`}function $n({thread:e,texts:t,actions:n}){return D`<div class="ending" part="ending">
+    <div>${e.end&&Fn(t,e.end)}</div>
+    <button type="button" class="primary anew" part="button anew" @click=${n.startAgain}>${t[`end.anew`]}</button>
+  </div>`}function er({texts:e,persona:t}){return D`<span class="spoken">${t.name?Z(e[`who.assistant`],{name:t.name}):e[`who.nameless`]}</span>`}function tr(e,t){return new Intl.DateTimeFormat(t||void 0,{hour:`numeric`,minute:`2-digit`}).format(e)}function nr(e,t,n,r){let i=n?Z(e[`launcher.unread`],{count:n}):e[`launcher.open`],a=D`<span class="badge" part="badge" aria-hidden="true">${n}</span>`;return D`<button type="button" class="launcher" part="launcher" aria-expanded=${t} aria-controls="panel"
+    aria-label=${t?e[`launcher.close`]:i} @click=${r}>
+    ${t?mn:pn} ${n&&!t?a:A}
+  </button>`}function rr({persona:e,heading:t,texts:n},r){let i=[...e.name||t][0]??``,a=e.avatar?D`<img src=${e.avatar} alt="" width="36" height="36" />`:i,o=D`<button type="button" class="tool close" part="tool close" aria-label=${n[`launcher.close`]}
+    title=${n[`launcher.close`]} @click=${r}>${mn}</button>`;return D`<header part="header">
+    <div class="avatar" part="avatar" aria-hidden="true">${a}</div>
+    <div class="titles">
+      <h2 id="heading" part="heading" dir="auto">${t}</h2>
+      ${e.role?D`<p part="role" dir="auto">${e.role}</p>`:A}
+    </div>
+    ${r?o:A}
+  </header>`}function ir(e,t,n,r){return e===`failed`?D`<div class="connection failed" part="connection">${t?Q(n,t):n[`connection.failed`]}
+      <button type="button" class="quiet" part="button reconnect" @click=${r}>${n[`connection.retry`]}</button>
+    </div>`:e!==`offline`&&e!==`connecting`?A:D`<div class="connection ${e}" part="connection">${n[`connection.${e}`]}</div>`}function ar({thread:e,texts:t},n){let r=e.alarm?Q(t,e.alarm):``,i=e.alarm&&!e.alarm.isShown,a=D`<button type="button" class="tool" part="tool dismiss" aria-label=${t[`problem.dismiss`]}
+    title=${t[`problem.dismiss`]} @click=${n}>${mn}</button>`;return D`<div class=${i?`alarm`:`spoken`} part="alarm">
+    <div role="alert">${r}</div>${i?a:A}
+  </div>`}var or=200,sr=2e3,cr=class e extends F{static{this.styles=Mn}static{this.properties={mode:{type:String},service:{type:String},sessionId:{type:String,attribute:`session-id`},visitorId:{type:String,attribute:`visitor-id`},heading:{type:String},theme:{type:String,reflect:!0},isOpen:{type:Boolean,attribute:`open`,reflect:!0},markdown:{type:Boolean},texts:{type:Object}}}static{this.home=`/`}#e;#t=On;#n=!1;#r;#i=``;#a;#o=0;#s;#c=0;#l=null;#u=new Tn;#d=new ResizeObserver(()=>this.#u.settle(this.#j));#f={changed:()=>this.#y(),framed:(e,t)=>this.#b(e,t),stateChanged:e=>this.#x(`state`,e),joined:e=>this.#x(`session`,{session_id:e})};#p={suggest:e=>this.send(e),retry:e=>this.#h.retry(e),rate:(e,t)=>void this.#h.rate(e,t),copy:(e,t)=>void this.#S(e,t),showEarlier:()=>void this.#C(),startAgain:()=>this.startAgain()};constructor(){super(),this.mode=`launcher`,this.service=this.sessionId=this.visitorId=this.heading=``,this.theme=`auto`,this.isOpen=this.markdown=!1,this.texts=null}get client(){return this.#h.client}open(){this.isOpen=!0}close(){this.isOpen=!1}toggle(){this.isOpen=!this.isOpen}send(e){this.#h.send(e),this.#u.toEnd(this.#j)}startAgain(){this.#h.startAgain()}connectedCallback(){super.connectedCallback(),this.hasUpdated&&this.#h.resume()}disconnectedCallback(){super.disconnectedCallback(),this.#e?.leave()}async scheduleUpdate(){await new Promise(requestAnimationFrame),await super.scheduleUpdate()}willUpdate(e){this.#l=this.renderRoot instanceof ShadowRoot?this.renderRoot.activeElement:null,(e.has(`service`)||e.has(`sessionId`)||e.has(`visitorId`))&&this.#m(),(this.mode===`inline`||this.isOpen||this.#h.hasSession)&&this.#_(),this.markdown&&!this.#r&&this.#v(),this.isOpen&&(this.#o=0);let{length:t}=this.#h.thread.entries;this.#u.isAtEnd&&(this.#c=Math.max(0,t-or)),this.#c=Math.min(this.#c,t)}firstUpdated(){this.#d.observe(this.#j),this.#d.observe(this.#A(`.content`))}updated(e){let t=e.has(`isOpen`)&&e.get(`isOpen`)!==void 0;t&&this.#x(`open`,{isOpen:this.isOpen}),(t&&this.isOpen||lr(this.#l))&&this.#k()}#m(){!this.hasUpdated&&this.#e||(this.#e?.leave(),this.#e=void 0,this.#n=!1,this.#h.resume())}get#h(){return this.#e??=this.#g()}#g(){let t={session_id:this.sessionId,visitor_id:this.visitorId},n=t.session_id&&t.visitor_id;return new cn(new kn(this.service||e.home),this.#f,n?t:void 0)}async#_(){this.#n||(this.#n=!0,this.#t=await new kn(this.service||e.home).persona(),this.requestUpdate())}async#v(){this.#r=(await e.loadMarkdown?.())?.rendered,this.requestUpdate()}#y(){let{news:e}=this.#h.thread;e&&e!==this.#s&&this.mode!==`inline`&&!this.isOpen&&(this.#o+=1),this.#s=e,this.requestUpdate()}#b(e,t){if(this.#x(`frame`,e),t||(e.type===`message`&&this.#x(`message`,{who:`visitor`,text:e.message,message_id:e.message_id}),e.type!==`complete`))return;let{message:n=``,message_id:r,response_id:i}=e;this.#x(`message`,{who:`assistant`,text:n,message_id:r,response_id:i})}#x(e,t){this.dispatchEvent(new CustomEvent(`verbatim-${e}`,{detail:t,bubbles:!0,composed:!0}))}async#S(e,t){await navigator.clipboard.writeText(t),this.#a=e,this.requestUpdate(),setTimeout(()=>{this.#a===e&&(this.#a=void 0),this.requestUpdate()},sr)}async#C(){let e=this.#A(`.entry`);await En(this.#j,e,()=>(this.#u.stay(),this.#c=Math.max(0,this.#c-or),this.requestUpdate(),this.updateComplete)),this.#c===0&&this.#j.focus({preventScroll:!0})}#w(){let e=this.#u.isAtEnd;this.#u.scrolled(this.#j),this.#u.isAtEnd!==e&&this.requestUpdate()}#T(e){this.#i=e.target.value,this.requestUpdate()}#E(e){fn(e)&&(e.preventDefault(),this.#D())}#D(e){e?.preventDefault();let t=this.#i.trim();!t||this.#h.thread.end||un(t,this.#t.maxMessageChars)<0||(this.#i=``,this.send(t),e&&this.#k(),this.requestUpdate())}#O({key:e,isComposing:t}){e===`Escape`&&!t&&this.mode!==`inline`&&this.close()}#k(){let e=matchMedia(`(pointer: coarse)`).matches,t=this.mode!==`inline`&&!this.isOpen?`.launcher`:``,n=this.#h.thread.end?`.anew`:e?`.panel`:`textarea`;this.#A(t||n).focus({preventScroll:!0})}#A(e){return this.renderRoot.querySelector(e)??this}get#j(){return this.#A(`.log`)}render(){let e=this.#P(),t=this.mode===`inline`,{texts:n,heading:r}=e,i=nr(n,this.isOpen,this.#o,()=>this.toggle());return D`<section class="chat ${t?`inline`:`launched`}" aria-label=${r}>
+      ${t?A:i}
+      <div id="panel" class="panel" part="panel" tabindex="-1" role=${t?A:`dialog`}
+        aria-labelledby=${t?A:`heading`} ?hidden=${!t&&!this.isOpen} @keydown=${this.#O}>
+        ${rr(e,t?void 0:()=>this.close())}
+        <div role="status">${ir(e.state,this.#h.failure,n,()=>this.client.connect())}</div>
+        ${this.#M(e)} ${ar(e,()=>this.#h.dismiss())} ${this.#N(e)}
+        <div class="spoken news" role="status">${e.thread.news}</div>
+        <div class="spoken" role="status">${this.#a?n[`reply.copied`]:``}</div>
+      </div>
+    </section>`}#M(e){let{texts:t,thread:n}=e,r=Kt(n)||Gt(n)!==void 0,i=D`<button type="button" class="stop" part="button stop" @click=${()=>this.#h.stop()}>
+      ${_n}${t[`composer.stop`]}
+    </button>`,a=D`<button type="button" class="latest" part="button latest" aria-label=${t[`log.latest`]}
+      title=${t[`log.latest`]} @click=${()=>this.#u.toEnd(this.#j)}>${hn}</button>`;return D`<div class="stage">
+      <div class="log" part="log" role="log" aria-live="off" aria-busy=${r} aria-label=${t[`log.label`]}
+        tabindex="0" @scroll=${this.#w}><div class="content">${Hn(e)}</div></div>
+      <div class="floating">${r?i:A} ${this.#u.isAtEnd?A:a}</div>
+    </div>`}#N({texts:e,thread:t,persona:n}){let r=un(this.#i,n.maxMessageChars),i=this.#i.trim()!==``&&r>=0&&!t.end;return D`<form part="composer" @submit=${this.#D}>
+        <div class="field" part="field" data-text=${this.#i}>
+          <textarea part="input" rows="1" dir="auto" enterkeyhint="send" aria-label=${e[`composer.label`]}
+            placeholder=${e[`composer.placeholder`]} ?disabled=${t.end!==void 0}
+            aria-invalid=${r<0} aria-describedby="count" .value=${Be(this.#i)}
+            @input=${this.#T} @keydown=${this.#E}></textarea>
+        </div>
+        <button type="submit" class="send" part="send" aria-label=${e[`composer.send`]} title=${e[`composer.send`]}
+          aria-disabled=${!i}>${gn}</button>
+      </form>
+      <div id="count" class="count ${r<0?`over`:``}" role="status" ?hidden=${!dn(r,n.maxMessageChars)}>
+        ${Z(e[r<0?`composer.over`:`composer.left`],{count:Math.abs(r)})}
+      </div>`}#P(){let e=Pn(this.texts),t=this.#t;return{texts:e,persona:t,heading:this.heading||t.name||e.heading,lang:this.closest(`[lang]`)?.getAttribute(`lang`)??``,thread:this.#h.thread,state:this.client.state,from:this.#c,copied:this.#a,markdown:this.markdown?this.#r:void 0,actions:this.#p}}};function lr(e){return!!e&&(!e.isConnected||!e.getClientRects().length||e.matches(`:disabled`))}var $=document.currentScript;if($&&!customElements.get(`verbatim-chat`)){cr.home=new URL(`..`,$.src).href;let e=new URL(`verbatim-chat-markdown.js`,$.src).href;cr.loadMarkdown=()=>import(e),customElements.define(`verbatim-chat`,cr),$.dataset.launcher!==void 0&&dr(()=>ur($.dataset))}function ur(e){if(document.querySelector(`verbatim-chat`))return;let t=document.createElement(`verbatim-chat`);for(let[n,r]of Object.entries(e))n!==`launcher`&&t.setAttribute(fr(n),r??``);document.body.append(t)}function dr(e){document.readyState===`loading`?document.addEventListener(`DOMContentLoaded`,e,{once:!0}):e()}function fr(e){return e.replace(/[A-Z]/g,e=>`-${e.toLowerCase()}`)}})();

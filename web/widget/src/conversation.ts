@@ -1,0 +1,203 @@
+// One conversation: what the visitor does goes to the client, and what the client tells becomes the thread.
+import { ChatError, ChatWebSocket, type OutgoingMessage, type ServerFrame, type StateChange } from "@verbatim/chat-client";
+import type { Service } from "./service.js";
+import { EMPTY, reduce, type Failure, type Happening, type Rating, type Thread } from "./thread.js";
+
+export interface ConversationListener {
+  changed(): void;
+  framed(frame: ServerFrame, isPast: boolean): void;
+  stateChanged(change: StateChange): void;
+  /** The session is known: it was started, or taken up again. */
+  joined(sessionId: string): void;
+}
+
+interface Session {
+  readonly session_id: string;
+  readonly visitor_id: string;
+}
+
+export class Conversation {
+  readonly client: ChatWebSocket;
+  #thread = EMPTY;
+  #session: Session | undefined;
+  #starting: Promise<Session> | undefined;
+  /** Whose conversation it was that was left behind: the next one is the same visitor's. */
+  #visitor: string | undefined;
+  /** How far the session had come when it was taken up: up to here, frames tell of the past. */
+  #past: string | undefined;
+  #drafts = 0;
+
+  /** `given` is a session that the page has already; else the tab's own is taken up, if there is one. */
+  constructor(
+    private readonly service: Service,
+    private readonly listener: ConversationListener,
+    given?: Session,
+  ) {
+    // The service is the judge of lengths, and the composer knows its limit.
+    this.client = new ChatWebSocket(service.socket, { history: "all", maxMessageChars: Infinity });
+    if (given) this.client.follow(given.session_id, given.visitor_id);
+    this.#session = given ?? this.client.sessions.at(-1);
+    for (const message of this.client.outbox) this.#queued(message);
+    this.#listen();
+  }
+
+  get thread(): Thread {
+    return this.#thread;
+  }
+
+  get hasSession(): boolean {
+    return this.#session !== undefined;
+  }
+
+  /** Why the service wants no connection any more. */
+  get failure(): Failure | undefined {
+    return this.client.failure && failureOf(this.client.failure);
+  }
+
+  /** Take the session up again, if there is one. */
+  async resume(): Promise<void> {
+    const session = this.#session;
+    if (!session) return;
+    this.listener.joined(session.session_id);
+    this.#past ??= await this.service.cursorOf(session.session_id, session.visitor_id);
+    if (this.#session === session) this.client.connect();
+  }
+
+  /** Stay away, until it is resumed. */
+  leave(): void {
+    this.client.close();
+  }
+
+  /** Send a message. The first one starts the session. */
+  async send(text: string): Promise<void> {
+    const key = `draft ${++this.#drafts}`;
+    if (!this.#session) this.#happen({ type: "queued", key, text });
+    try {
+      const { session_id, visitor_id } = this.#session ?? (await this.#start());
+      if (session_id !== this.#session?.session_id) return; // it was left behind meanwhile
+      this.#happen({ type: "withdrawn", key });
+      this.client.sendMessage(text, session_id, visitor_id);
+    } catch (error) {
+      this.#happen({ type: "undelivered", key, failure: failureOf(error) });
+    }
+  }
+
+  /** Send a message that has failed once more: in a new conversation, where this one has ended. */
+  retry(key: string): void {
+    const message = this.#thread.outgoing.find((other) => other.key === key);
+    if (!message) return;
+    this.#happen({ type: "withdrawn", key });
+    if (this.#thread.end) this.startAgain();
+    void this.send(message.text);
+  }
+
+  stop(): void {
+    // What becomes of it is seen in the thread.
+    void this.client.stop(this.#session?.session_id).catch(() => undefined);
+  }
+
+  /** Rate a reply that has ended. */
+  async rate(key: string, rating: Rating): Promise<void> {
+    const reply = this.#thread.entries.find((entry) => entry.key === key);
+    if (reply?.kind !== "reply" || !reply.responseId || reply.rating === rating) return;
+    this.#happen({ type: "rated", key, rating });
+    try {
+      await this.client.feedback(reply.responseId, rating, "", this.#session?.session_id);
+    } catch {
+      this.#happen({ type: "rated", key, rating: reply.rating });
+    }
+  }
+
+  /** Leave this conversation behind. The next one begins with its first message. */
+  startAgain(): void {
+    const session = this.#session;
+    this.#visitor = session?.visitor_id;
+    this.#session = this.#starting = this.#past = undefined;
+    if (session) this.client.forget(session.session_id);
+    this.#become(EMPTY);
+  }
+
+  dismiss(): void {
+    this.#happen({ type: "dismissed" });
+  }
+
+  async #start(): Promise<Session> {
+    const starting = (this.#starting ??= this.client.createSession(this.#visitor ? { visitor_id: this.#visitor } : {}));
+    try {
+      const session = await starting;
+      if (this.#starting === starting) this.#begin(session);
+      else if (this.#session !== session) this.client.forget(session.session_id);
+      return session;
+    } finally {
+      if (this.#starting === starting) this.#starting = undefined;
+    }
+  }
+
+  #begin(session: Session): void {
+    this.#session = session;
+    this.#starting = undefined;
+    this.client.connect();
+    this.listener.joined(session.session_id);
+  }
+
+  // --- what the client tells
+
+  #listen(): void {
+    this.client.on("queued", (message) => this.#queued(message));
+    this.client.on("undelivered", ({ message, error }) => {
+      this.#happen({ type: "undelivered", key: message.client_message_id, failure: failureOf(error) });
+    });
+    this.client.on("refused", ({ session_id, error }) => this.#refused(session_id, error));
+    this.client.on("frame", (frame) => this.#received(frame));
+    this.client.on("problem", (error) => {
+      // A reply that has failed is told of by its frame, which has its place in the thread.
+      if (!error.messageId) this.#happen({ type: "problem", failure: failureOf(error) });
+    });
+    this.client.on("state", (change) => {
+      this.listener.stateChanged(change);
+      this.listener.changed();
+    });
+  }
+
+  #queued({ session_id, client_message_id: key, message: text }: OutgoingMessage): void {
+    if (session_id === this.#session?.session_id) this.#happen({ type: "queued", key, text });
+  }
+
+  #received(frame: ServerFrame): void {
+    const isPast = this.#isPast(frame);
+    this.listener.framed(frame, isPast);
+    if (frame.session_id === this.#session?.session_id) {
+      this.#happen({ type: "frame", frame, ...(!isPast && { at: Date.now() }) });
+    }
+  }
+
+  #refused(session_id: string, error: ChatError): void {
+    if (session_id !== this.#session?.session_id) return;
+    this.#session = undefined;
+    this.#happen({ type: "refused", failure: failureOf(error) });
+  }
+
+  #isPast(frame: ServerFrame): boolean {
+    const { cursor } = (frame as { metadata?: { cursor?: string } }).metadata ?? {};
+    return cursor !== undefined && this.#past !== undefined && versionOf(cursor) <= versionOf(this.#past);
+  }
+
+  #happen(happening: Happening): void {
+    this.#become(reduce(this.#thread, happening));
+  }
+
+  #become(thread: Thread): void {
+    if (thread === this.#thread) return;
+    this.#thread = thread;
+    this.listener.changed();
+  }
+}
+
+function versionOf(cursor: string): number {
+  return Number.parseInt(cursor, 10);
+}
+
+function failureOf(error: unknown): Failure {
+  if (error instanceof ChatError) return { code: error.code, text: error.message };
+  throw error;
+}

@@ -1,0 +1,34 @@
+// Markdown as nodes. In a file of its own, which is loaded only where it is wanted.
+import DOMPurify from "dompurify";
+import { Marked } from "marked";
+
+// A reply is no page: it has no headings of the page's outline, and no pictures, which would be fetched from others.
+const ALLOWED_TAGS = [
+  ...["p", "br", "hr", "strong", "em", "del", "code", "pre", "blockquote", "ul", "ol", "li", "a"],
+  ...["table", "thead", "tbody", "tr", "th", "td"],
+];
+const ALLOWED_ATTR = ["href", "start", "align"];
+
+const marked = new Marked({
+  gfm: true,
+  breaks: true,
+  async: false,
+  renderer: {
+    heading({ tokens }) {
+      return `<p><strong>${this.parser.parseInline(tokens)}</strong></p>`;
+    },
+  },
+});
+
+/** The nodes of a text. What could do harm is left out. */
+export function rendered(text: string): Node[] {
+  const markup = marked.parse(text, { async: false });
+  const fragment = DOMPurify.sanitize(markup, { ALLOWED_TAGS, ALLOWED_ATTR, RETURN_DOM_FRAGMENT: true });
+  for (const link of fragment.querySelectorAll("a")) {
+    link.target = "_blank";
+    link.rel = "noopener noreferrer nofollow";
+  }
+  // What may be too wide scrolls, also by keyboard.
+  for (const wide of fragment.querySelectorAll<HTMLElement>("pre, table")) wide.tabIndex = 0;
+  return [...fragment.childNodes];
+}

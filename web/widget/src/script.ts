@@ -1,0 +1,30 @@
+// The one script tag: `<script src="https://chat.example/static/verbatim-chat.js" async></script>`. The service is where the
+// script came from. With `data-launcher`, a page needs no element either: other `data-` attributes are given to it.
+import { VerbatimChat } from "./element.js";
+import type * as Markdown from "./markdown.js";
+
+const script = document.currentScript as HTMLScriptElement | null;
+
+if (script && !customElements.get("verbatim-chat")) {
+  VerbatimChat.home = new URL("..", script.src).href;
+  const markdown = new URL("verbatim-chat-markdown.js", script.src).href;
+  VerbatimChat.loadMarkdown = () => import(/* @vite-ignore */ markdown) as Promise<typeof Markdown>;
+  customElements.define("verbatim-chat", VerbatimChat);
+  if (script.dataset.launcher !== undefined) whenParsed(() => addLauncher(script.dataset));
+}
+
+function addLauncher(attributes: DOMStringMap): void {
+  if (document.querySelector("verbatim-chat")) return;
+  const element = document.createElement("verbatim-chat");
+  for (const [name, value] of Object.entries(attributes)) if (name !== "launcher") element.setAttribute(dashed(name), value ?? "");
+  document.body.append(element);
+}
+
+function whenParsed(then: () => void): void {
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", then, { once: true });
+  else then();
+}
+
+function dashed(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

@@ -1,0 +1,225 @@
+// The conversation as a person sees it, folded from what happens: (thread, happening) -> thread. It knows no DOM, no clock
+// and no client. What a happening doesn't touch stays the same object, so that it isn't drawn again.
+import type { Complete, ErrorFrame, MessageFrame, ServerFrame, SessionEnd } from "@verbatim/chat-client";
+
+/** Something that didn't work: `code` finds the words for it, `text` is the service's own where there are none. */
+export interface Failure {
+  readonly code: string;
+  readonly text: string;
+}
+
+/** A message of the visitor's that is on the record. */
+export interface Said {
+  readonly kind: "said";
+  readonly key: string;
+  readonly messageId: string;
+  readonly text: string;
+}
+
+/** `open` while it is being spoken. Whatever isn't `whole` is shown with a word about why. */
+export type Outcome = "open" | "whole" | "stopped" | "length" | "content_filter" | "failed" | "interrupted";
+
+export interface Reply {
+  readonly kind: "reply";
+  readonly key: string;
+  readonly messageId: string;
+  readonly text: string;
+  readonly outcome: Outcome;
+  /** What a rating is given to, once the reply has ended. */
+  readonly responseId?: string;
+  readonly rating?: Rating | undefined;
+}
+
+export type Rating = "up" | "down";
+
+/** What the assistant says unasked: a warning, or the end. `at` is when it came, if somebody was there. */
+export interface Notice {
+  readonly kind: "notice";
+  readonly key: string;
+  readonly about: "idle_warning" | "session_end";
+  readonly text: string;
+  readonly at?: number;
+}
+
+export type Entry = Said | Reply | Notice;
+
+/** A message that isn't on the record yet or, with a failure, won't be. */
+export interface Outgoing {
+  readonly key: string;
+  readonly text: string;
+  readonly failure?: Failure;
+}
+
+export interface Thread {
+  /** What is on the record, in its order. */
+  readonly entries: readonly Entry[];
+  readonly outgoing: readonly Outgoing[];
+  /** What may be said next, by a click. */
+  readonly suggestions: readonly string[];
+  /** Why nothing more can be said: the reason of a session's end, or the code of an error. */
+  readonly end?: Failure;
+  /** What has just been said, for those who listen and don't look. */
+  readonly news?: string | undefined;
+  /** What has just failed. What `isShown` already, at its place in the thread, needs only be spoken. */
+  readonly alarm?: (Failure & { readonly isShown: boolean }) | undefined;
+}
+
+export type Happening =
+  | { readonly type: "frame"; readonly frame: ServerFrame; /** Left out of what was said in the past. */ readonly at?: number }
+  | { readonly type: "queued"; readonly key: string; readonly text: string }
+  | { readonly type: "undelivered"; readonly key: string; readonly failure: Failure }
+  | { readonly type: "withdrawn"; readonly key: string }
+  | { readonly type: "refused"; readonly failure: Failure }
+  | { readonly type: "rated"; readonly key: string; readonly rating: Rating | undefined }
+  | { readonly type: "problem"; readonly failure: Failure }
+  | { readonly type: "dismissed" };
+
+export const EMPTY: Thread = { entries: [], outgoing: [], suggestions: [] };
+
+/** Errors after which nothing more can be said in a session. */
+const FATAL = ["session_not_found", "session_not_active", "session_expired", "session_erased", "visitor_mismatch"];
+
+export function reduce(thread: Thread, happening: Happening): Thread {
+  switch (happening.type) {
+    case "frame":
+      return framed(thread, happening.frame, happening.at);
+    case "queued":
+      return { ...quiet(thread), outgoing: [...thread.outgoing, { key: happening.key, text: happening.text }], suggestions: [] };
+    case "undelivered":
+      return undelivered(thread, happening.key, happening.failure);
+    case "withdrawn":
+      return { ...thread, outgoing: without(thread.outgoing, happening.key) };
+    case "refused":
+      return isBlank(thread) ? thread : ended(thread, happening.failure);
+    case "rated":
+      return rated(thread, happening.key, happening.rating);
+    case "problem":
+      return isTold(thread, happening.failure) ? thread : { ...thread, alarm: { ...happening.failure, isShown: false } };
+    case "dismissed":
+      return quiet(thread);
+  }
+}
+
+/** The reply that is being spoken. */
+export function openReply(thread: Thread): Reply | undefined {
+  return thread.entries.findLast((entry) => entry.kind === "reply" && entry.outcome === "open") as Reply | undefined;
+}
+
+/** Whether something was asked, and its reply hasn't begun. */
+export function isAwaited(thread: Thread): boolean {
+  return !thread.end && thread.entries.at(-1)?.kind === "said" && !openReply(thread);
+}
+
+export function isBlank({ entries, outgoing }: Thread): boolean {
+  return !entries.length && !outgoing.length;
+}
+
+// --- what the service tells
+
+function framed(thread: Thread, frame: ServerFrame, at: number | undefined): Thread {
+  switch (frame.type) {
+    case "message":
+      return said(thread, frame);
+    case "chunk":
+      return spoken(thread, frame.message_id, (reply) => ({ ...reply, text: reply.text + frame.chunk }));
+    case "complete":
+      return completed(thread, frame, at);
+    case "idle_warning": {
+      const warned = noticed(thread, "idle_warning", frame.message, at);
+      return at === undefined ? warned : { ...warned, news: frame.message };
+    }
+    case "session_end":
+      return sessionEnded(thread, frame, at);
+    case "error":
+      return brokenOff(thread, frame, at);
+    default:
+      return thread; // answers to the client, which are no part of the conversation
+  }
+}
+
+function said(thread: Thread, { message_id, message, metadata }: MessageFrame): Thread {
+  const key = metadata.client_message_id ?? message_id;
+  const entry: Said = { kind: "said", key, messageId: message_id, text: message };
+  const outgoing = without(thread.outgoing, key);
+  return { ...quiet(thread), entries: [...thread.entries, entry], outgoing, suggestions: [] };
+}
+
+/** The thread with its open reply to this message changed, or with a new one. */
+function spoken(thread: Thread, messageId: string, change: (reply: Reply) => Reply): Thread {
+  const open = openReply(thread);
+  if (open?.messageId === messageId) return { ...thread, entries: replaced(thread.entries, open, change(open)) };
+  // A reply that was interrupted is begun again: the same message may have several.
+  const reply: Reply = { kind: "reply", key: `reply ${thread.entries.length}`, messageId, text: "", outcome: "open" };
+  return { ...thread, entries: [...thread.entries, change(reply)] };
+}
+
+function completed(thread: Thread, frame: Complete, at: number | undefined): Thread {
+  const { message_id, response_id, suggestions = [], metadata } = frame;
+  const outcome = metadata.finish_reason === "stop" ? "whole" : metadata.finish_reason;
+  const change = (reply: Reply): Reply => {
+    return { ...reply, text: frame.message ?? reply.text, outcome, responseId: response_id };
+  };
+  const after = { ...spoken(thread, message_id, change), suggestions };
+  const told = at === undefined || !frame.message ? after : { ...after, news: frame.message };
+  return frame.complete ? ended(told, { code: "completed", text: "" }) : told;
+}
+
+function sessionEnded(thread: Thread, { message = "", metadata }: SessionEnd, at: number | undefined): Thread {
+  const noted = message ? noticed(thread, "session_end", message, at) : thread;
+  const over = ended(noted, { code: metadata.reason, text: message });
+  return at === undefined ? over : { ...over, news: message };
+}
+
+function brokenOff(thread: Thread, { message_id, response_id, error, metadata }: ErrorFrame, at: number | undefined): Thread {
+  // One without a place in the log answers something that was sent: the client tells of it as of all that doesn't work.
+  if (!metadata.cursor || !message_id) return thread;
+  const outcome = metadata.code === "reply_interrupted" ? "interrupted" : "failed";
+  const broken = spoken(thread, message_id, (reply) => {
+    return { ...reply, outcome, ...(response_id && { responseId: response_id }) };
+  });
+  return at === undefined ? broken : { ...broken, alarm: { code: metadata.code, text: error, isShown: true } };
+}
+
+function noticed(thread: Thread, about: Notice["about"], text: string, at: number | undefined): Thread {
+  const key = `notice ${thread.entries.length}`;
+  const notice: Notice = { kind: "notice", key, about, text, ...(at !== undefined && { at }) };
+  return { ...thread, entries: [...thread.entries, notice] };
+}
+
+// --- what the client tells
+
+function undelivered(thread: Thread, key: string, failure: Failure): Thread {
+  const outgoing = thread.outgoing.map((message) => (message.key === key ? { ...message, failure } : message));
+  const failed: Thread = { ...thread, outgoing, alarm: { ...failure, isShown: true } };
+  return FATAL.includes(failure.code) ? ended(failed, failure) : failed;
+}
+
+function rated(thread: Thread, key: string, rating: Rating | undefined): Thread {
+  const entry = thread.entries.find((other) => other.key === key);
+  if (entry?.kind !== "reply") return thread;
+  return { ...thread, entries: replaced(thread.entries, entry, { ...entry, rating }) };
+}
+
+/** Whether this is told at a place of its own: the client tells of everything, also of what is about one message. */
+function isTold({ outgoing, end }: Thread, { code }: Failure): boolean {
+  return end?.code === code || outgoing.some(({ failure }) => failure?.code === code);
+}
+
+// --- small change
+
+function ended(thread: Thread, end: Failure): Thread {
+  return thread.end ? thread : { ...thread, end, suggestions: [] };
+}
+
+/** The thread with nothing left to be spoken. */
+function quiet(thread: Thread): Thread {
+  return { ...thread, news: undefined, alarm: undefined };
+}
+
+function without(outgoing: readonly Outgoing[], key: string): readonly Outgoing[] {
+  return outgoing.some((message) => message.key === key) ? outgoing.filter((message) => message.key !== key) : outgoing;
+}
+
+function replaced(entries: readonly Entry[], old: Entry, entry: Entry): readonly Entry[] {
+  return entries.with(entries.lastIndexOf(old), entry);
+}
