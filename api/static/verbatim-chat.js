@@ -69,7 +69,8 @@ const partysocket = new PartySocket({
   :host([theme="dark"]) {
     ${jn}
   }
-  * {
+  *,
+  *::after {
     box-sizing: border-box;
   }
   [hidden] {
@@ -181,24 +182,16 @@ const partysocket = new PartySocket({
     font-size: 13px;
     line-height: 1.35;
   }
-  .connection,
   .alarm {
     display: flex;
     align-items: center;
-    justify-content: center;
-    gap: 8px;
-    padding: 6px 16px;
-    font-size: 13px;
-    background: var(--_warm);
-  }
-  .connection.connecting {
-    animation: appear 0.2s 1s both; /* what is done within a second isn't worth telling */
-  }
-  .alarm {
     justify-content: space-between;
+    gap: 8px;
     padding-block: 4px;
-    padding-inline-end: 8px;
+    padding-inline: 16px 8px;
     border-block-start: 1px solid var(--_line);
+    background: var(--_warm);
+    font-size: 13px;
   }
   .alarm [role="alert"],
   .failure,
@@ -327,6 +320,9 @@ const partysocket = new PartySocket({
     gap: 10px;
     min-block-size: 100%;
     padding: 16px;
+  }
+  .log[aria-busy="true"] .content {
+    padding-block-end: 60px; /* the button to stop it stands here */
   }
   .entry {
     display: flex;
@@ -458,7 +454,27 @@ const partysocket = new PartySocket({
     gap: 8px;
     pointer-events: none;
   }
-  .floating button {
+  .floating.top {
+    inset-block: 10px auto;
+  }
+  .connection {
+    display: flex;
+    align-items: center;
+    gap: 6px;
+    margin-inline: 16px;
+    padding: 5px 14px;
+    border: 1px solid var(--_line);
+    border-radius: 17px;
+    background: var(--_warm);
+    font-size: 13px;
+    line-height: 1.4;
+    box-shadow: 0 2px 10px rgb(0 0 0 / 12%);
+    pointer-events: auto;
+  }
+  .connection.connecting {
+    animation: appear 0.2s 1s both; /* what is done within a second isn't worth telling */
+  }
+  .floating:not(.top) button {
     pointer-events: auto;
     min-block-size: 34px;
     padding-inline: 12px;
@@ -469,7 +485,7 @@ const partysocket = new PartySocket({
     font-size: 13px;
     box-shadow: 0 2px 10px rgb(0 0 0 / 12%);
   }
-  .floating .icon {
+  .floating:not(.top) .icon {
     inline-size: 16px;
     block-size: 16px;
   }
@@ -583,9 +599,15 @@ const partysocket = new PartySocket({
     unicode-bidi: plaintext;
     text-align: start;
   }
+  textarea:focus-visible {
+    outline: 0; /* its field is marked */
+  }
   textarea::placeholder {
     color: var(--_muted);
     opacity: 1;
+  }
+  .field:has(:disabled) {
+    opacity: 0.6;
   }
   .send {
     flex: none;
@@ -638,7 +660,7 @@ const partysocket = new PartySocket({
     }
   }
   @media (hover: hover) {
-    .entry:not(:last-of-type, :focus-within, :hover) .tools:not(:has([aria-pressed="true"])) {
+    .entry:not(:nth-last-child(1 of .entry), :focus-within, :hover) .tools:not(:has([aria-pressed="true"])) {
       opacity: 0;
     }
     .tools {
@@ -676,6 +698,9 @@ const partysocket = new PartySocket({
     .launched .panel {
       border: 1px solid;
     }
+    .field:focus-within {
+      outline: 2px solid;
+    }
     .open.bubble::after,
     .typing i {
       background: CanvasText;
@@ -689,7 +714,7 @@ const partysocket = new PartySocket({
       display: none;
     }
   }
-`],Nn={heading:`Chat`,"launcher.open":`Open the chat`,"launcher.close":`Close the chat`,"launcher.unread":`Open the chat: {count} new`,"log.label":`Conversation`,"log.earlier":`Show earlier messages`,"log.latest":`Go to the latest message`,"who.visitor":`You said:`,"who.assistant":`{name} said:`,"who.nameless":`The assistant said:`,"composer.label":`Your message`,"composer.placeholder":`Type a message`,"composer.send":`Send`,"composer.stop":`Stop the reply`,"composer.left":`{count} characters left`,"composer.over":`{count} characters too many`,"suggestions.label":`Suggestions`,"outgoing.sending":`Sending`,"outgoing.waiting":`Will be sent when the connection is back`,"outgoing.failed":`Not sent.`,"outgoing.retry":`Try again`,"outgoing.retry_anew":`Send in a new conversation`,"reply.typing":`{name} is typing`,"reply.nameless_typing":`A reply is coming`,"reply.stopped":`Stopped`,"reply.length":`The reply is cut short here`,"reply.content_filter":`The rest of the reply was withheld`,"reply.failed":`The reply broke off. Please ask again.`,"reply.interrupted":`Interrupted. The reply starts again.`,"reply.copy":`Copy`,"reply.copied":`Copied`,"reply.up":`Good reply`,"reply.down":`Bad reply`,"notice.idle":`Still there? The conversation ends soon if nothing is said.`,"notice.at":`at {time}`,"connection.connecting":`Connecting`,"connection.offline":`No connection. Trying again.`,"connection.back":`Connected again`,"connection.failed":`The chat can't be used right now.`,"connection.retry":`Try again`,"end.completed":`This conversation is complete.`,"end.idle_timeout":`This conversation has ended because nothing was said for a while.`,"end.expired":`This conversation has expired.`,"end.deleted":`This conversation was ended.`,"end.anew":`Start a new conversation`,"problem.dismiss":`Dismiss`,"error.closed":`The chat was closed.`,"error.conflict":`This message was changed after it was sent. Please send it again.`,"error.error":`Something went wrong. Please try again.`,"error.internal_error":`Something went wrong on our side. Please try again.`,"error.invalid_request":`This can't be sent as it is.`,"error.message_required":`Please type a message first.`,"error.message_too_long":`This message is too long. Please shorten it.`,"error.method_not_allowed":`The chat isn't set up correctly on this page.`,"error.not_connected":`There is no connection to the chat. Please try again.`,"error.not_found":`The chat isn't set up correctly on this page.`,"error.origin_not_allowed":`The chat isn't allowed on this website.`,"error.lost":`The connection was lost. Please try again.`,"error.outbox_full":`Too many messages are waiting to be sent. Please wait for the connection.`,"error.buffer_full":`Too much arrived at once. Please reload the page.`,"error.rate_limited":`That was a lot at once. It goes on in a moment.`,"error.reply_failed":`The reply broke off. Please ask again.`,"error.reply_interrupted":`The reply was interrupted and starts again.`,"error.reply_not_found":`This reply can't be rated any more.`,"error.reply_timeout":`The reply takes longer than usual.`,"error.session_erased":`This conversation was erased.`,"error.session_expired":`This conversation has expired.`,"error.session_not_active":`This conversation has ended.`,"error.session_not_found":`This conversation isn't there any more.`,"error.too_large":`This is more than can be sent at once.`,"error.unauthorized":`The chat isn't set up correctly on this page.`,"error.unavailable":`The chat is busy for a moment. Your message is kept, and is sent as soon as it can be.`,"error.unreadable":`The chat has answered with something unexpected.`,"error.visitor_mismatch":`This conversation belongs to somebody else.`,"error.visitor_not_found":`There is no conversation of yours.`};function Pn(e){return{...Nn,...e}}function Z(e,t){return e.replace(/\{(\w+)\}/g,(e,n)=>String(t[n]??e))}function Q(e,{code:t,text:n}){return In(e,`error.${t}`)??(n||e[`error.error`])}function Fn(e,t){return In(e,`end.${t.code}`)??Q(e,t)}function In(e,t){return Object.hasOwn(e,t)?e[t]:void 0}var Ln={},Rn=L(class extends R{constructor(){super(...arguments),this.ot=Ln}render(e,t){return t()}update(e,[t,n]){if(Array.isArray(t)){if(Array.isArray(this.ot)&&this.ot.length===t.length&&t.every((e,t)=>e===this.ot[t]))return k}else if(this.ot===t)return k;return this.ot=Array.isArray(t)?Array.from(t):t,this.render(t,n)}}),zn=(e,t,n)=>{let r=new Map;for(let i=t;i<=n;i++)r.set(e[i],i);return r},Bn=L(class extends R{constructor(e){if(super(e),e.type!==I.CHILD)throw Error(`repeat() can only be used in text expressions`)}dt(e,t,n){let r;n===void 0?n=t:t!==void 0&&(r=t);let i=[],a=[],o=0;for(let t of e)i[o]=r?r(t,o):o,a[o]=n(t,o),o++;return{values:a,keys:i}}render(e,t,n){return this.dt(e,t,n).values}update(e,[t,n,r]){let i=ze(e),{values:a,keys:o}=this.dt(t,n,r);if(!Array.isArray(i))return this.ut=o,a;let s=this.ut??=[],c=[],l,u,d=0,f=i.length-1,p=0,m=a.length-1;for(;d<=f&&p<=m;)if(i[d]===null)d++;else if(i[f]===null)f--;else if(s[d]===o[p])c[p]=B(i[d],a[p]),d++,p++;else if(s[f]===o[m])c[m]=B(i[f],a[m]),f--,m--;else if(s[d]===o[m])c[m]=B(i[d],a[m]),z(e,c[m+1],i[d]),d++,m--;else if(s[f]===o[p])c[p]=B(i[f],a[p]),z(e,i[d],i[f]),f--,p++;else if(l===void 0&&(l=zn(o,p,m),u=zn(s,d,f)),l.has(s[d])){if(l.has(s[f])){let t=u.get(o[p]),n=t===void 0?null:i[t];if(n===null){let t=z(e,i[d]);B(t,a[p]),c[p]=t}else c[p]=B(n,a[p]),z(e,i[d],n),i[t]=null;p++}else V(i[f]),f--}else V(i[d]),d++;for(;p<=m;){let t=z(e,c[m+1]);B(t,a[p]),c[p++]=t}for(;d<=f;){let e=i[d++];e!==null&&V(e)}return this.ut=o,Re(e,c),k}}),Vn=L(class extends R{#e=document.createTextNode(``);render(e){let t=this.#e.data;return e.startsWith(t)?this.#e.appendData(e.slice(t.length)):this.#e.data=e,this.#e}});function Hn(e){let{texts:t,thread:n,from:r,actions:i,persona:a}=e,o=n.entries.slice(r),s=D`<button type="button" class="quiet earlier" part="button earlier" @click=${i.showEarlier}>
+`],Nn={heading:`Chat`,"launcher.open":`Open the chat`,"launcher.close":`Close the chat`,"launcher.unread":`Open the chat: {count} new`,"log.label":`Conversation`,"log.earlier":`Show earlier messages`,"log.latest":`Go to the latest message`,"who.visitor":`You said:`,"who.assistant":`{name} said:`,"who.nameless":`The assistant said:`,"composer.label":`Your message`,"composer.placeholder":`Type a message`,"composer.ended":`The conversation has ended`,"composer.send":`Send`,"composer.stop":`Stop the reply`,"composer.left":`{count} characters left`,"composer.over":`{count} characters too many`,"suggestions.label":`Suggestions`,"outgoing.sending":`Sending`,"outgoing.waiting":`Will be sent when the connection is back`,"outgoing.failed":`Not sent.`,"outgoing.retry":`Try again`,"outgoing.retry_anew":`Send in a new conversation`,"reply.typing":`{name} is typing`,"reply.nameless_typing":`A reply is coming`,"reply.stopped":`Stopped`,"reply.length":`The reply is cut short here`,"reply.content_filter":`The rest of the reply was withheld`,"reply.failed":`The reply broke off. Please ask again.`,"reply.interrupted":`Interrupted. The reply starts again.`,"reply.copy":`Copy`,"reply.copied":`Copied`,"reply.up":`Good reply`,"reply.down":`Bad reply`,"notice.idle":`Still there? The conversation ends soon if nothing is said.`,"notice.at":`at {time}`,"connection.connecting":`Connecting`,"connection.offline":`No connection. Trying again.`,"connection.failed":`The chat can't be used right now.`,"connection.retry":`Try again`,"end.completed":`This conversation is complete.`,"end.idle_timeout":`This conversation has ended because nothing was said for a while.`,"end.expired":`This conversation has expired.`,"end.deleted":`This conversation was ended.`,"end.anew":`Start a new conversation`,"problem.dismiss":`Dismiss`,"error.closed":`The chat was closed.`,"error.conflict":`This message was changed after it was sent. Please send it again.`,"error.error":`Something went wrong. Please try again.`,"error.internal_error":`Something went wrong on our side. Please try again.`,"error.invalid_request":`This can't be sent as it is.`,"error.message_required":`Please type a message first.`,"error.message_too_long":`This message is too long. Please shorten it.`,"error.method_not_allowed":`The chat isn't set up correctly on this page.`,"error.not_connected":`There is no connection to the chat.`,"error.not_found":`The chat isn't set up correctly on this page.`,"error.origin_not_allowed":`The chat isn't allowed on this website.`,"error.lost":`The connection was lost. Please try again.`,"error.outbox_full":`Too many messages are waiting to be sent. Please wait for the connection.`,"error.buffer_full":`Too much arrived at once. Please reload the page.`,"error.rate_limited":`That was a lot at once. It goes on in a moment.`,"error.reply_failed":`The reply broke off. Please ask again.`,"error.reply_interrupted":`The reply was interrupted and starts again.`,"error.reply_not_found":`This reply can't be rated any more.`,"error.reply_timeout":`The reply takes longer than usual.`,"error.session_erased":`This conversation was erased.`,"error.session_expired":`This conversation has expired.`,"error.session_not_active":`This conversation has ended.`,"error.session_not_found":`This conversation isn't there any more.`,"error.too_large":`This is more than can be sent at once.`,"error.unauthorized":`The chat isn't set up correctly on this page.`,"error.unavailable":`The chat is busy for a moment. Your message is kept, and is sent as soon as it can be.`,"error.unreadable":`The chat has answered with something unexpected.`,"error.visitor_mismatch":`This conversation belongs to somebody else.`,"error.visitor_not_found":`There is no conversation of yours.`};function Pn(e){return{...Nn,...e}}function Z(e,t){return e.replace(/\{(\w+)\}/g,(e,n)=>String(t[n]??e))}function Q(e,{code:t,text:n}){return In(e,`error.${t}`)??(n||e[`error.error`])}function Fn(e,t){return In(e,`end.${t.code}`)??Q(e,t)}function In(e,t){return Object.hasOwn(e,t)?e[t]:void 0}var Ln={},Rn=L(class extends R{constructor(){super(...arguments),this.ot=Ln}render(e,t){return t()}update(e,[t,n]){if(Array.isArray(t)){if(Array.isArray(this.ot)&&this.ot.length===t.length&&t.every((e,t)=>e===this.ot[t]))return k}else if(this.ot===t)return k;return this.ot=Array.isArray(t)?Array.from(t):t,this.render(t,n)}}),zn=(e,t,n)=>{let r=new Map;for(let i=t;i<=n;i++)r.set(e[i],i);return r},Bn=L(class extends R{constructor(e){if(super(e),e.type!==I.CHILD)throw Error(`repeat() can only be used in text expressions`)}dt(e,t,n){let r;n===void 0?n=t:t!==void 0&&(r=t);let i=[],a=[],o=0;for(let t of e)i[o]=r?r(t,o):o,a[o]=n(t,o),o++;return{values:a,keys:i}}render(e,t,n){return this.dt(e,t,n).values}update(e,[t,n,r]){let i=ze(e),{values:a,keys:o}=this.dt(t,n,r);if(!Array.isArray(i))return this.ut=o,a;let s=this.ut??=[],c=[],l,u,d=0,f=i.length-1,p=0,m=a.length-1;for(;d<=f&&p<=m;)if(i[d]===null)d++;else if(i[f]===null)f--;else if(s[d]===o[p])c[p]=B(i[d],a[p]),d++,p++;else if(s[f]===o[m])c[m]=B(i[f],a[m]),f--,m--;else if(s[d]===o[m])c[m]=B(i[d],a[m]),z(e,c[m+1],i[d]),d++,m--;else if(s[f]===o[p])c[p]=B(i[f],a[p]),z(e,i[d],i[f]),f--,p++;else if(l===void 0&&(l=zn(o,p,m),u=zn(s,d,f)),l.has(s[d])){if(l.has(s[f])){let t=u.get(o[p]),n=t===void 0?null:i[t];if(n===null){let t=z(e,i[d]);B(t,a[p]),c[p]=t}else c[p]=B(n,a[p]),z(e,i[d],n),i[t]=null;p++}else V(i[f]),f--}else V(i[d]),d++;for(;p<=m;){let t=z(e,c[m+1]);B(t,a[p]),c[p++]=t}for(;d<=f;){let e=i[d++];e!==null&&V(e)}return this.ut=o,Re(e,c),k}}),Vn=L(class extends R{#e=document.createTextNode(``);render(e){let t=this.#e.data;return e.startsWith(t)?this.#e.appendData(e.slice(t.length)):this.#e.data=e,this.#e}});function Hn(e){let{texts:t,thread:n,from:r,actions:i,persona:a}=e,o=n.entries.slice(r),s=D`<button type="button" class="quiet earlier" part="button earlier" @click=${i.showEarlier}>
     ${t[`log.earlier`]}
   </button>`;return D`
     ${r>0?s:A} ${r===0&&a.greeting?Gn(e):A}
@@ -749,7 +774,6 @@ const partysocket = new PartySocket({
       <div id="panel" class="panel" part="panel" tabindex="-1" role=${t?A:`dialog`}
         aria-labelledby=${t?A:`heading`} ?hidden=${!t&&!this.isOpen} @keydown=${this.#O}>
         ${rr(e,t?void 0:()=>this.close())}
-        <div role="status">${ir(e.state,this.#h.failure,n,()=>this.client.connect())}</div>
         ${this.#M(e)} ${ar(e,()=>this.#h.dismiss())} ${this.#N(e)}
         <div class="spoken news" role="status">${e.thread.news}</div>
         <div class="spoken" role="status">${this.#a?n[`reply.copied`]:``}</div>
@@ -760,17 +784,20 @@ const partysocket = new PartySocket({
       title=${t[`log.latest`]} @click=${()=>this.#u.toEnd(this.#j)}>${hn}</button>`;return D`<div class="stage">
       <div class="log" part="log" role="log" aria-live="off" aria-busy=${r} aria-label=${t[`log.label`]}
         tabindex="0" @scroll=${this.#w}><div class="content">${Hn(e)}</div></div>
+      <div class="floating top" role="status">
+        ${ir(e.state,this.#h.failure,t,()=>this.client.connect())}
+      </div>
       <div class="floating">${r?i:A} ${this.#u.isAtEnd?A:a}</div>
-    </div>`}#N({texts:e,thread:t,persona:n}){let r=un(this.#i,n.maxMessageChars),i=this.#i.trim()!==``&&r>=0&&!t.end;return D`<form part="composer" @submit=${this.#D}>
+    </div>`}#N({texts:e,thread:t,persona:n}){let r=un(this.#i,n.maxMessageChars),i=dn(r,n.maxMessageChars),a=this.#i.trim()!==``&&r>=0&&!t.end;return D`<form part="composer" @submit=${this.#D}>
         <div class="field" part="field" data-text=${this.#i}>
           <textarea part="input" rows="1" dir="auto" enterkeyhint="send" aria-label=${e[`composer.label`]}
-            placeholder=${e[`composer.placeholder`]} ?disabled=${t.end!==void 0}
-            aria-invalid=${r<0} aria-describedby="count" .value=${Be(this.#i)}
+            placeholder=${e[t.end?`composer.ended`:`composer.placeholder`]} ?disabled=${t.end!==void 0}
+            aria-invalid=${r<0} aria-describedby=${i?`count`:A} .value=${Be(this.#i)}
             @input=${this.#T} @keydown=${this.#E}></textarea>
         </div>
         <button type="submit" class="send" part="send" aria-label=${e[`composer.send`]} title=${e[`composer.send`]}
-          aria-disabled=${!i}>${gn}</button>
+          aria-disabled=${!a}>${gn}</button>
       </form>
-      <div id="count" class="count ${r<0?`over`:``}" role="status" ?hidden=${!dn(r,n.maxMessageChars)}>
+      <div id="count" class="count ${r<0?`over`:``}" ?hidden=${!i}>
         ${Z(e[r<0?`composer.over`:`composer.left`],{count:Math.abs(r)})}
       </div>`}#P(){let e=Pn(this.texts),t=this.#t;return{texts:e,persona:t,heading:this.heading||t.name||e.heading,lang:this.closest(`[lang]`)?.getAttribute(`lang`)??``,thread:this.#h.thread,state:this.client.state,from:this.#c,copied:this.#a,markdown:this.markdown?this.#r:void 0,actions:this.#p}}};function lr(e){return!!e&&(!e.isConnected||!e.getClientRects().length||e.matches(`:disabled`))}var $=document.currentScript;if($&&!customElements.get(`verbatim-chat`)){cr.home=new URL(`..`,$.src).href;let e=new URL(`verbatim-chat-markdown.js`,$.src).href;cr.loadMarkdown=()=>import(e),customElements.define(`verbatim-chat`,cr),$.dataset.launcher!==void 0&&dr(()=>ur($.dataset))}function ur(e){if(document.querySelector(`verbatim-chat`))return;let t=document.createElement(`verbatim-chat`);for(let[n,r]of Object.entries(e))n!==`launcher`&&t.setAttribute(fr(n),r??``);document.body.append(t)}function dr(e){document.readyState===`loading`?document.addEventListener(`DOMContentLoaded`,e,{once:!0}):e()}function fr(e){return e.replace(/[A-Z]/g,e=>`-${e.toLowerCase()}`)}})();

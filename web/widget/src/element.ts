@@ -292,7 +292,6 @@ export class VerbatimChat extends LitElement {
       <div id="panel" class="panel" part="panel" tabindex="-1" role=${isInline ? nothing : "dialog"}
         aria-labelledby=${isInline ? nothing : "heading"} ?hidden=${!isInline && !this.isOpen} @keydown=${this.#escaped}>
         ${header(scene, isInline ? undefined : () => this.close())}
-        <div role="status">${connection(scene.state, this.#talk.failure, texts, () => this.client.connect())}</div>
         ${this.#stage(scene)} ${alarm(scene, () => this.#talk.dismiss())} ${this.#composer(scene)}
         <div class="spoken news" role="status">${scene.thread.news}</div>
         <div class="spoken" role="status">${this.#copied ? texts["reply.copied"] : ""}</div>
@@ -311,24 +310,28 @@ export class VerbatimChat extends LitElement {
     return html`<div class="stage">
       <div class="log" part="log" role="log" aria-live="off" aria-busy=${isBusy} aria-label=${texts["log.label"]}
         tabindex="0" @scroll=${this.#scrolled}><div class="content">${conversation(scene)}</div></div>
+      <div class="floating top" role="status">
+        ${connection(scene.state, this.#talk.failure, texts, () => this.client.connect())}
+      </div>
       <div class="floating">${isBusy ? stop : nothing} ${this.#keeper.isAtEnd ? nothing : latest}</div>
     </div>`;
   }
 
   #composer({ texts, thread, persona }: Scene): TemplateResult {
     const left = charsLeft(this.#draft, persona.maxMessageChars);
+    const isNear = isNearLimit(left, persona.maxMessageChars);
     const isSendable = this.#draft.trim() !== "" && left >= 0 && !thread.end;
     return html`<form part="composer" @submit=${this.#submit}>
         <div class="field" part="field" data-text=${this.#draft}>
           <textarea part="input" rows="1" dir="auto" enterkeyhint="send" aria-label=${texts["composer.label"]}
-            placeholder=${texts["composer.placeholder"]} ?disabled=${thread.end !== undefined}
-            aria-invalid=${left < 0} aria-describedby="count" .value=${live(this.#draft)}
+            placeholder=${texts[thread.end ? "composer.ended" : "composer.placeholder"]} ?disabled=${thread.end !== undefined}
+            aria-invalid=${left < 0} aria-describedby=${isNear ? "count" : nothing} .value=${live(this.#draft)}
             @input=${this.#typed} @keydown=${this.#pressed}></textarea>
         </div>
         <button type="submit" class="send" part="send" aria-label=${texts["composer.send"]} title=${texts["composer.send"]}
           aria-disabled=${!isSendable}>${SEND}</button>
       </form>
-      <div id="count" class="count ${left < 0 ? "over" : ""}" role="status" ?hidden=${!isNearLimit(left, persona.maxMessageChars)}>
+      <div id="count" class="count ${left < 0 ? "over" : ""}" ?hidden=${!isNear}>
         ${fill(texts[left < 0 ? "composer.over" : "composer.left"], { count: Math.abs(left) })}
       </div>`;
   }

@@ -54,7 +54,8 @@ const FRAME = css`
   :host([theme="dark"]) {
     ${DARK}
   }
-  * {
+  *,
+  *::after {
     box-sizing: border-box;
   }
   [hidden] {
@@ -166,24 +167,16 @@ const FRAME = css`
     font-size: 13px;
     line-height: 1.35;
   }
-  .connection,
   .alarm {
     display: flex;
     align-items: center;
-    justify-content: center;
-    gap: 8px;
-    padding: 6px 16px;
-    font-size: 13px;
-    background: var(--_warm);
-  }
-  .connection.connecting {
-    animation: appear 0.2s 1s both; /* what is done within a second isn't worth telling */
-  }
-  .alarm {
     justify-content: space-between;
+    gap: 8px;
     padding-block: 4px;
-    padding-inline-end: 8px;
+    padding-inline: 16px 8px;
     border-block-start: 1px solid var(--_line);
+    background: var(--_warm);
+    font-size: 13px;
   }
   .alarm [role="alert"],
   .failure,
@@ -317,6 +310,9 @@ const LOG = css`
     min-block-size: 100%;
     padding: 16px;
   }
+  .log[aria-busy="true"] .content {
+    padding-block-end: 60px; /* the button to stop it stands here */
+  }
   .entry {
     display: flex;
     flex-direction: column;
@@ -447,7 +443,27 @@ const LOG = css`
     gap: 8px;
     pointer-events: none;
   }
-  .floating button {
+  .floating.top {
+    inset-block: 10px auto;
+  }
+  .connection {
+    display: flex;
+    align-items: center;
+    gap: 6px;
+    margin-inline: 16px;
+    padding: 5px 14px;
+    border: 1px solid var(--_line);
+    border-radius: 17px;
+    background: var(--_warm);
+    font-size: 13px;
+    line-height: 1.4;
+    box-shadow: 0 2px 10px rgb(0 0 0 / 12%);
+    pointer-events: auto;
+  }
+  .connection.connecting {
+    animation: appear 0.2s 1s both; /* what is done within a second isn't worth telling */
+  }
+  .floating:not(.top) button {
     pointer-events: auto;
     min-block-size: 34px;
     padding-inline: 12px;
@@ -458,7 +474,7 @@ const LOG = css`
     font-size: 13px;
     box-shadow: 0 2px 10px rgb(0 0 0 / 12%);
   }
-  .floating .icon {
+  .floating:not(.top) .icon {
     inline-size: 16px;
     block-size: 16px;
   }
@@ -574,9 +590,15 @@ const COMPOSER = css`
     unicode-bidi: plaintext;
     text-align: start;
   }
+  textarea:focus-visible {
+    outline: 0; /* its field is marked */
+  }
   textarea::placeholder {
     color: var(--_muted);
     opacity: 1;
+  }
+  .field:has(:disabled) {
+    opacity: 0.6;
   }
   .send {
     flex: none;
@@ -631,7 +653,7 @@ const CONDITIONS = css`
     }
   }
   @media (hover: hover) {
-    .entry:not(:last-of-type, :focus-within, :hover) .tools:not(:has([aria-pressed="true"])) {
+    .entry:not(:nth-last-child(1 of .entry), :focus-within, :hover) .tools:not(:has([aria-pressed="true"])) {
       opacity: 0;
     }
     .tools {
@@ -668,6 +690,9 @@ const CONDITIONS = css`
     .chip,
     .launched .panel {
       border: 1px solid;
+    }
+    .field:focus-within {
+      outline: 2px solid;
     }
     .open.bubble::after,
     .typing i {
