@@ -37,7 +37,7 @@ export class Conversation {
     this.client = new ChatWebSocket(service.socket, { history: "all", maxMessageChars: Infinity });
     if (given) this.client.follow(given.session_id, given.visitor_id);
     this.#session = given ?? this.client.sessions.at(-1);
-    for (const message of this.client.outbox) this.#queued(message);
+    this.#thread = this.client.outbox.filter((message) => this.#isOurs(message)).map(queued).reduce(reduce, EMPTY);
     this.#listen();
   }
 
@@ -143,7 +143,9 @@ export class Conversation {
   // --- what the client tells
 
   #listen(): void {
-    this.client.on("queued", (message) => this.#queued(message));
+    this.client.on("queued", (message) => {
+      if (this.#isOurs(message)) this.#happen(queued(message));
+    });
     this.client.on("undelivered", ({ message, error }) => {
       this.#happen({ type: "undelivered", key: message.client_message_id, failure: failureOf(error) });
     });
@@ -159,22 +161,21 @@ export class Conversation {
     });
   }
 
-  #queued({ session_id, client_message_id: key, message: text }: OutgoingMessage): void {
-    if (session_id === this.#session?.session_id) this.#happen({ type: "queued", key, text });
-  }
-
   #received(frame: ServerFrame): void {
     const isPast = this.#isPast(frame);
     this.listener.framed(frame, isPast);
-    if (frame.session_id === this.#session?.session_id) {
-      this.#happen({ type: "frame", frame, ...(!isPast && { at: Date.now() }) });
-    }
+    if (this.#isOurs(frame)) this.#happen({ type: "frame", frame, ...(!isPast && { at: Date.now() }) });
   }
 
   #refused(session_id: string, error: ChatError): void {
-    if (session_id !== this.#session?.session_id) return;
+    if (!this.#isOurs({ session_id })) return;
     this.#session = undefined;
     this.#happen({ type: "refused", failure: failureOf(error) });
+  }
+
+  /** The client may follow other sessions, too. */
+  #isOurs({ session_id }: { readonly session_id?: string }): boolean {
+    return session_id !== undefined && session_id === this.#session?.session_id;
   }
 
   #isPast(frame: ServerFrame): boolean {
@@ -191,6 +192,10 @@ export class Conversation {
     this.#thread = thread;
     this.listener.changed();
   }
+}
+
+function queued({ client_message_id: key, message: text }: OutgoingMessage): Happening {
+  return { type: "queued", key, text };
 }
 
 function versionOf(cursor: string): number {

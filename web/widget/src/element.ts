@@ -107,7 +107,7 @@ export class VerbatimChat extends LitElement {
   /** Send a message as if it had been typed. */
   send(text: string): void {
     void this.#talk.send(text);
-    this.#keeper.toEnd(this.#log);
+    this.#toEnd();
   }
 
   /** Leave the conversation. The next one begins with its first message. */
@@ -229,6 +229,11 @@ export class VerbatimChat extends LitElement {
     if (this.#from === 0) this.#log.focus({ preventScroll: true });
   }
 
+  #toEnd(): void {
+    this.#keeper.toEnd(this.#log);
+    this.requestUpdate();
+  }
+
   #scrolled(): void {
     const was = this.#keeper.isAtEnd;
     this.#keeper.scrolled(this.#log);
@@ -306,7 +311,7 @@ export class VerbatimChat extends LitElement {
       ${STOP}${texts["composer.stop"]}
     </button>`;
     const latest = html`<button type="button" class="latest" part="button latest" aria-label=${texts["log.latest"]}
-      title=${texts["log.latest"]} @click=${() => this.#keeper.toEnd(this.#log)}>${DOWN}</button>`;
+      title=${texts["log.latest"]} @click=${this.#toEnd}>${DOWN}</button>`;
     return html`<div class="stage">
       <div class="log" part="log" role="log" aria-live="off" aria-busy=${isBusy} aria-label=${texts["log.label"]}
         tabindex="0" @scroll=${this.#scrolled}><div class="content">${conversation(scene)}</div></div>

@@ -345,11 +345,7 @@ const LOG = css`
     background: var(--_warm);
     border-end-start-radius: 5px;
   }
-  .outgoing .bubble {
-    opacity: 0.85;
-  }
   .failed.outgoing .bubble {
-    opacity: 1;
     background: none;
     color: var(--_text);
     box-shadow: inset 0 0 0 1px var(--_danger);

@@ -1,0 +1,515 @@
+"""The widget in a real browser, on a page of another origin, against the real service."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, expect
+
+from tests.support.browser import Chat, Site, attributes, browsing, visit
+from tests.support.line import line_to
+from tests.support.puppet import Puppet
+from tests.support.service import Service, Visitor, served
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+STRICT = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws:; img-src 'self'; "
+    "require-trusted-types-for 'script'; trusted-types lit-html dompurify"
+)
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+Opener = Callable[..., Awaitable[Chat]]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with browsing() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site() -> AsyncIterator[Site]:
+    async with Site().open() as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def puppet() -> Puppet:
+    return Puppet()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def service(conninfo: str, data_dir: Path, puppet: Puppet, site: Site) -> AsyncIterator[Service]:
+    allowed = {"VERBATIM_ALLOWED_ORIGINS": site.origin, "VERBATIM_MESSAGES_PER_MINUTE": "10000"}
+    async with served(conninfo, data_dir, puppet, allowed) as service:
+        yield service
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
+    async with await browser.new_context(reduced_motion="reduce") as context:
+        yield context
+
+
+@pytest.fixture
+def chat_on(context: BrowserContext, service: Service, site: Site) -> Iterator[Opener]:
+    """Opens a page of the other website with the widget on it. No such page may complain of anything."""
+    chats: list[Chat] = []
+
+    async def opened(html: str = 'lang="en"', **given: str) -> Chat:
+        script = f'<script src="{service.url}/static/verbatim-chat.js" async></script>'
+        body = f"{script}<verbatim-chat {attributes(given)}></verbatim-chat>"
+        chats.append(await visit(context, site.add(body, html=html)))
+        return chats[-1]
+
+    yield opened
+    assert [fault for chat in chats for fault in chat.faults] == []
+
+
+async def visitor_of(chat: Chat, service: Service) -> Visitor:
+    """Whom the widget chats for."""
+    [session] = await chat.property("chat.client.sessions.map(each => ({...each}))")
+    return Visitor(service, session["session_id"], session["visitor_id"])
+
+
+async def test_one_script_tag_from_another_origin_is_enough(
+    chat_on: Opener, context: BrowserContext, service: Service, site: Site
+) -> None:
+    chat = await chat_on()
+    await chat.has_no_barriers()
+    await chat.open()
+    await expect(chat.field).to_be_focused()
+    await chat.has_no_barriers()
+    assert not [request for request in chat.requests if "sessions" in request], "looking costs no session"
+
+    await chat.say("Good morning")
+    await expect(chat.said).to_have_text("Good morning")
+    await expect(chat.replies.last).to_have_text("Good morning ")
+    await expect(chat.field).to_have_value("")
+    await chat.has_no_barriers()
+
+    assert await (await visitor_of(chat, service)).spoken() == ["Good morning "]
+    assert chat.origins() == {site.origin, service.url}, "nothing is asked of anybody else"
+    assert await context.cookies() == []
+    assert (
+        await chat.page.evaluate(
+            "document.querySelector('verbatim-chat').shadowRoot.querySelectorAll('[style]').length"
+        )
+        == 0
+    )
+
+
+async def test_whoever_answers_is_introduced_by_the_service(chat_on: Opener, service: Service) -> None:
+    async with service.http() as http:
+        answer = await http.get("/api/chats/persona/")
+    persona: dict[str, Any] = answer.json() if answer.is_success else {}
+
+    chat = await chat_on(mode="inline")
+    await expect(chat.element.get_by_role("heading")).to_have_text(persona.get("name", "Chat"))
+    if persona:
+        await expect(chat.replies.first).to_have_text(persona["greeting"])
+        await chat.button(persona["suggestions"][0]).click()
+    else:
+        await chat.say("Hello")
+    await expect(chat.said).to_have_count(1)
+
+
+async def test_a_reload_in_mid_reply_goes_on_with_it(chat_on: Opener, puppet: Puppet) -> None:
+    chat = await chat_on(mode="inline")
+    await chat.say("before |reload after")
+    await expect(chat.replies.last).to_have_text("before ")
+
+    await chat.page.reload()
+    await expect(chat.replies.last).to_have_text("before ")
+    await expect(chat.said).to_have_text("before |reload after")
+    puppet.go_on("reload")
+    await expect(chat.replies.last).to_have_text("before after ")
+    await expect(chat.button("Good reply")).to_be_visible()
+    assert len([request for request in chat.requests if request.startswith("POST")]) == 1
+
+
+async def test_a_suggestion_is_said_by_a_click(chat_on: Opener) -> None:
+    chat = await chat_on(mode="inline")
+    await chat.say("some ?This")
+    await expect(chat.button("This")).to_be_visible()
+    await chat.has_no_barriers()
+
+    await chat.button("Or this?").click()
+    await expect(chat.said.last).to_have_text("Or this?")
+    await expect(chat.button("This")).to_have_count(0)
+    await expect(chat.field).to_be_focused()
+
+
+async def test_words_are_shown_as_they_come_and_can_be_stopped(chat_on: Opener, puppet: Puppet) -> None:
+    chat = await chat_on(mode="inline")
+    await chat.say("|first one two |never three")
+    await expect(chat.log).to_contain_text("A reply is coming")
+    await chat.has_no_barriers()
+    puppet.go_on("first")
+    await expect(chat.replies.last).to_have_text("one two ")
+    await expect(chat.log).to_have_attribute("aria-busy", "true")
+    await chat.has_no_barriers()
+
+    await chat.button("Stop the reply").click()
+    await expect(chat.log).to_contain_text("Stopped")
+    await expect(chat.log).to_have_attribute("aria-busy", "false")
+    await expect(chat.field).to_be_focused()
+    await chat.has_no_barriers()
+
+
+async def test_a_reply_is_rated_and_copied(
+    chat_on: Opener, context: BrowserContext, service: Service
+) -> None:
+    await context.grant_permissions(["clipboard-read", "clipboard-write"])
+    chat = await chat_on(mode="inline")
+    await chat.say("worth a thumb")
+    await chat.button("Good reply").click()
+    await expect(chat.button("Good reply")).to_have_attribute("aria-pressed", "true")
+    await expect(chat.button("Bad reply")).to_have_attribute("aria-pressed", "false")
+    await chat.button("Copy").click()
+    await expect(chat.button("Copied")).to_be_visible()
+    assert await chat.page.evaluate("navigator.clipboard.readText()") == "worth a thumb "
+
+    visitor = await visitor_of(chat, service)
+    events = await visitor.get("/events/")
+    assert "feedback_given" in events.text
+
+
+async def test_what_is_said_while_the_line_is_cut_is_sent_when_it_is_mended(
+    chat_on: Opener, service: Service
+) -> None:
+    async with line_to(service.port) as line:
+        chat = await chat_on(mode="inline", service=line.url)
+        await chat.say("before")
+        await expect(chat.replies.last).to_have_text("before ")
+        line.cut()
+        await expect(chat.log.page.get_by_text("No connection. Trying again.")).to_be_visible()
+        await chat.say("meanwhile")
+        await expect(chat.log).to_contain_text("Will be sent when the connection is back")
+        await chat.has_no_barriers()
+
+        await chat.page.reload()
+        await expect(chat.log).to_contain_text("meanwhile")
+        line.mend()
+        await chat.page.evaluate("dispatchEvent(new Event('online'))")
+        await expect(chat.replies.last).to_have_text("meanwhile ")
+        await expect(chat.said).to_have_text(["before", "meanwhile"])
+        assert await (await visitor_of(chat, service)).spoken() == ["before ", "meanwhile "]
+
+
+async def test_a_first_message_that_fails_can_be_sent_again(chat_on: Opener, service: Service) -> None:
+    async with line_to(service.port) as line:
+        chat = await chat_on(mode="inline", service=line.url)
+        line.cut()
+        await chat.say("can you hear me")
+        await expect(chat.log).to_contain_text("Not sent. There is no connection to the chat.")
+        await expect(chat.alert).to_have_text("There is no connection to the chat.")
+        await chat.has_no_barriers()
+
+        line.mend()
+        await chat.button("Try again").click()
+        await expect(chat.replies.last).to_have_text("can you hear me ")
+        await expect(chat.said).to_have_count(1)
+        await expect(chat.alert).to_have_text("")
+
+
+async def test_a_quiet_visitor_is_warned_sees_the_end_and_starts_again(
+    chat_on: Opener, new_conninfo: str, tmp_path: Path, site: Site
+) -> None:
+    quiet = {
+        "VERBATIM_IDLE_WARNING_SECONDS": "1",
+        "VERBATIM_IDLE_END_SECONDS": "2",
+        "VERBATIM_ALLOWED_ORIGINS": site.origin,
+    }
+    async with served(new_conninfo, tmp_path, Puppet(), quiet) as service:
+        chat = await chat_on(mode="inline", service=service.url)
+        await chat.say("and now nothing")
+        await expect(chat.notices.first).to_contain_text("Are you still there?")
+        await expect(chat.notices.first).to_contain_text(re.compile(r"ends soon.* at \d+:\d\d"))
+        await expect(chat.notices.last).to_contain_text("I'll end this session for now")
+        await expect(chat.field).to_be_disabled()
+        await expect(chat.button("Start a new conversation")).to_be_focused()
+        await chat.has_no_barriers()
+        first = await visitor_of(chat, service)
+
+        await chat.page.reload()
+        await expect(chat.notices).to_have_count(2)
+        await expect(chat.log).to_contain_text("because nothing was said for a while")
+        await chat.button("Start a new conversation").click()
+        await expect(chat.notices).to_have_count(0)
+        await expect(chat.field).to_be_focused()
+        await chat.say("here I am")
+        await expect(chat.replies.last).to_have_text("here I am ")
+        second = await visitor_of(chat, service)
+        assert second.session_id != first.session_id
+        assert second.visitor_id == first.visitor_id
+
+
+async def test_the_last_reply_may_end_the_conversation(chat_on: Opener) -> None:
+    chat = await chat_on(mode="inline")
+    await chat.say("see you bye")
+    await expect(chat.log).to_contain_text("This conversation is complete.")
+    await expect(chat.field).to_be_disabled()
+    await expect(chat.button("Start a new conversation")).to_be_focused()
+    await chat.has_no_barriers()
+
+
+async def test_a_keyboard_is_enough(chat_on: Opener) -> None:
+    chat = await chat_on()
+    press = chat.page.keyboard.press
+    await press("Tab")
+    await expect(chat.launcher).to_be_focused()
+    await press("Enter")
+    await expect(chat.field).to_be_focused()
+    await chat.page.keyboard.type("first line")
+    await press("Shift+Enter")
+    await chat.page.keyboard.type("second ?Next")
+    await press("Enter")
+    await expect(chat.said).to_have_text("first line\nsecond ?Next")
+    await expect(chat.button("Next")).to_be_visible()
+    for name in ("Or this?", "Next", "Bad reply", "Good reply", "Copy"):
+        await press("Shift+Tab")
+        await expect(chat.button(name)).to_be_focused()
+    await press("Shift+Tab")
+    await expect(chat.log).to_be_focused()
+    await press("Escape")
+    await expect(chat.launcher).to_be_focused()
+    await expect(chat.field).to_be_hidden()
+
+
+async def test_the_enter_that_ends_composing_a_character_sends_nothing(
+    chat_on: Opener, context: BrowserContext
+) -> None:
+    chat = await chat_on(mode="inline")
+    await chat.field.focus()
+    browser = await context.new_cdp_session(chat.page)
+    await browser.send("Input.imeSetComposition", {"text": "にほん", "selectionStart": 3, "selectionEnd": 3})
+    enter = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13}
+    for kind in ("rawKeyDown", "keyUp"):
+        await browser.send("Input.dispatchKeyEvent", {"type": kind, **enter})
+    await browser.send("Input.insertText", {"text": "日本"})
+    await expect(chat.field).to_have_value("日本")
+    await expect(chat.said).to_have_count(0)
+    await chat.field.press("Enter")
+    await expect(chat.said).to_have_text("日本")
+
+
+async def test_a_finished_reply_is_announced_once_and_its_words_are_not(chat_on: Opener) -> None:
+    chat = await chat_on(mode="inline")
+    await chat.property(
+        """{
+          window.heard = [];
+          const spoken = new Map();
+          const hear = () => chat.shadowRoot.querySelectorAll("[role=status], [role=alert]").forEach(each => {
+            const text = each.textContent.trim();
+            if (text && text !== spoken.get(each)) heard.push(text);
+            spoken.set(each, text);
+          });
+          const all = { subtree: true, childList: true, characterData: true };
+          new MutationObserver(hear).observe(chat.shadowRoot, all);
+        }"""
+    )
+    await chat.say("word*30")
+    await expect(chat.button("Copy")).to_be_visible()
+    await chat.say("word*30 ?or")
+    await expect(chat.button("Copy")).to_have_count(2)
+    heard = [text for text in await chat.page.evaluate("heard") if text != "Connecting"]
+    assert heard == [" ".join(f"word{number}" for number in range(30))] * 2
+    await expect(chat.log).to_have_attribute("aria-live", "off")
+
+
+async def test_the_scroll_stays_where_the_reader_is(chat_on: Opener, puppet: Puppet) -> None:
+    chat = await chat_on(mode="inline")
+    await chat.say("word*400 |read more*400 |read2 end*200")
+    await expect(chat.replies.last).to_contain_text("word399")
+    at_end = "log => log.scrollHeight - log.scrollTop - log.clientHeight < 2"
+    assert await chat.log.evaluate(at_end), "whoever looks at the end goes on seeing it"
+
+    await chat.log.hover()
+    await chat.page.mouse.wheel(0, -300)
+    latest = chat.button("Go to the latest message")
+    await expect(latest).to_be_visible()
+    top = await chat.log.evaluate("log => log.scrollTop")
+    puppet.go_on("read")
+    await expect(chat.replies.last).to_contain_text("more399")
+    assert await chat.log.evaluate("log => log.scrollTop") == top
+
+    await latest.click()
+    await expect(latest).to_have_count(0)
+    puppet.go_on("read2")
+    await expect(chat.replies.last).to_contain_text("end199")
+    await expect(chat.button("Copy")).to_be_visible()
+    assert await chat.log.evaluate(at_end)
+
+
+async def test_a_long_thread_shows_its_end_and_what_was_earlier_when_asked(
+    chat_on: Opener, service: Service
+) -> None:
+    visitor = await service.start_session()
+    async with visitor.socket() as socket:
+        for number in range(130):
+            await socket.send(visitor.message(f"number {number}"))
+            await socket.receive_until("complete")
+    ids = {"session-id": str(visitor.session_id), "visitor-id": str(visitor.visitor_id)}
+    chat = await chat_on(mode="inline", **ids)
+    await expect(chat.said.last).to_have_text("number 129")
+    await expect(chat.said).to_have_count(100)
+
+    await chat.log.evaluate("log => { log.scrollTop = 0 }")
+    first = chat.said.filter(has_text=re.compile(r"^number 30$"))
+    await expect(first).to_be_in_viewport()
+    before = await first.bounding_box()
+    await chat.button("Show earlier messages").focus()
+    before = await first.bounding_box()
+    await chat.page.keyboard.press("Enter")
+    await expect(chat.said).to_have_count(130)
+    await expect(chat.log).to_be_focused()
+    after = await first.bounding_box()
+    assert before
+    assert after
+    assert abs(after["y"] - before["y"]) < 2, "what is read stays where it is"
+    await chat.has_no_barriers()
+
+
+async def test_it_runs_under_a_strict_policy_with_trusted_types(
+    context: BrowserContext, service: Service
+) -> None:
+    """The policy is the browser's own; the page stands in for one that the service's host could have."""
+    page = (
+        "<!doctype html><html lang='en'><head><title>Strict</title></head><body><main><h1>Strict</h1>"
+        "<verbatim-chat mode='inline' markdown></verbatim-chat></main>"
+        "<script src='/static/verbatim-chat.js' async></script></body></html>"
+    )
+    headers = {"content-security-policy": STRICT, "content-type": "text/html"}
+    await context.route("**/strict.html", lambda route: route.fulfill(body=page, headers=headers))
+    await context.add_init_script(
+        "window.violations = [];"
+        "addEventListener('securitypolicyviolation', event => violations.push(event.violatedDirective))"
+    )
+    chat = await visit(context, f"{service.url}/strict.html")
+    await chat.say("**bold** and <img src=x onerror=alert(1)> [link](https://elsewhere.example/)")
+    reply = chat.replies.last
+    await expect(reply.locator("strong")).to_have_text("bold")
+    await expect(reply.locator("img")).to_have_count(0)
+    await expect(reply.get_by_role("link")).to_have_attribute("rel", "noopener noreferrer nofollow")
+    font = await reply.evaluate("bubble => getComputedStyle(bubble).borderTopLeftRadius")
+    assert font == "18px", "its styles are applied"
+    assert await chat.page.evaluate("violations") == []
+    assert chat.faults == []
+    await chat.has_no_barriers()
+
+
+async def test_it_turns_around_from_right_to_left(chat_on: Opener) -> None:
+    chat = await chat_on(html='lang="ar" dir="rtl"', texts="{&quot;composer.label&quot;: &quot;رسالتك&quot;}")
+    box = await chat.launcher.bounding_box()
+    assert box
+    assert box["x"] < 100, "the launcher is at the left"
+    await chat.launcher.click()
+    field = chat.element.get_by_role("textbox", name="رسالتك")
+    await field.fill("ما هو؟")
+    await field.press("Enter")
+    await expect(chat.button("Copy")).to_be_visible()
+    said, log = await chat.said.bounding_box(), await chat.log.bounding_box()
+    assert said
+    assert log
+    assert said["x"] - log["x"] < 30, "what the visitor says is at the left"
+    await chat.has_no_barriers()
+
+
+async def test_on_a_phone_it_fills_the_screen_in_the_dark_as_well(
+    browser: Browser, service: Service, site: Site
+) -> None:
+    async with await browser.new_context(**PHONE, color_scheme="dark", reduced_motion="reduce") as context:  # type: ignore[arg-type]
+        source = f"{service.url}/static/verbatim-chat.js"
+        tag = f'<script src="{source}" data-launcher data-heading="Ask us"></script>'
+        chat = await visit(context, site.add(tag))
+        await chat.launcher.tap()
+        panel = chat.element.get_by_role("dialog", name="Ask us")
+        assert await panel.bounding_box() == {"x": 0, "y": 0, "width": 390, "height": 844}
+        await chat.say("Hello ?There")
+        await chat.button("There").tap()
+        await expect(chat.said).to_have_count(2)
+        await expect(chat.button("Copy")).to_have_count(2)
+        sizes = await chat.property(
+            """[...chat.shadowRoot.querySelectorAll("button")].map(each => each.getBoundingClientRect())
+              .filter(box => box.width).map(box => Math.min(box.width, box.height))"""
+        )
+        assert min(sizes) >= 24
+        assert await chat.field.evaluate("field => parseFloat(getComputedStyle(field).fontSize)") >= 16
+        await chat.has_no_barriers()
+
+
+async def test_a_page_can_drive_it_and_is_told_what_happens(chat_on: Opener) -> None:
+    chat = await chat_on()
+    await chat.page.evaluate(
+        """{
+          window.told = [];
+          for (const name of ["open", "message", "session", "frame", "state"])
+            document.addEventListener(`verbatim-${name}`, ({ detail }) => told.push({ name, ...detail }));
+        }"""
+    )
+    await chat.property(
+        "{ chat.texts = { 'composer.placeholder': 'Frag uns' }; chat.open(); chat.send('hello') }"
+    )
+    await expect(chat.field).to_have_attribute("placeholder", "Frag uns")
+    await expect(chat.replies.last).to_have_text("hello ")
+    await chat.property("chat.close()")
+    await expect(chat.field).to_be_hidden()
+    told = await chat.page.evaluate("told")
+    assert [each["isOpen"] for each in told if each["name"] == "open"] == [True, False]
+    assert [(each["who"], each["text"]) for each in told if each["name"] == "message"] == [
+        ("visitor", "hello"),
+        ("assistant", "hello "),
+    ]
+    [session] = [each["session_id"] for each in told if each["name"] == "session"]
+    assert session == (await chat.property("chat.client.sessions.at(-1).session_id"))
+    assert {each["type"] for each in told if each["name"] == "frame"} >= {"message", "chunk", "complete"}
+    assert [each["state"] for each in told if each["name"] == "state"][-1] == "open"
+
+
+async def test_a_reply_that_comes_while_it_is_closed_is_counted_on_the_launcher(
+    chat_on: Opener, puppet: Puppet
+) -> None:
+    chat = await chat_on()
+    await chat.open()
+    await chat.say("|closed news")
+    await expect(chat.log).to_contain_text("A reply is coming")
+    await chat.launcher.click()
+    puppet.go_on("closed")
+    await expect(chat.button("Open the chat: 1 new")).to_be_visible()
+    await chat.has_no_barriers()
+    await chat.launcher.click()
+    await expect(chat.replies.last).to_be_in_viewport()
+
+
+async def test_a_message_that_is_too_long_is_not_sent(chat_on: Opener) -> None:
+    chat = await chat_on(mode="inline")
+    await chat.field.fill("x" * 4003)
+    await chat.field.press("Enter")
+    await expect(chat.element.get_by_text("3 characters too many")).to_be_visible()
+    await expect(chat.said).to_have_count(0)
+    await chat.has_no_barriers()
+
+
+async def test_a_reply_that_breaks_off_says_so_at_its_place(chat_on: Opener) -> None:
+    chat = await chat_on(mode="inline")
+    await chat.say("so far !")
+    await expect(chat.log).to_contain_text("The reply broke off. Please ask again.")
+    await expect(chat.replies.last).to_have_text("so far ")
+    await expect(chat.alert).to_have_text("The reply broke off. Please ask again.")
+    await chat.has_no_barriers()
+
+
+async def test_a_conversation_that_was_deleted_elsewhere_ends_here(chat_on: Opener, service: Service) -> None:
+    chat = await chat_on(mode="inline")
+    await chat.say("delete me")
+    await expect(chat.button("Copy")).to_be_visible()
+    visitor = await visitor_of(chat, service)
+    async with service.http() as http:
+        assert (await http.delete(f"{visitor.path}/", headers=visitor.headers)).is_success
+    await expect(chat.log).to_contain_text("This conversation was ended.")
+    await expect(chat.button("Start a new conversation")).to_be_visible()
