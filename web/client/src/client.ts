@@ -39,7 +39,7 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
   #state: State = "idle";
   #connection: Connection | undefined;
   #failure: ChatError | undefined;
-  /** The latest error that the service has told on this connection: why it closes, if it does. */
+  /** The latest error that the service has told on this connection. */
   #told: ChatError | undefined;
   #latest: { readonly message: OutgoingMessage; readonly at: number } | undefined;
   #onMessage: Listener<ChunkMessage | CompleteMessage> | null = null;
@@ -58,7 +58,7 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
     const route = {
       isReady: (session_id: string) => this.state === "open" && !!this.#sessions.get(session_id)?.isReady,
       send: (frame: ClientFrame, request: Request) => this.#send(frame, request),
-      undelivered: (message: OutgoingMessage, error: ChatError) => this.#events.emit("undelivered", { message, error }),
+      undelivered: (message: OutgoingMessage, error: ChatError) => this.#undelivered(message, error),
     };
     this.#delivery = new Delivery(this.#outbox, route, pace, new Backoff(timing.retryMs, timing.retryMostMs));
     this.#heartbeat = new Heartbeat(
@@ -226,6 +226,11 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
     return this.frames();
   }
 
+  /** Give the connection up, as if the network had, and make another, which gets what this one hadn't yet. */
+  reconnect(): void {
+    this.#connection?.retry("reconnect");
+  }
+
   // --- what is sent
 
   #queue(message: OutgoingMessage): string {
@@ -326,7 +331,12 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
     const messages = this.#outbox.takeAllOf(session_id);
     this.#sessions.forget(session_id);
     this.#events.emit("refused", { session_id, error });
-    for (const message of messages) this.#events.emit("undelivered", { message, error });
+    for (const message of messages) this.#undelivered(message, error);
+  }
+
+  #undelivered(message: OutgoingMessage, error: ChatError): void {
+    this.#latest = undefined; // whoever says it again means it
+    this.#events.emit("undelivered", { message, error });
   }
 
   /** Once all sessions are joined: go on with what waits. */
@@ -362,20 +372,22 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
     // New or not, also of a session that was forgotten meanwhile: an answer that isn't counted shifts all others.
     this.#requests.receive(frame);
     if (!isNew) return;
-    this.#events.emit(frame.type, frame); // the event of its name
+    this.#events.emit(frame.type, frame);
     this.#events.emit("frame", frame);
     if (frame.type === "error") this.#events.emit("problem", errorOf(frame));
   }
 
   #lost({ code, reason, isFinal }: Loss): void {
-    const [connection, why] = [this.#connection, this.#told];
+    const [connection, told] = [this.#connection, this.#told];
     this.#heartbeat.stop();
     this.#sessions.leaveAll();
     this.#requests.loseAll();
     this.#events.emit("disconnect", { code, reason });
     if (!connection || this.#connection !== connection) return; // by `close()`, if only a listener's
     if (isFinal) {
-      const failure = why ?? new ChatError(reason || `Closed by the service: ${code}`, reason || "error");
+      // The service says in a frame why it closes, and names the code of that again as its reason.
+      const bare = new ChatError(reason || `Closed by the service: ${code}`, reason || "error");
+      const failure = told?.code === reason ? told : bare;
       if (failure.code === ERASED) for (const { session_id } of this.#sessions.all) this.#drop(session_id, failure);
       this.#end("failed", failure);
     } else {

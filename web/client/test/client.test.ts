@@ -255,6 +255,18 @@ describe("a message", () => {
     expect(peer.isQuiet).toBe(true);
   });
 
+  it("that was refused can be said again at once", async () => {
+    const { client, peer } = await following({ timing: { debounceMs: 60_000 } });
+    client.sendMessage("Yes", SESSION, VISITOR);
+    await peer.next("chat_message");
+    peer.send(scripted.error("conflict", "No"));
+    await until(() => !client.outbox.length, "the refusal");
+
+    const again = client.sendMessage("Yes", SESSION, VISITOR);
+
+    expect((await peer.accept()).client_message_id).toBe(again);
+  });
+
   it("goes out no faster than the pace allows, and none is left out", async () => {
     const { client, peer } = await following({ pace: { burst: 2, perMinute: 60_000 / 50 } });
     const before = performance.now();
@@ -437,11 +449,15 @@ describe("a connection that is lost", () => {
     const id = client.sendMessage("Hello", SESSION, VISITOR);
     await peer.next("chat_message");
 
-    if (code === 4429) peer.send(scripted.error(reason, "Too many frames", undefined));
+    const isTold = code === 4429;
+    peer.send(scripted.error(isTold ? reason : "unavailable", "Too many", undefined));
     peer.close(code, reason);
     await reaches(client, "failed");
 
-    expect(client.failure).toMatchObject({ code: reason });
+    expect(client.failure, "not what was wrong before").toMatchObject({
+      code: reason,
+      message: isTold ? "Too many" : reason,
+    });
     expect(client.outbox.map(({ client_message_id }) => client_message_id), "it may be sent yet").toEqual([id]);
     const problems = problemsOf(client);
     expect(client.sendMessage("More", SESSION, VISITOR)).toBeNull();

@@ -11,17 +11,17 @@ type Data = RecordedEvent["data"];
 
 const LINES: Readonly<Record<string, readonly [title: string, detail: (data: Data) => string]>> = {
   session_started: ["Session started", ({ expires_at }) => `until ${time(expires_at)}`],
-  visitor_message_posted: ["You said", ({ text }) => quoted(text)],
-  reply_started: ["Reply begun", ({ assistant }) => `by ${String(assistant)}`],
+  visitor_message_posted: ["You said", (data) => quoted(data["text"])],
+  reply_started: ["Reply begun", ({ assistant }) => `by ${text(assistant)}`],
   reply_chunks_recorded: ["Words", ({ parts }) => list(parts).join("").trim()],
   details_collected: ["Details found", ({ keys }) => list(keys).join(", ")],
   suggestions_offered: ["Suggestions", ({ suggestions }) => list(suggestions).join(" · ")],
-  reply_completed: ["Reply complete", ({ finish_reason }) => (finish_reason === "stop" ? "" : String(finish_reason))],
+  reply_completed: ["Reply complete", ({ finish_reason }) => (finish_reason === "stop" ? "" : text(finish_reason))],
   reply_stopped: ["Reply stopped", () => "by you"],
   reply_failed: ["Reply broke off", ({ again }) => (again ? "asked again" : "")],
-  idle_warning_issued: ["Idle warning", ({ text }) => quoted(text)],
-  session_ended: ["Session ended", ({ reason }) => String(reason ?? "").replaceAll("_", " ")],
-  feedback_given: ["Rated", ({ rating }) => String(rating)],
+  idle_warning_issued: ["Idle warning", (data) => quoted(data["text"])],
+  session_ended: ["Session ended", ({ reason }) => text(reason).replaceAll("_", " ")],
+  feedback_given: ["Rated", ({ rating }) => text(rating)],
   visitor_erased: ["Erased", () => "what was said can't be read any more"],
 };
 
@@ -41,9 +41,13 @@ function list(value: unknown): readonly string[] {
 }
 
 function quoted(value: unknown): string {
-  return `“${String(value ?? "")}”`;
+  return `“${text(value)}”`;
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }
 
 function time(value: unknown): string {
-  return new Date(String(value)).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return new Date(text(value)).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 }

@@ -1,5 +1,5 @@
 // The page at `/`: the widget, and beside it the record of its conversation, as it is made.
-import "@verbatim/chat-widget";
+import "./page.css";
 import type { ServerFrame } from "@verbatim/chat-client";
 import type { VerbatimChat } from "@verbatim/chat-widget";
 import { lineOf, wordsOf } from "./lines.js";
@@ -9,10 +9,10 @@ import { Tally } from "./tally.js";
 /** Older lines are taken away: the transcript has them all. */
 const MOST_LINES = 300;
 
-const chat = element<VerbatimChat>("verbatim-chat");
+const chat = element("verbatim-chat") as HTMLElement as VerbatimChat;
 const events = element("#events");
-const dropButton = element<HTMLButtonElement>("#drop");
-const transcriptButton = element<HTMLButtonElement>("#transcript");
+const dropButton = element("#drop") as HTMLButtonElement;
+const transcriptButton = element("#transcript") as HTMLButtonElement;
 const hint = element("#hint");
 
 let record: SessionRecord | undefined;
@@ -26,17 +26,16 @@ dropButton.addEventListener("click", drop);
 transcriptButton.addEventListener("click", () => void showTranscript());
 
 function take(frame: ServerFrame): void {
-  follow(chat.client?.sessions.at(-1));
-  const cursor = frame.metadata && "cursor" in frame.metadata ? frame.metadata.cursor : undefined;
-  if (frame.type === "chunk" && cursor) tally.show({ cursor, word: frame.chunk });
-  else if (frame.type === "complete" && cursor) tally.reach(cursor);
+  follow(chat.client.sessions.at(-1));
+  if (frame.type === "chunk") tally.show({ cursor: frame.metadata.cursor, word: frame.chunk });
+  else if (frame.type === "complete") tally.reach(frame.metadata.cursor);
   record?.look();
   showCount();
 }
 
 /** Show the record of the session that the widget is in, from its start. */
 function follow(session: Session | undefined): void {
-  if (!session || session.sessionId === followed?.sessionId) return;
+  if (!session || session.session_id === followed?.session_id) return;
   record?.close();
   followed = session;
   tally = new Tally();
@@ -47,7 +46,7 @@ function follow(session: Session | undefined): void {
 
 function drop(): void {
   drops += 1;
-  chat.client?.reconnect();
+  chat.client.reconnect();
   hint.textContent = "Dropped. It comes back with its cursor, and gets exactly the rest.";
   element("#drops").textContent = String(drops);
 }
@@ -97,16 +96,16 @@ function part(name: string, text: string): HTMLSpanElement {
 async function showTranscript(): Promise<void> {
   if (!followed) return;
   const shown = window.open("", "_blank");
-  const answer = await fetch(`/api/chats/sessions/${followed.sessionId}/transcript/?format=html`, {
-    headers: { "X-Visitor-Id": followed.visitorId },
+  const answer = await fetch(`/api/chats/sessions/${followed.session_id}/transcript/?format=html`, {
+    headers: { "X-Visitor-Id": followed.visitor_id },
   });
   const page = URL.createObjectURL(await answer.blob());
   if (shown) shown.location.replace(page);
   setTimeout(() => URL.revokeObjectURL(page), 60_000);
 }
 
-function element<Found extends HTMLElement = HTMLElement>(selector: string): Found {
-  const found = document.querySelector<Found>(selector);
+function element(selector: string): HTMLElement {
+  const found = document.querySelector<HTMLElement>(selector);
   if (!found) throw new Error(`The page has no ${selector}`);
   return found;
 }

@@ -17,8 +17,8 @@ interface EventsPage {
 }
 
 export interface Session {
-  readonly sessionId: string;
-  readonly visitorId: string;
+  readonly session_id: string;
+  readonly visitor_id: string;
 }
 
 const RETRY_MS = 1_000;
@@ -49,14 +49,13 @@ export class SessionRecord {
 
   async #read(): Promise<void> {
     this.#isReading = true;
-    while (this.#mayHaveMore && !this.#isClosed) {
+    while (this.#mayHaveMore && !this.#closed()) {
       this.#mayHaveMore = false;
       try {
         const page = await this.#page();
-        if (this.#isClosed) break;
         this.#cursor = page.cursor;
         this.#mayHaveMore ||= page.has_more;
-        if (page.events.length) this.#listener(page.events);
+        if (page.events.length && !this.#closed()) this.#listener(page.events);
       } catch {
         // Out of reach, as the socket is: it is asked again until it answers.
         this.#mayHaveMore = true;
@@ -66,10 +65,15 @@ export class SessionRecord {
     this.#isReading = false;
   }
 
+  /** Asked again after each wait: it may have happened meanwhile. */
+  #closed(): boolean {
+    return this.#isClosed;
+  }
+
   async #page(): Promise<EventsPage> {
-    const { sessionId, visitorId } = this.#session;
-    const url = `/api/chats/sessions/${sessionId}/events/?after=${this.#cursor}&limit=500`;
-    const answer = await fetch(url, { headers: { "X-Visitor-Id": visitorId } });
+    const { session_id, visitor_id } = this.#session;
+    const url = `/api/chats/sessions/${session_id}/events/?after=${this.#cursor}&limit=500`;
+    const answer = await fetch(url, { headers: { "X-Visitor-Id": visitor_id } });
     if (answer.status >= 400 && answer.status < 500) this.close(); // erased, or gone: there is nothing more to read
     if (!answer.ok) throw new Error(`The record can't be read: ${answer.status}`);
     return (await answer.json()) as EventsPage;

@@ -1,25 +1,26 @@
 import { expect, test } from "vitest";
-import { Tally } from "../src/tally.js";
+import { Tally, type ShownWord } from "../src/tally.js";
 
-const words = ["A ", "novated ", "lease"];
-const places = ["4.2", "4.10", "4.15"];
-const shown = words.map((word, index) => ({ word, cursor: places[index]! }));
+const first = { word: "A ", cursor: "4.2" };
+const second = { word: "novated ", cursor: "4.10" };
+const third = { word: "lease", cursor: "4.15" };
+const all = [first, second, third];
 
-function tally(...seen: typeof shown): Tally {
+function tally(...seen: ShownWord[]): Tally {
   const tally = new Tally();
-  tally.record(4, words);
+  tally.record(4, all.map(({ word }) => word));
   for (const word of seen) tally.show(word);
   return tally;
 }
 
 test("what was shown as it was recorded is neither lost nor doubled", () => {
-  const counted = tally(...shown);
+  const counted = tally(...all);
   counted.reach("5.0");
   expect(counted.count()).toEqual({ shown: 3, lost: 0, doubled: 0 });
 });
 
 test("a word that never came is lost, once something later has come", () => {
-  const counted = tally(shown[0]!, shown[2]!);
+  const counted = tally(first, third);
   expect(counted.count().lost).toBe(0);
   counted.reach("5.0");
   expect(counted.count().lost).toBe(1);
@@ -32,19 +33,19 @@ test("words of an event of which nothing came are all lost", () => {
 });
 
 test("a word that came twice is doubled", () => {
-  const counted = tally(...shown, shown[1]!);
+  const counted = tally(...all, second);
   counted.reach("5.0");
   expect(counted.count()).toEqual({ shown: 4, lost: 0, doubled: 1 });
 });
 
 test("a word that isn't the recorded one counts as lost", () => {
-  const counted = tally(shown[0]!, { ...shown[1]!, word: "other " }, shown[2]!);
+  const counted = tally(first, { ...second, word: "other " }, third);
   counted.reach("5.0");
   expect(counted.count().lost).toBe(1);
 });
 
 test("words may be shown before the record is read", () => {
   const counted = new Tally();
-  for (const word of shown) counted.show(word);
+  for (const word of all) counted.show(word);
   expect(counted.count()).toEqual({ shown: 3, lost: 0, doubled: 0 });
 });
