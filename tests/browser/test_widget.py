@@ -232,7 +232,8 @@ async def test_a_quiet_visitor_is_warned_sees_the_end_and_starts_again(
         await expect(chat.notices.first).to_contain_text(re.compile(r"ends soon.* at \d+:\d\d"))
         await expect(chat.notices.last).to_contain_text("I'll end this session for now")
         await expect(chat.field).to_be_disabled()
-        await expect(chat.button("Start a new conversation")).to_be_focused()
+        await expect(chat.log).to_be_focused()
+        await expect(chat.button("Start a new conversation")).to_be_visible()
         await chat.has_no_barriers()
         first = await visitor_of(chat, service)
 
@@ -254,7 +255,8 @@ async def test_the_last_reply_may_end_the_conversation(chat_on: Opener) -> None:
     await chat.say("see you bye")
     await expect(chat.log).to_contain_text("This conversation is complete.")
     await expect(chat.field).to_be_disabled()
-    await expect(chat.button("Start a new conversation")).to_be_focused()
+    await expect(chat.log).to_be_focused()
+    await expect(chat.button("Start a new conversation")).to_be_visible()
     await chat.has_no_barriers()
 
 

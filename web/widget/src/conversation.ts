@@ -16,6 +16,9 @@ interface Session {
   readonly visitor_id: string;
 }
 
+/** When nothing more of the past has come for so long, it is all there. */
+const RECALL_MS = 30;
+
 export class Conversation {
   readonly client: ChatWebSocket;
   #thread = EMPTY;
@@ -25,6 +28,8 @@ export class Conversation {
   #visitor: string | undefined;
   /** How far the session had come when it was taken up: up to here, frames tell of the past. */
   #past: string | undefined;
+  #isHere = false;
+  #recalling: ReturnType<typeof setTimeout> | undefined;
   #drafts = 0;
 
   /** `given` is a session that the page has already; else the tab's own is taken up, if there is one. */
@@ -56,15 +61,17 @@ export class Conversation {
 
   /** Take the session up again, if there is one. */
   async resume(): Promise<void> {
+    this.#isHere = true;
     const session = this.#session;
     if (!session) return;
     this.listener.joined(session.session_id);
     this.#past ??= await this.service.cursorOf(session.session_id, session.visitor_id);
-    if (this.#session === session) this.client.connect();
+    if (this.#isWanted(session)) this.client.connect();
   }
 
   /** Stay away, until it is resumed. */
   leave(): void {
+    this.#isHere = false;
     this.client.close();
   }
 
@@ -164,13 +171,20 @@ export class Conversation {
   #received(frame: ServerFrame): void {
     const isPast = this.#isPast(frame);
     this.listener.framed(frame, isPast);
-    if (this.#isOurs(frame)) this.#happen({ type: "frame", frame, ...(!isPast && { at: Date.now() }) });
+    if (!this.#isOurs(frame)) return;
+    if (isPast) this.#recall(frame);
+    else this.#happen({ type: "frame", frame, at: Date.now() });
   }
 
   #refused(session_id: string, error: ChatError): void {
     if (!this.#isOurs({ session_id })) return;
     this.#session = undefined;
     this.#happen({ type: "refused", failure: failureOf(error) });
+  }
+
+  /** Whether a session is still to be followed: what was asked meanwhile may have taken its time. */
+  #isWanted(session: Session): boolean {
+    return this.#isHere && this.#session === session;
   }
 
   /** The client may follow other sessions, too. */
@@ -181,6 +195,13 @@ export class Conversation {
   #isPast(frame: ServerFrame): boolean {
     const { cursor } = (frame as { metadata?: { cursor?: string } }).metadata ?? {};
     return cursor !== undefined && this.#past !== undefined && versionOf(cursor) <= versionOf(this.#past);
+  }
+
+  /** A long past comes in thousands of frames: it is told of when it has come, and not with each of them. */
+  #recall(frame: ServerFrame): void {
+    this.#thread = reduce(this.#thread, { type: "frame", frame });
+    clearTimeout(this.#recalling);
+    this.#recalling = setTimeout(() => this.listener.changed(), RECALL_MS);
   }
 
   #happen(happening: Happening): void {

@@ -58,7 +58,7 @@ export class VerbatimChat extends LitElement {
   #unread = 0;
   #news: string | undefined;
   #from = 0;
-  #focused: Element | null = null;
+  #focused: Element | null | undefined;
   readonly #keeper = new ScrollKeeper();
   readonly #resizes = new ResizeObserver(() => this.#keeper.settle(this.#log));
   readonly #listener: ConversationListener = {
@@ -134,7 +134,7 @@ export class VerbatimChat extends LitElement {
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    this.#focused = this.renderRoot instanceof ShadowRoot ? this.renderRoot.activeElement : null;
+    this.#focused = this.shadowRoot?.activeElement;
     if (changed.has("service") || changed.has("sessionId") || changed.has("visitorId")) this.#begin();
     if (this.mode === "inline" || this.isOpen || this.#talk.hasSession) void this.#introduce();
     if (this.markdown && !this.#rendered) void this.#loadMarkdown();
@@ -161,7 +161,7 @@ export class VerbatimChat extends LitElement {
     this.#conversation?.leave();
     this.#conversation = undefined;
     this.#isIntroduced = false;
-    void this.#talk.resume();
+    if (this.isConnected) void this.#talk.resume();
   }
 
   get #talk(): Conversation {
@@ -269,16 +269,18 @@ export class VerbatimChat extends LitElement {
 
   // --- where the focus is
 
-  /** Where one goes on: never nowhere. A finger that only reads isn't shown a keyboard. */
+  /**
+   * Where one goes on: never nowhere. A finger that only reads isn't shown a keyboard, and whoever is typing when the
+   * conversation ends meets no button, which the next space would press.
+   */
   #focusHome(): void {
     const isTouched = matchMedia("(pointer: coarse)").matches;
-    const closed = this.mode !== "inline" && !this.isOpen ? ".launcher" : "";
-    const open = this.#talk.thread.end ? ".anew" : isTouched ? ".panel" : "textarea";
-    this.#find(closed || open).focus({ preventScroll: true });
+    const open = this.#talk.thread.end || isTouched ? ".log" : "textarea";
+    this.#find(this.mode === "inline" || this.isOpen ? open : ".launcher").focus({ preventScroll: true });
   }
 
   #find(selector: string): HTMLElement {
-    return this.renderRoot.querySelector<HTMLElement>(selector) ?? this;
+    return this.shadowRoot?.querySelector<HTMLElement>(selector) ?? this;
   }
 
   get #log(): HTMLElement {
@@ -294,7 +296,7 @@ export class VerbatimChat extends LitElement {
     const toggle = launcher(texts, this.isOpen, this.#unread, () => this.toggle());
     return html`<section class="chat ${isInline ? "inline" : "launched"}" aria-label=${heading}>
       ${isInline ? nothing : toggle}
-      <div id="panel" class="panel" part="panel" tabindex="-1" role=${isInline ? nothing : "dialog"}
+      <div id="panel" class="panel" part="panel" role=${isInline ? nothing : "dialog"}
         aria-labelledby=${isInline ? nothing : "heading"} ?hidden=${!isInline && !this.isOpen} @keydown=${this.#escaped}>
         ${header(scene, isInline ? undefined : () => this.close())}
         ${this.#stage(scene)} ${alarm(scene, () => this.#talk.dismiss())} ${this.#composer(scene)}
@@ -360,6 +362,6 @@ export class VerbatimChat extends LitElement {
 }
 
 /** Whether what had the focus can't have it any more. */
-function isLost(focused: Element | null): boolean {
+function isLost(focused: Element | null | undefined): boolean {
   return !!focused && (!focused.isConnected || !focused.getClientRects().length || focused.matches(":disabled"));
 }

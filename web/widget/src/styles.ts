@@ -490,6 +490,9 @@ const LOG = css`
   .markdown :is(ul, ol) {
     padding-inline-start: 1.4em;
   }
+  .markdown li > :is(ul, ol) {
+    margin-block: 0.2em;
+  }
   .markdown a {
     color: var(--_link);
   }

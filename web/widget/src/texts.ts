@@ -74,7 +74,7 @@ export const ENGLISH = {
   "reply.copied": "Copied",
   "reply.up": "Good reply",
   "reply.down": "Bad reply",
-  "notice.idle": "Still there? The conversation ends soon if nothing is said.",
+  "notice.idle": "The conversation ends soon if nothing is said.",
   "notice.at": "at {time}",
   "connection.connecting": "Connecting",
   "connection.offline": "No connection. Trying again.",
