@@ -229,7 +229,7 @@ async def test_a_quiet_visitor_is_warned_sees_the_end_and_starts_again(
         chat = await chat_on(mode="inline", service=service.url)
         await chat.say("and now nothing")
         await expect(chat.notices.first).to_contain_text("Are you still there?")
-        await expect(chat.notices.first).to_contain_text(re.compile(r"ends soon.* at \d+:\d\d"))
+        await expect(chat.notices.first).to_contain_text(re.compile(r"ends soon.* · \d+:\d\d"))
         await expect(chat.notices.last).to_contain_text("I'll end this session for now")
         await expect(chat.field).to_be_disabled()
         await expect(chat.log).to_be_focused()
@@ -398,11 +398,29 @@ async def test_it_runs_under_a_strict_policy_with_trusted_types(
     await expect(reply.locator("strong")).to_have_text("bold")
     await expect(reply.locator("img")).to_have_count(0)
     await expect(reply.get_by_role("link")).to_have_attribute("rel", "noopener noreferrer nofollow")
-    font = await reply.evaluate("bubble => getComputedStyle(bubble).borderTopLeftRadius")
-    assert font == "18px", "its styles are applied"
+    await expect(reply).to_have_css("border-top-left-radius", "18px")
     assert await chat.page.evaluate("violations") == []
     assert chat.faults == []
     await chat.has_no_barriers()
+
+
+async def test_the_policy_of_its_readme_is_all_that_it_needs(
+    context: BrowserContext, service: Service, site: Site
+) -> None:
+    readme = (Path(__file__).parents[2] / "web/widget/README.md").read_text()
+    policy = readme.split("## Content Security Policy")[1].split("```")[1].replace("\n", " ")
+    for scheme in ("http", "ws"):
+        policy = policy.replace(f"{scheme}s://chat.example", service.url.replace("http", scheme))
+    tag = f'<script src="{service.url}/static/verbatim-chat.js"></script><verbatim-chat></verbatim-chat>'
+    page = f"<!doctype html><html lang='en'><title>Strict</title><body>{tag}</body></html>"
+    headers = {"content-security-policy": f"default-src 'none'; {policy}", "content-type": "text/html"}
+    await context.route("**/readme.html", lambda route: route.fulfill(body=page, headers=headers))
+    chat = await visit(context, f"{site.origin}/readme.html")
+    await chat.open()
+    await chat.say("Am I let in?")
+    await expect(chat.replies.last).to_have_text("Am I let in? ")
+    await expect(chat.replies.last).to_have_css("border-top-left-radius", "18px")
+    assert chat.faults == []
 
 
 async def test_it_turns_around_from_right_to_left(chat_on: Opener) -> None:

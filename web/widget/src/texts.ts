@@ -75,7 +75,7 @@ export const ENGLISH = {
   "reply.up": "Good reply",
   "reply.down": "Bad reply",
   "notice.idle": "The conversation ends soon if nothing is said.",
-  "notice.at": "at {time}",
+  "notice.at": "{time}",
   "connection.connecting": "Connecting",
   "connection.offline": "No connection. Trying again.",
   "connection.failed": "The chat can't be used right now.",
