@@ -120,15 +120,19 @@ async def test_whoever_answers_is_introduced_by_the_service(chat_on: Opener, ser
 
 async def test_a_reload_in_mid_reply_goes_on_with_it(chat_on: Opener, puppet: Puppet) -> None:
     chat = await chat_on(mode="inline")
+    await chat.say("an earlier one")
+    await expect(chat.button("Copy")).to_be_visible()
     await chat.say("before |reload after")
     await expect(chat.replies.last).to_have_text("before ")
 
     await chat.page.reload()
     await expect(chat.replies.last).to_have_text("before ")
-    await expect(chat.said).to_have_text("before |reload after")
+    await expect(chat.said).to_have_text(["an earlier one", "before |reload after"])
+    await expect(chat.news).to_have_text("")
     puppet.go_on("reload")
     await expect(chat.replies.last).to_have_text("before after ")
-    await expect(chat.button("Good reply")).to_be_visible()
+    await expect(chat.button("Good reply").last).to_be_visible()
+    await expect(chat.news).to_have_text("before after ")
     assert len([request for request in chat.requests if request.startswith("POST")]) == 1
 
 
@@ -146,13 +150,20 @@ async def test_a_suggestion_is_said_by_a_click(chat_on: Opener) -> None:
 
 async def test_words_are_shown_as_they_come_and_can_be_stopped(chat_on: Opener, puppet: Puppet) -> None:
     chat = await chat_on(mode="inline")
-    await chat.say("|first one two |never three")
+    await chat.say("|first one two |second three |never four")
     await expect(chat.log).to_contain_text("A reply is coming")
     await chat.has_no_barriers()
     puppet.go_on("first")
     await expect(chat.replies.last).to_have_text("one two ")
     await expect(chat.log).to_have_attribute("aria-busy", "true")
     await chat.has_no_barriers()
+
+    words = "[...bubble.childNodes].find(node => node.nodeType === Node.TEXT_NODE && node.data)"
+    await chat.replies.last.evaluate(f"bubble => window.drawn = {words}")
+    puppet.go_on("second")
+    await expect(chat.replies.last).to_have_text("one two three ")
+    is_same = await chat.replies.last.evaluate(f"bubble => window.drawn === {words}")
+    assert is_same, "what is read isn't drawn anew"
 
     await chat.button("Stop the reply").click()
     await expect(chat.log).to_contain_text("Stopped")
@@ -522,6 +533,25 @@ async def test_a_reply_that_breaks_off_says_so_at_its_place(chat_on: Opener) -> 
     await expect(chat.replies.last).to_have_text("so far ")
     await expect(chat.alert).to_have_text("The reply broke off. Please ask again.")
     await chat.has_no_barriers()
+
+
+async def test_a_visitor_who_was_erased_is_told_and_may_start_again(
+    chat_on: Opener, service: Service, data_dir: Path
+) -> None:
+    chat = await chat_on(mode="inline")
+    await chat.say("forget me")
+    await expect(chat.button("Copy")).to_be_visible()
+    visitor = await visitor_of(chat, service)
+    async with service.http() as http:
+        token = (data_dir / "operator.token").read_text().strip()
+        path = f"/api/audit/visitors/{visitor.visitor_id}/"
+        assert (await http.delete(path, headers={"Authorization": f"Bearer {token}"})).is_success
+    await expect(chat.log).to_contain_text("This conversation was ended.")
+    await expect(chat.element.get_by_text("No connection")).to_have_count(0)
+    await chat.has_no_barriers()
+    await chat.button("Start a new conversation").click()
+    await chat.say("Hello again")
+    await expect(chat.replies.last).to_have_text("Hello again ")
 
 
 async def test_a_conversation_that_was_deleted_elsewhere_ends_here(chat_on: Opener, service: Service) -> None:

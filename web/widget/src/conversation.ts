@@ -78,12 +78,12 @@ export class Conversation {
   /** Send a message. The first one starts the session. */
   async send(text: string): Promise<void> {
     const key = `draft ${++this.#drafts}`;
-    if (!this.#session) this.#happen({ type: "queued", key, text });
+    this.#happen({ type: "queued", key, text });
     try {
-      const { session_id, visitor_id } = this.#session ?? (await this.#start());
-      if (session_id !== this.#session?.session_id) return; // it was left behind meanwhile
+      const session = this.#session ?? (await this.#start());
+      if (!this.#isOurs(session)) return; // it was left behind meanwhile
+      this.#give(text, session);
       this.#happen({ type: "withdrawn", key });
-      this.client.sendMessage(text, session_id, visitor_id);
     } catch (error) {
       this.#happen({ type: "undelivered", key, failure: failureOf(error) });
     }
@@ -126,6 +126,15 @@ export class Conversation {
 
   dismiss(): void {
     this.#happen({ type: "dismissed" });
+  }
+
+  /** Give the client a message. Throws ChatError where it doesn't take it, which it tells by an event alone. */
+  #give(text: string, { session_id, visitor_id }: Session): void {
+    const refusals: ChatError[] = [];
+    const stop = this.client.on("problem", (error) => refusals.push(error));
+    const isTaken = this.client.sendMessage(text, session_id, visitor_id) !== null;
+    stop();
+    if (!isTaken) throw refusals[0] ?? new ChatError("The message wasn't taken", "error");
   }
 
   async #start(): Promise<Session> {

@@ -15,3 +15,8 @@ export function isSendKey(event: Pick<KeyboardEvent, "key" | "shiftKey" | "isCom
   const { key, shiftKey, isComposing } = event;
   return key === "Enter" && !shiftKey && !isComposing && event.keyCode !== 229; // eslint-disable-line @typescript-eslint/no-deprecated
 }
+
+/** Whether a text is one that can be sent. */
+export function isSendable(text: string, most: number): boolean {
+  return text.trim() !== "" && charsLeft(text, most) >= 0;
+}

@@ -1,19 +1,16 @@
 // `<verbatim-chat>`: what a page sees of the widget. It holds what belongs to this one place on the screen (open or not, what
-// is being typed, where the focus and the scroll are); the conversation is in `conversation.ts`.
+// is being typed, where the focus and the scroll are); what is said is in `conversation.ts`, how it looks in `views/`.
 import type { ChatWebSocket, ServerFrame, StateChange } from "@verbatim/chat-client";
-import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from "lit";
-import { live } from "lit/directives/live.js";
+import { LitElement, type PropertyValues, type TemplateResult } from "lit";
 import { Conversation, type ConversationListener } from "./conversation.js";
-import { charsLeft, isNearLimit, isSendKey } from "./drafts.js";
-import { DOWN, SEND, STOP } from "./icons.js";
+import { isSendable } from "./drafts.js";
+import { isLost, isTouched } from "./focus.js";
 import type * as Markdown from "./markdown.js";
 import { holding, ScrollKeeper } from "./scroll.js";
 import { NOBODY, Service } from "./service.js";
 import { STYLES } from "./styles.js";
-import { fill, textsWith, type Texts } from "./texts.js";
-import { isAwaited, openReply } from "./thread.js";
-import { conversation } from "./views/entries.js";
-import { alarm, connection, header, launcher } from "./views/frame.js";
+import { ENGLISH, textsWith, type Texts } from "./texts.js";
+import { chat } from "./views/chat.js";
 import type { Actions, Scene } from "./views/scene.js";
 
 /** How many of the latest entries are shown, and how many more at a time. */
@@ -52,6 +49,8 @@ export class VerbatimChat extends LitElement {
   #conversation: Conversation | undefined;
   #persona = NOBODY;
   #isIntroduced = false;
+  #texts: Texts = ENGLISH;
+  #isMarkdownAsked = false;
   #rendered: ((text: string) => Node[]) | undefined;
   #draft = "";
   #copied: string | undefined;
@@ -68,12 +67,21 @@ export class VerbatimChat extends LitElement {
     joined: (session_id) => this.#tell("session", { session_id }),
   };
   readonly #actions: Actions = {
+    toggle: () => this.toggle(),
+    close: () => this.close(),
+    reconnect: () => this.client.connect(),
+    dismiss: () => this.#talk.dismiss(),
+    startAgain: () => this.startAgain(),
     suggest: (text) => this.send(text),
     retry: (key) => this.#talk.retry(key),
+    stop: () => this.#talk.stop(),
     rate: (key, rating) => void this.#talk.rate(key, rating),
     copy: (key, text) => void this.#copy(key, text),
     showEarlier: () => void this.#showEarlier(),
-    startAgain: () => this.startAgain(),
+    toEnd: () => this.#toEnd(),
+    scrolled: () => this.#scrolled(),
+    typed: (text) => this.#write(text),
+    submit: () => this.#submit(),
   };
 
   constructor() {
@@ -136,12 +144,12 @@ export class VerbatimChat extends LitElement {
   protected override willUpdate(changed: PropertyValues<this>): void {
     this.#focused = this.shadowRoot?.activeElement;
     if (changed.has("service") || changed.has("sessionId") || changed.has("visitorId")) this.#begin();
-    if (this.mode === "inline" || this.isOpen || this.#talk.hasSession) void this.#introduce();
-    if (this.markdown && !this.#rendered) void this.#loadMarkdown();
+    if (changed.has("texts")) this.#texts = textsWith(this.texts);
+    if (this.#isSeen || this.#talk.hasSession) void this.#introduce();
+    if (this.markdown) void this.#loadMarkdown();
     if (this.isOpen) this.#unread = 0;
     const { length } = this.#talk.thread.entries;
-    if (this.#keeper.isAtEnd) this.#from = Math.max(0, length - SHOWN);
-    this.#from = Math.min(this.#from, length);
+    this.#from = this.#keeper.isAtEnd ? Math.max(0, length - SHOWN) : Math.min(this.#from, length);
   }
 
   protected override firstUpdated(): void {
@@ -155,34 +163,68 @@ export class VerbatimChat extends LitElement {
     if ((isToggled && this.isOpen) || isLost(this.#focused)) this.#focusHome();
   }
 
-  /** Begin with the session that the attributes name, or the tab's own. */
-  #begin(): void {
-    if (!this.hasUpdated && this.#conversation) return; // a page has asked for it already
-    this.#conversation?.leave();
-    this.#conversation = undefined;
-    this.#isIntroduced = false;
-    if (this.isConnected) void this.#talk.resume();
+  protected override render(): TemplateResult {
+    return chat(this.#scene());
   }
+
+  #scene(): Scene {
+    return {
+      texts: this.#texts,
+      lang: this.closest("[lang]")?.getAttribute("lang") ?? "",
+      heading: this.heading || this.#persona.name || this.#texts.heading,
+      persona: this.#persona,
+      isInline: this.mode === "inline",
+      isOpen: this.isOpen,
+      unread: this.#unread,
+      state: this.client.state,
+      failure: this.#talk.failure,
+      thread: this.#talk.thread,
+      from: this.#from,
+      isAtEnd: this.#keeper.isAtEnd,
+      copied: this.#copied,
+      markdown: this.markdown ? this.#rendered : undefined,
+      draft: this.#draft,
+      actions: this.#actions,
+    };
+  }
+
+  // --- whom it talks to
 
   get #talk(): Conversation {
     return (this.#conversation ??= this.#converse());
   }
 
+  get #service(): Service {
+    return new Service(this.service || VerbatimChat.home);
+  }
+
   #converse(): Conversation {
     const given = { session_id: this.sessionId, visitor_id: this.visitorId };
-    const isGiven = given.session_id && given.visitor_id;
-    return new Conversation(new Service(this.service || VerbatimChat.home), this.#listener, isGiven ? given : undefined);
+    return new Conversation(this.#service, this.#listener, given.session_id && given.visitor_id ? given : undefined);
+  }
+
+  /** Begin with the session that the attributes name, or the tab's own. */
+  #begin(): void {
+    if (this.hasUpdated) {
+      this.#conversation?.leave();
+      this.#conversation = undefined;
+      this.#isIntroduced = false;
+    }
+    if (this.isConnected) void this.#talk.resume();
   }
 
   async #introduce(): Promise<void> {
     if (this.#isIntroduced) return;
     this.#isIntroduced = true;
-    this.#persona = await new Service(this.service || VerbatimChat.home).persona();
+    this.#persona = await this.#service.persona();
     this.requestUpdate();
   }
 
+  /** Where it can't be loaded, which a browser tells by itself, a text stays a text. */
   async #loadMarkdown(): Promise<void> {
-    this.#rendered = (await VerbatimChat.loadMarkdown?.())?.rendered;
+    if (this.#isMarkdownAsked) return;
+    this.#isMarkdownAsked = true;
+    this.#rendered = (await VerbatimChat.loadMarkdown?.().catch(() => undefined))?.rendered;
     this.requestUpdate();
   }
 
@@ -190,7 +232,7 @@ export class VerbatimChat extends LitElement {
 
   #changed(): void {
     const { news } = this.#talk.thread;
-    if (news && news !== this.#news && this.mode !== "inline" && !this.isOpen) this.#unread += 1;
+    if (news && news !== this.#news && !this.#isSeen) this.#unread += 1;
     this.#news = news;
     this.requestUpdate();
   }
@@ -218,15 +260,30 @@ export class VerbatimChat extends LitElement {
     }, COPIED_MS);
   }
 
-  async #showEarlier(): Promise<void> {
-    const top = this.#find(".entry");
-    await holding(this.#log, top, () => {
-      this.#keeper.stay();
-      this.#from = Math.max(0, this.#from - SHOWN);
-      this.requestUpdate();
-      return this.updateComplete;
-    });
-    if (this.#from === 0) this.#log.focus({ preventScroll: true });
+  // --- what is typed
+
+  #write(text: string): void {
+    this.#draft = text;
+    this.requestUpdate();
+  }
+
+  #submit(): void {
+    if (this.#talk.thread.end || !isSendable(this.#draft, this.#persona.maxMessageChars)) return;
+    this.send(this.#draft.trim());
+    this.#write("");
+    if (!isTouched()) this.#focusHome();
+  }
+
+  // --- where one looks
+
+  get #isSeen(): boolean {
+    return this.mode === "inline" || this.isOpen;
+  }
+
+  /** Whoever is typing when the conversation ends meets no button, which the next space would press. */
+  #focusHome(): void {
+    const open = this.#talk.thread.end || isTouched() ? ".log" : "textarea";
+    this.#find(this.#isSeen ? open : ".launcher").focus({ preventScroll: true });
   }
 
   #toEnd(): void {
@@ -240,128 +297,21 @@ export class VerbatimChat extends LitElement {
     if (this.#keeper.isAtEnd !== was) this.requestUpdate();
   }
 
-  // --- what is typed
-
-  #typed(event: InputEvent): void {
-    this.#draft = (event.target as HTMLTextAreaElement).value;
-    this.requestUpdate();
-  }
-
-  #pressed(event: KeyboardEvent): void {
-    if (!isSendKey(event)) return;
-    event.preventDefault();
-    this.#submit();
-  }
-
-  #submit(event?: Event): void {
-    event?.preventDefault();
-    const text = this.#draft.trim();
-    if (!text || this.#talk.thread.end || charsLeft(text, this.#persona.maxMessageChars) < 0) return;
-    this.#draft = "";
-    this.send(text);
-    if (event) this.#focusHome();
-    this.requestUpdate();
-  }
-
-  #escaped({ key, isComposing }: KeyboardEvent): void {
-    if (key === "Escape" && !isComposing && this.mode !== "inline") this.close();
-  }
-
-  // --- where the focus is
-
-  /**
-   * Where one goes on: never nowhere. A finger that only reads isn't shown a keyboard, and whoever is typing when the
-   * conversation ends meets no button, which the next space would press.
-   */
-  #focusHome(): void {
-    const isTouched = matchMedia("(pointer: coarse)").matches;
-    const open = this.#talk.thread.end || isTouched ? ".log" : "textarea";
-    this.#find(this.mode === "inline" || this.isOpen ? open : ".launcher").focus({ preventScroll: true });
-  }
-
-  #find(selector: string): HTMLElement {
-    return this.shadowRoot?.querySelector<HTMLElement>(selector) ?? this;
+  async #showEarlier(): Promise<void> {
+    await holding(this.#log, this.#find(".entry"), () => {
+      this.#keeper.stay();
+      this.#from = Math.max(0, this.#from - SHOWN);
+      this.requestUpdate();
+      return this.updateComplete;
+    });
+    if (this.#from === 0) this.#log.focus({ preventScroll: true });
   }
 
   get #log(): HTMLElement {
     return this.#find(".log");
   }
 
-  // --- how it looks
-
-  protected override render(): TemplateResult {
-    const scene = this.#scene();
-    const isInline = this.mode === "inline";
-    const { texts, heading } = scene;
-    const toggle = launcher(texts, this.isOpen, this.#unread, () => this.toggle());
-    return html`<section class="chat ${isInline ? "inline" : "launched"}" aria-label=${heading}>
-      ${isInline ? nothing : toggle}
-      <div id="panel" class="panel" part="panel" role=${isInline ? nothing : "dialog"}
-        aria-labelledby=${isInline ? nothing : "heading"} ?hidden=${!isInline && !this.isOpen} @keydown=${this.#escaped}>
-        ${header(scene, isInline ? undefined : () => this.close())}
-        ${this.#stage(scene)} ${alarm(scene, () => this.#talk.dismiss())} ${this.#composer(scene)}
-        <div class="spoken news" role="status">${scene.thread.news}</div>
-        <div class="spoken" role="status">${this.#copied ? texts["reply.copied"] : ""}</div>
-      </div>
-    </section>`;
+  #find(selector: string): HTMLElement {
+    return this.shadowRoot?.querySelector<HTMLElement>(selector) ?? this;
   }
-
-  #stage(scene: Scene): TemplateResult {
-    const { texts, thread } = scene;
-    const isBusy = isAwaited(thread) || openReply(thread) !== undefined;
-    const stop = html`<button type="button" class="stop" part="button stop" @click=${() => this.#talk.stop()}>
-      ${STOP}${texts["composer.stop"]}
-    </button>`;
-    const latest = html`<button type="button" class="latest" part="button latest" aria-label=${texts["log.latest"]}
-      title=${texts["log.latest"]} @click=${this.#toEnd}>${DOWN}</button>`;
-    return html`<div class="stage">
-      <div class="log" part="log" role="log" aria-live="off" aria-busy=${isBusy} aria-label=${texts["log.label"]}
-        tabindex="0" @scroll=${this.#scrolled}><div class="content">${conversation(scene)}</div></div>
-      <div class="floating top" role="status">
-        ${connection(scene.state, this.#talk.failure, texts, () => this.client.connect())}
-      </div>
-      <div class="floating">${isBusy ? stop : nothing} ${this.#keeper.isAtEnd ? nothing : latest}</div>
-    </div>`;
-  }
-
-  #composer({ texts, thread, persona }: Scene): TemplateResult {
-    const left = charsLeft(this.#draft, persona.maxMessageChars);
-    const isNear = isNearLimit(left, persona.maxMessageChars);
-    const isSendable = this.#draft.trim() !== "" && left >= 0 && !thread.end;
-    return html`<form part="composer" @submit=${this.#submit}>
-        <div class="field" part="field" data-text=${this.#draft}>
-          <textarea part="input" rows="1" dir="auto" enterkeyhint="send" aria-label=${texts["composer.label"]}
-            placeholder=${texts[thread.end ? "composer.ended" : "composer.placeholder"]} ?disabled=${thread.end !== undefined}
-            aria-invalid=${left < 0} aria-describedby=${isNear ? "count" : nothing} .value=${live(this.#draft)}
-            @input=${this.#typed} @keydown=${this.#pressed}></textarea>
-        </div>
-        <button type="submit" class="send" part="send" aria-label=${texts["composer.send"]} title=${texts["composer.send"]}
-          aria-disabled=${!isSendable}>${SEND}</button>
-      </form>
-      <div id="count" class="count ${left < 0 ? "over" : ""}" ?hidden=${!isNear}>
-        ${fill(texts[left < 0 ? "composer.over" : "composer.left"], { count: Math.abs(left) })}
-      </div>`;
-  }
-
-  #scene(): Scene {
-    const texts = textsWith(this.texts);
-    const persona = this.#persona;
-    return {
-      texts,
-      persona,
-      heading: this.heading || persona.name || texts.heading,
-      lang: this.closest("[lang]")?.getAttribute("lang") ?? "",
-      thread: this.#talk.thread,
-      state: this.client.state,
-      from: this.#from,
-      copied: this.#copied,
-      markdown: this.markdown ? this.#rendered : undefined,
-      actions: this.#actions,
-    };
-  }
-}
-
-/** Whether what had the focus can't have it any more. */
-function isLost(focused: Element | null | undefined): boolean {
-  return !!focused && (!focused.isConnected || !focused.getClientRects().length || focused.matches(":disabled"));
 }

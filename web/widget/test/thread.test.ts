@@ -106,7 +106,7 @@ describe("what is news", () => {
 });
 
 describe("a message of the visitor's", () => {
-  test("waits below all, and takes its place when it is on the record, as the same node", () => {
+  test("waits below all, and takes its place when it is on the record", () => {
     const waiting = fold(ASKED, live(chunk("It ")), queued("k2", "And?"), queued("k3", "So?"));
     expect(waiting.outgoing.map(({ text }) => text)).toEqual(["And?", "So?"]);
     const recorded = fold(waiting, live(message("And?", "m2", "k2")));

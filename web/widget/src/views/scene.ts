@@ -2,29 +2,48 @@
 import type { State } from "@verbatim/chat-client";
 import type { Persona } from "../service.js";
 import type { Texts } from "../texts.js";
-import type { Rating, Thread } from "../thread.js";
+import type { Failure, Rating, Thread } from "../thread.js";
 
 export interface Scene {
   readonly texts: Texts;
   readonly lang: string;
   readonly heading: string;
   readonly persona: Persona;
-  readonly thread: Thread;
+  readonly isInline: boolean;
+  readonly isOpen: boolean;
+  /** How many replies have come while it was closed. */
+  readonly unread: number;
   readonly state: State;
+  /** Why there is no connection, and will be none. */
+  readonly failure: Failure | undefined;
+  readonly thread: Thread;
   /** The entry from which on the thread is shown. */
   readonly from: number;
+  /** Whether its end is looked at. */
+  readonly isAtEnd: boolean;
   /** The entry that has just been copied. */
   readonly copied: string | undefined;
   /** What draws Markdown, once it is there and if it is wanted. */
   readonly markdown: ((text: string) => Node[]) | undefined;
+  /** What is being typed. */
+  readonly draft: string;
   readonly actions: Actions;
 }
 
 export interface Actions {
+  readonly toggle: () => void;
+  readonly close: () => void;
+  readonly reconnect: () => void;
+  readonly dismiss: () => void;
+  readonly startAgain: () => void;
   readonly suggest: (text: string) => void;
   readonly retry: (key: string) => void;
+  readonly stop: () => void;
   readonly rate: (key: string, rating: Rating) => void;
   readonly copy: (key: string, text: string) => void;
   readonly showEarlier: () => void;
-  readonly startAgain: () => void;
+  readonly toEnd: () => void;
+  readonly scrolled: () => void;
+  readonly typed: (text: string) => void;
+  readonly submit: () => void;
 }

@@ -1,0 +1,90 @@
+// The whole widget: the launcher, and the panel with all that stands around the conversation.
+import { html, nothing, type TemplateResult } from "lit";
+import { CHAT, CLOSE, DOWN, STOP } from "../icons.js";
+import { failureText, fill } from "../texts.js";
+import { isAwaited, openReply } from "../thread.js";
+import { composer } from "./composer.js";
+import { conversation } from "./conversation.js";
+import type { Scene } from "./scene.js";
+
+export function chat(scene: Scene): TemplateResult {
+  const { isInline, isOpen, heading, texts, thread, copied, actions } = scene;
+  const pressed = ({ key, isComposing }: KeyboardEvent) => {
+    if (key === "Escape" && !isComposing && !isInline) actions.close();
+  };
+  return html`<section class="chat ${isInline ? "inline" : "launched"}" aria-label=${heading}>
+    ${isInline ? nothing : launcher(scene)}
+    <div id="panel" class="panel" part="panel" role=${isInline ? nothing : "dialog"}
+      aria-labelledby=${isInline ? nothing : "heading"} ?hidden=${!isInline && !isOpen} @keydown=${pressed}>
+      ${header(scene)} ${stage(scene)} ${alarm(scene)} ${composer(scene)}
+      <div class="spoken news" role="status">${thread.news}</div>
+      <div class="spoken" role="status">${copied === undefined ? "" : texts["reply.copied"]}</div>
+    </div>
+  </section>`;
+}
+
+function launcher({ texts, isOpen, unread, actions }: Scene): TemplateResult {
+  const closed = unread ? fill(texts["launcher.unread"], { count: unread }) : texts["launcher.open"];
+  const badge = html`<span class="badge" part="badge" aria-hidden="true">${unread}</span>`;
+  return html`<button type="button" class="launcher" part="launcher" aria-expanded=${isOpen} aria-controls="panel"
+    aria-label=${isOpen ? texts["launcher.close"] : closed} @click=${actions.toggle}>
+    ${isOpen ? CLOSE : CHAT} ${unread && !isOpen ? badge : nothing}
+  </button>`;
+}
+
+function header({ persona, heading, texts, isInline, actions }: Scene): TemplateResult {
+  const initial = [...(persona.name || heading)][0] ?? "";
+  const portrait = persona.avatar ? html`<img src=${persona.avatar} alt="" width="38" height="38" />` : initial;
+  const close = html`<button type="button" class="tool close" part="tool close" aria-label=${texts["launcher.close"]}
+    title=${texts["launcher.close"]} @click=${actions.close}>${CLOSE}</button>`;
+  return html`<header part="header">
+    <div class="avatar" part="avatar" aria-hidden="true">${portrait}</div>
+    <div class="titles">
+      <h2 id="heading" part="heading" dir="auto">${heading}</h2>
+      ${persona.role ? html`<p part="role" dir="auto">${persona.role}</p>` : nothing}
+    </div>
+    ${isInline ? nothing : close}
+  </header>`;
+}
+
+/** The conversation, and what floats over it. */
+function stage(scene: Scene): TemplateResult {
+  const { texts, thread, isAtEnd, actions } = scene;
+  const isBusy = isAwaited(thread) || openReply(thread) !== undefined;
+  const stop = html`<button type="button" class="stop" part="button stop" @click=${actions.stop}>
+    ${STOP}${texts["composer.stop"]}
+  </button>`;
+  const latest = html`<button type="button" class="latest" part="button latest" aria-label=${texts["log.latest"]}
+    title=${texts["log.latest"]} @click=${actions.toEnd}>${DOWN}</button>`;
+  return html`<div class="stage">
+    <div class="log" part="log" role="log" aria-live="off" aria-busy=${isBusy} aria-label=${texts["log.label"]}
+      tabindex="0" @scroll=${actions.scrolled}><div class="content">${conversation(scene)}</div></div>
+    <div class="floating top" role="status">${thread.end ? nothing : connection(scene)}</div>
+    <div class="floating">${isBusy ? stop : nothing} ${isAtEnd ? nothing : latest}</div>
+  </div>`;
+}
+
+function connection({ state, failure, texts, actions }: Scene): TemplateResult | typeof nothing {
+  if (state === "offline" || state === "connecting") {
+    return html`<div class="connection ${state}" part="connection">${texts[`connection.${state}`]}</div>`;
+  }
+  if (state !== "failed") return nothing;
+  return html`<div class="connection failed" part="connection">
+    ${failure ? failureText(texts, failure) : texts["connection.failed"]}
+    <button type="button" class="quiet" part="button reconnect" @click=${actions.reconnect}>
+      ${texts["connection.retry"]}
+    </button>
+  </div>`;
+}
+
+/** In a place that is always there: only what changes in one is spoken. */
+function alarm({ thread, texts, actions }: Scene): TemplateResult {
+  const text = thread.alarm ? failureText(texts, thread.alarm) : "";
+  const isSeen = thread.alarm && !thread.alarm.isShown;
+  const dismiss = html`<button type="button" class="tool" part="tool dismiss" aria-label=${texts["problem.dismiss"]}
+    title=${texts["problem.dismiss"]} @click=${actions.dismiss}>${CLOSE}</button>`;
+  return html`<div class=${isSeen ? "alarm" : "spoken"} part="alarm">
+    <div role="alert">${text}</div>
+    ${isSeen ? dismiss : nothing}
+  </div>`;
+}
