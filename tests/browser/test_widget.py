@@ -151,7 +151,7 @@ async def test_a_suggestion_is_said_by_a_click(chat_on: Opener) -> None:
 async def test_words_are_shown_as_they_come_and_can_be_stopped(chat_on: Opener, puppet: Puppet) -> None:
     chat = await chat_on(mode="inline")
     await chat.say("|first one two |second three |never four")
-    await expect(chat.log).to_contain_text("A reply is coming")
+    await expect(chat.typing).to_be_visible()
     await chat.has_no_barriers()
     puppet.go_on("first")
     await expect(chat.replies.last).to_have_text("one two ")
@@ -474,22 +474,26 @@ async def test_on_a_phone_it_fills_the_screen_in_the_dark_as_well(
         await chat.has_no_barriers()
 
 
-async def test_a_page_can_drive_it_and_is_told_what_happens(chat_on: Opener) -> None:
-    chat = await chat_on()
-    await chat.page.evaluate(
-        """{
+async def test_a_page_can_drive_it_and_is_told_what_happens(
+    context: BrowserContext, service: Service, site: Site
+) -> None:
+    """The texts are set before the widget is there, the rest afterwards."""
+    page = f"""<verbatim-chat></verbatim-chat>
+        <script>
+          document.querySelector("verbatim-chat").texts = {{ "composer.placeholder": "Frag uns" }};
           window.told = [];
-          for (const name of ["open", "message", "session", "frame", "state"])
-            document.addEventListener(`verbatim-${name}`, ({ detail }) => told.push({ name, ...detail }));
-        }"""
-    )
-    await chat.property(
-        "{ chat.texts = { 'composer.placeholder': 'Frag uns' }; chat.open(); chat.send('hello') }"
-    )
+          const names = ["open", "message", "session", "frame", "state"];
+          for (const name of names)
+            document.addEventListener(`verbatim-${{name}}`, event => told.push({{ name, ...event.detail }}));
+        </script>
+        <script src="{service.url}/static/verbatim-chat.js"></script>"""
+    chat = await visit(context, site.add(page))
+    await chat.property("{ chat.open(); chat.send('hello') }")
     await expect(chat.field).to_have_attribute("placeholder", "Frag uns")
     await expect(chat.replies.last).to_have_text("hello ")
     await chat.property("chat.close()")
     await expect(chat.field).to_be_hidden()
+
     told = await chat.page.evaluate("told")
     assert [each["isOpen"] for each in told if each["name"] == "open"] == [True, False]
     assert [(each["who"], each["text"]) for each in told if each["name"] == "message"] == [
@@ -502,13 +506,32 @@ async def test_a_page_can_drive_it_and_is_told_what_happens(chat_on: Opener) -> 
     assert [each["state"] for each in told if each["name"] == "state"][-1] == "open"
 
 
+async def test_a_page_makes_it_look_like_its_own(
+    context: BrowserContext, service: Service, site: Site
+) -> None:
+    page = f"""<style>
+          verbatim-chat {{ --verbatim-accent: rgb(1, 2, 3) }}
+          verbatim-chat::part(launcher) {{ border-radius: 3px }}
+          button, section {{ display: none; color: red }}
+        </style>
+        <verbatim-chat theme="dark"></verbatim-chat>
+        <script src="{service.url}/static/verbatim-chat.js"></script>"""
+    chat = await visit(context, site.add(page))
+    await expect(chat.launcher).to_have_css("background-color", "rgb(1, 2, 3)")
+    await expect(chat.launcher).to_have_css("border-radius", "3px")
+    await expect(chat.launcher).to_have_css("color-scheme", "dark")
+    await chat.property("chat.theme = 'light'")
+    await expect(chat.launcher).to_have_css("color-scheme", "light")
+    await chat.open()
+
+
 async def test_a_reply_that_comes_while_it_is_closed_is_counted_on_the_launcher(
     chat_on: Opener, puppet: Puppet
 ) -> None:
     chat = await chat_on()
     await chat.open()
     await chat.say("|closed news")
-    await expect(chat.log).to_contain_text("A reply is coming")
+    await expect(chat.typing).to_be_visible()
     await chat.launcher.click()
     puppet.go_on("closed")
     await expect(chat.button("Open the chat: 1 new")).to_be_visible()

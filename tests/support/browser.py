@@ -103,6 +103,7 @@ class Chat:
         self.field = self.element.get_by_role("textbox", name="Your message")
         self.log = self.element.get_by_role("log")
         self.alert = self.element.get_by_role("alert")
+        self.typing = self.element.locator(".typing")
         self.news = self.element.locator(".news")
         self.replies = self.element.locator(".entry.assistant .bubble:not(.typing)")
         self.said = self.element.locator(".entry.visitor .bubble")

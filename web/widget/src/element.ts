@@ -76,7 +76,7 @@ export class VerbatimChat extends LitElement {
     retry: (key) => this.#talk.retry(key),
     stop: () => this.#talk.stop(),
     rate: (key, rating) => void this.#talk.rate(key, rating),
-    copy: (key, text) => void this.#copy(key, text),
+    copy: isSecureContext ? (key, text) => void this.#copy(key, text) : undefined,
     showEarlier: () => void this.#showEarlier(),
     toEnd: () => this.#toEnd(),
     scrolled: () => this.#scrolled(),
@@ -252,12 +252,15 @@ export class VerbatimChat extends LitElement {
 
   async #copy(key: string, text: string): Promise<void> {
     await navigator.clipboard.writeText(text);
-    this.#copied = key;
-    this.requestUpdate();
+    this.#mark(key);
     setTimeout(() => {
-      if (this.#copied === key) this.#copied = undefined;
-      this.requestUpdate();
+      if (this.#copied === key) this.#mark(undefined);
     }, COPIED_MS);
+  }
+
+  #mark(copied: string | undefined): void {
+    this.#copied = copied;
+    this.requestUpdate();
   }
 
   // --- what is typed

@@ -30,8 +30,8 @@ export class Service {
   readonly #base: string;
 
   /** `base` is where the service's paths begin, such as `https://chat.example`. Throws TypeError for what is no URL. */
-  constructor(base: string) {
-    const url = new URL(base, document.baseURI);
+  constructor(base: string, page = document.baseURI) {
+    const url = new URL(base, page);
     this.#base = url.origin + url.pathname.replace(/\/*$/, "/");
   }
 

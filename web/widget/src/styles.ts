@@ -457,7 +457,7 @@ const LOG = css`
     pointer-events: auto;
   }
   .connection.connecting {
-    animation: appear 0.2s 1s both; /* what is done within a second isn't worth telling */
+    animation: appear 0.2s 1s both;
   }
   .floating:not(.top) button {
     pointer-events: auto;

@@ -65,9 +65,11 @@ function stage(scene: Scene): TemplateResult {
 }
 
 function connection({ state, failure, texts, actions }: Scene): TemplateResult | typeof nothing {
-  if (state === "offline" || state === "connecting") {
-    return html`<div class="connection ${state}" part="connection">${texts[`connection.${state}`]}</div>`;
+  // What is done in a moment isn't spoken, nor shown before a second has passed.
+  if (state === "connecting") {
+    return html`<div class="connection connecting" part="connection" aria-hidden="true">${texts["connection.connecting"]}</div>`;
   }
+  if (state === "offline") return html`<div class="connection" part="connection">${texts["connection.offline"]}</div>`;
   if (state !== "failed") return nothing;
   return html`<div class="connection failed" part="connection">
     ${failure ? failureText(texts, failure) : texts["connection.failed"]}

@@ -70,11 +70,11 @@ function tools({ key, text, responseId, rating }: Reply, { texts, copied, action
   const isCopied = copied === key;
   const copyText = texts[isCopied ? "reply.copied" : "reply.copy"];
   const copy = html`<button type="button" class="tool" part="tool copy" title=${copyText} aria-label=${copyText}
-    @click=${() => actions.copy(key, text)}>${isCopied ? CHECK : COPY}</button>`;
+    @click=${() => actions.copy?.(key, text)}>${isCopied ? CHECK : COPY}</button>`;
   const rate = (which: "up" | "down") => html`<button type="button" class="tool" part="tool ${which}"
     title=${texts[`reply.${which}`]} aria-label=${texts[`reply.${which}`]} aria-pressed=${rating === which}
     @click=${() => actions.rate(key, which)}>${which === "up" ? UP : DOWNVOTE}</button>`;
-  return html`<div class="tools" part="tools">${copy}${responseId ? [rate("up"), rate("down")] : nothing}</div>`;
+  return html`<div class="tools" part="tools">${actions.copy ? copy : nothing}${responseId ? [rate("up"), rate("down")] : nothing}</div>`;
 }
 
 function notice({ about, text, at }: Notice, { texts, lang }: Scene): TemplateResult {

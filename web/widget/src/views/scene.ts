@@ -40,7 +40,8 @@ export interface Actions {
   readonly retry: (key: string) => void;
   readonly stop: () => void;
   readonly rate: (key: string, rating: Rating) => void;
-  readonly copy: (key: string, text: string) => void;
+  /** Not there on a page that came without TLS: browsers don't let it. */
+  readonly copy: ((key: string, text: string) => void) | undefined;
   readonly showEarlier: () => void;
   readonly toEnd: () => void;
   readonly scrolled: () => void;
