@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -575,6 +576,68 @@ async def test_a_visitor_who_was_erased_is_told_and_may_start_again(
     await chat.button("Start a new conversation").click()
     await chat.say("Hello again")
     await expect(chat.replies.last).to_have_text("Hello again ")
+
+
+async def test_a_session_that_is_not_there_any_more_is_forgotten_without_a_word(
+    chat_on: Opener, service: Service
+) -> None:
+    ids = {"session-id": str(uuid4()), "visitor-id": str(uuid4())}
+    chat = await chat_on(mode="inline", **ids)
+    await chat.say("Is anybody there")
+    await expect(chat.replies.last).to_have_text("Is anybody there ")
+    await expect(chat.said).to_have_count(1)
+    assert str((await visitor_of(chat, service)).session_id) != ids["session-id"]
+
+
+async def test_whoever_says_too_much_at_once_is_told_that_it_goes_on(
+    chat_on: Opener, new_conninfo: str, tmp_path: Path, site: Site
+) -> None:
+    few = {"VERBATIM_MESSAGES_PER_MINUTE": "1", "VERBATIM_ALLOWED_ORIGINS": site.origin}
+    async with served(new_conninfo, tmp_path, Puppet(), few) as service:
+        chat = await chat_on(mode="inline", service=service.url)
+        await chat.say("one")
+        await expect(chat.replies.last).to_have_text("one ")
+        await chat.say("two")
+        await expect(chat.alert).to_have_text("That was a lot at once. It goes on in a moment.")
+        await expect(chat.said.last).to_have_text("two")
+        await chat.has_no_barriers()
+        await chat.button("Dismiss").click()
+        await expect(chat.button("Dismiss")).to_have_count(0)
+        await expect(chat.field).to_be_focused()
+
+
+async def test_whoever_finds_no_place_is_told_and_let_in_when_there_is_one(
+    chat_on: Opener, new_conninfo: str, tmp_path: Path, site: Site
+) -> None:
+    one = {"VERBATIM_SOCKETS_PER_SESSION": "1", "VERBATIM_ALLOWED_ORIGINS": site.origin}
+    async with served(new_conninfo, tmp_path, Puppet(), one) as service:
+        visitor = await service.start_session()
+        ids = {"session-id": str(visitor.session_id), "visitor-id": str(visitor.visitor_id)}
+        async with visitor.socket() as socket:
+            await socket.send(visitor.message("from elsewhere"))
+            await socket.receive_until("complete")
+            chat = await chat_on(mode="inline", service=service.url, **ids)
+            await expect(chat.alert).to_have_text("That was a lot at once. It goes on in a moment.")
+        await chat.page.evaluate("dispatchEvent(new Event('online'))")
+        await expect(chat.said).to_have_text("from elsewhere")
+        await expect(chat.alert).to_have_text("")
+
+
+async def test_whoever_is_hung_up_on_for_good_is_told_why_and_may_try_again(
+    chat_on: Opener, new_conninfo: str, tmp_path: Path, site: Site
+) -> None:
+    few = {"VERBATIM_FRAMES_PER_SECOND": "1", "VERBATIM_ALLOWED_ORIGINS": site.origin}
+    async with served(new_conninfo, tmp_path, Puppet(), few) as service:
+        chat = await chat_on(mode="inline", service=service.url)
+        await chat.say("hello")
+        await expect(chat.replies.last).to_have_text("hello ")
+        await chat.property("{ for (let stop = 0; stop < 5; stop++) chat.client.stop().catch(() => null) }")
+        await expect(chat.element.locator(".connection")).to_contain_text("That was a lot at once.")
+        await chat.has_no_barriers()
+        await chat.button("Try again").click()
+        await expect(chat.button("Try again")).to_have_count(0)
+        await expect(chat.field).to_be_focused()
+        assert await chat.property("chat.client.state") in ("connecting", "resuming", "open")
 
 
 async def test_a_conversation_that_was_deleted_elsewhere_ends_here(chat_on: Opener, service: Service) -> None:
