@@ -3,14 +3,16 @@
 import { VerbatimChat } from "./element.js";
 import type * as Markdown from "./markdown.js";
 
+// Nothing, where it isn't run by a tag of its own: then an element says where its service is.
 const script = document.currentScript as HTMLScriptElement | null;
 
-if (script && !customElements.get("verbatim-chat")) {
-  VerbatimChat.home = new URL("..", script.src).href;
-  const markdown = new URL("verbatim-chat-markdown.js", script.src).href;
+if (!customElements.get("verbatim-chat")) {
+  if (script?.src) VerbatimChat.home = new URL("..", script.src).href;
+  const markdown = new URL("static/verbatim-chat-markdown.js", new URL(VerbatimChat.home, document.baseURI)).href;
   VerbatimChat.loadMarkdown = () => import(/* @vite-ignore */ markdown) as Promise<typeof Markdown>;
   customElements.define("verbatim-chat", VerbatimChat);
-  if (script.dataset.launcher !== undefined) whenParsed(() => addLauncher(script.dataset));
+  const given = script?.dataset;
+  if (given?.launcher !== undefined) whenParsed(() => addLauncher(given));
 }
 
 function addLauncher(attributes: DOMStringMap): void {

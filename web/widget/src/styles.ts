@@ -406,8 +406,7 @@ const LOG = css`
   .tools {
     display: flex;
     gap: 2px;
-    margin-block-start: 2px;
-    margin-inline-start: 2px;
+    margin: 4px; /* an entry clips what it draws, also the ring of the focus */
   }
   .suggestions {
     display: flex;
@@ -659,13 +658,13 @@ const CONDITIONS = css`
       transition: opacity 0.15s;
     }
   }
-  @media (max-width: 480px) {
+  @media (max-width: 480px), (max-height: 440px) {
     .launched .panel {
       inset: 0;
       inline-size: 100%;
       block-size: 100dvh;
       border-radius: 0;
-      padding-block-start: env(safe-area-inset-top, 0px);
+      padding: env(safe-area-inset-top, 0px) env(safe-area-inset-right, 0px) 0 env(safe-area-inset-left, 0px);
     }
   }
   @media (prefers-reduced-motion: reduce) {

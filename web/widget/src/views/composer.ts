@@ -21,7 +21,7 @@ export function composer({ texts, thread, persona, draft, actions }: Scene): Tem
   const typed = (event: InputEvent) => actions.typed((event.target as HTMLTextAreaElement).value);
   return html`<form part="composer" @submit=${submitted}>
       <div class="field" part="field" data-text=${draft}>
-        <textarea part="input" rows="1" dir="auto" enterkeyhint="send" aria-label=${texts["composer.label"]}
+        <textarea part="input" rows="1" dir=${draft ? "auto" : nothing} enterkeyhint="send" aria-label=${texts["composer.label"]}
           placeholder=${texts[hasEnded ? "composer.ended" : "composer.placeholder"]} ?disabled=${hasEnded}
           aria-invalid=${left < 0} aria-describedby=${isNear ? "count" : nothing}
           .value=${live(draft)} @input=${typed} @keydown=${pressed}></textarea>

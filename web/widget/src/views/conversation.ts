@@ -5,6 +5,7 @@ import { repeat } from "lit/directives/repeat.js";
 import { CHECK, COPY, DOWNVOTE, RETRY, UP } from "../icons.js";
 import { endText, failureText, fill } from "../texts.js";
 import { isAwaited, isBlank, type Entry, type Notice, type Outgoing, type Reply, type Said } from "../thread.js";
+import { timeOf } from "../times.js";
 import { words } from "../words.js";
 import type { Scene } from "./scene.js";
 
@@ -128,8 +129,4 @@ function ending({ thread, texts, actions }: Scene): TemplateResult {
 function speaker({ texts, persona }: Scene): TemplateResult {
   const text = persona.name ? fill(texts["who.assistant"], { name: persona.name }) : texts["who.nameless"];
   return html`<span class="spoken">${text}</span>`;
-}
-
-function timeOf(at: number, lang: string): string {
-  return new Intl.DateTimeFormat(lang || undefined, { hour: "numeric", minute: "2-digit" }).format(at);
 }
