@@ -213,19 +213,46 @@ async def test_what_is_said_while_the_line_is_cut_is_sent_when_it_is_mended(
         assert await (await visitor_of(chat, service)).spoken() == ["before ", "meanwhile "]
 
 
-async def test_a_first_message_that_fails_can_be_sent_again(chat_on: Opener, service: Service) -> None:
+async def test_first_messages_wait_for_the_connection_as_well(chat_on: Opener, service: Service) -> None:
     async with line_to(service.port) as line:
         chat = await chat_on(mode="inline", service=line.url)
         line.cut()
         await chat.say("can you hear me")
-        await expect(chat.log).to_contain_text("Not sent. There is no connection to the chat.")
-        await expect(chat.alert).to_have_text("There is no connection to the chat.")
+        await chat.say("and now")
+        await expect(chat.log).to_contain_text("Will be sent when the connection is back")
+        await expect(chat.element.get_by_text("No connection. Trying again.")).to_be_visible()
         await chat.has_no_barriers()
 
         line.mend()
-        await chat.button("Try again").click()
-        await expect(chat.replies.last).to_have_text("can you hear me ")
-        await expect(chat.said).to_have_count(1)
+        await chat.page.evaluate("dispatchEvent(new Event('online'))")
+        await expect(chat.replies.last).to_have_text("and now ")
+        await expect(chat.said).to_have_text(["can you hear me", "and now"])
+        await expect(chat.element.get_by_text("No connection. Trying again.")).to_have_count(0)
+        assert await (await visitor_of(chat, service)).spoken() == ["can you hear me ", "and now "]
+
+
+async def test_what_came_too_late_can_be_said_in_a_new_conversation(
+    chat_on: Opener, service: Service
+) -> None:
+    async with line_to(service.port) as line:
+        chat = await chat_on(mode="inline", service=line.url)
+        await chat.say("in time")
+        await expect(chat.replies.last).to_have_text("in time ")
+        visitor = await visitor_of(chat, service)
+        line.cut()
+        await expect(chat.element.get_by_text("No connection. Trying again.")).to_be_visible()
+        await chat.say("too late")
+        async with service.http() as http:
+            assert (await http.delete(f"{visitor.path}/", headers=visitor.headers)).is_success
+
+        line.mend()
+        await chat.page.evaluate("dispatchEvent(new Event('online'))")
+        await expect(chat.log).to_contain_text("Not sent. This conversation has ended.")
+        await expect(chat.alert).to_have_text("This conversation has ended.")
+        await chat.has_no_barriers()
+        await chat.button("Send in a new conversation").click()
+        await expect(chat.replies.last).to_have_text("too late ")
+        await expect(chat.said).to_have_text("too late")
         await expect(chat.alert).to_have_text("")
 
 

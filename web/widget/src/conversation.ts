@@ -1,5 +1,6 @@
 // One conversation: what the visitor does goes to the client, and what the client tells becomes the thread.
-import { ChatError, ChatWebSocket, type OutgoingMessage, type ServerFrame, type StateChange } from "@verbatim/chat-client";
+import { ChatError, ChatWebSocket, type OutgoingMessage, type ServerFrame, type State, type StateChange } from "@verbatim/chat-client";
+import { persist } from "./persist.js";
 import type { Service } from "./service.js";
 import { EMPTY, reduce, type Failure, type Happening, type Rating, type Thread } from "./thread.js";
 
@@ -16,6 +17,12 @@ interface Session {
   readonly visitor_id: string;
 }
 
+/** A session that is being started. */
+interface Start {
+  readonly session: Promise<Session>;
+  readonly abort: AbortController;
+}
+
 /** When nothing more of the past has come for so long, it is all there. */
 const RECALL_MS = 30;
 
@@ -23,12 +30,14 @@ export class Conversation {
   readonly client: ChatWebSocket;
   #thread = EMPTY;
   #session: Session | undefined;
-  #starting: Promise<Session> | undefined;
+  #start: Start | undefined;
   /** Whose conversation it was that was left behind: the next one is the same visitor's. */
   #visitor: string | undefined;
   /** How far the session had come when it was taken up: up to here, frames tell of the past. */
   #past: string | undefined;
   #isHere = false;
+  /** Whether the session couldn't be started yet. */
+  #isOffline = false;
   #recalling: ReturnType<typeof setTimeout> | undefined;
   #drafts = 0;
 
@@ -52,6 +61,11 @@ export class Conversation {
 
   get hasSession(): boolean {
     return this.#session !== undefined;
+  }
+
+  /** What the client is doing, or what becomes of starting the session. */
+  get state(): State {
+    return this.#isOffline ? "offline" : this.client.state;
   }
 
   /** Why the service wants no connection any more. */
@@ -80,12 +94,12 @@ export class Conversation {
     const key = `draft ${++this.#drafts}`;
     this.#happen({ type: "queued", key, text });
     try {
-      const session = this.#session ?? (await this.#start());
+      const session = this.#session ?? (await this.#begun());
       if (!this.#isOurs(session)) return; // it was left behind meanwhile
       this.#give(text, session);
       this.#happen({ type: "withdrawn", key });
     } catch (error) {
-      this.#happen({ type: "undelivered", key, failure: failureOf(error) });
+      if (!(error instanceof DOMException)) this.#happen({ type: "undelivered", key, failure: failureOf(error) });
     }
   }
 
@@ -119,7 +133,9 @@ export class Conversation {
   startAgain(): void {
     const session = this.#session;
     this.#visitor = session?.visitor_id;
-    this.#session = this.#starting = this.#past = undefined;
+    this.#start?.abort.abort();
+    this.#session = this.#past = undefined;
+    this.#settled();
     if (session) this.client.forget(session.session_id);
     this.#become(EMPTY);
   }
@@ -137,22 +153,39 @@ export class Conversation {
     if (!isTaken) throw refusals[0] ?? new ChatError("The message wasn't taken", "error");
   }
 
-  async #start(): Promise<Session> {
-    const starting = (this.#starting ??= this.client.createSession(this.#visitor ? { visitor_id: this.#visitor } : {}));
+  /** The session, once it is started. All that is said meanwhile waits for the same one. */
+  async #begun(): Promise<Session> {
+    const start = (this.#start ??= this.#starting());
     try {
-      const session = await starting;
-      if (this.#starting === starting) this.#begin(session);
-      else if (this.#session !== session) this.client.forget(session.session_id);
+      const session = await start.session;
+      if (this.#start === start) this.#begin(session);
+      else if (!this.#isOurs(session)) this.client.forget(session.session_id);
       return session;
     } finally {
-      if (this.#starting === starting) this.#starting = undefined;
+      if (this.#start === start) this.#settled();
     }
+  }
+
+  #starting(): Start {
+    const abort = new AbortController();
+    const wanted = this.#visitor ? { visitor_id: this.#visitor } : {};
+    const failed = () => {
+      this.#isOffline = true;
+      this.listener.changed();
+    };
+    const attempt = () => this.client.createSession(wanted, abort.signal);
+    return { session: persist(attempt, failed, abort.signal), abort };
+  }
+
+  #settled(): void {
+    this.#start = undefined;
+    this.#isOffline = false;
   }
 
   #begin(session: Session): void {
     this.#session = session;
-    this.#starting = undefined;
-    this.client.connect();
+    this.#settled();
+    if (this.#isHere) this.client.connect();
     this.listener.joined(session.session_id);
   }
 

@@ -176,7 +176,7 @@ export class VerbatimChat extends LitElement {
       isInline: this.mode === "inline",
       isOpen: this.isOpen,
       unread: this.#unread,
-      state: this.client.state,
+      state: this.#talk.state,
       failure: this.#talk.failure,
       thread: this.#talk.thread,
       from: this.#from,

@@ -62,6 +62,8 @@ export interface Thread {
   readonly news?: string | undefined;
   /** What has just failed. What `isShown` already, at its place in the thread, needs only be spoken. */
   readonly alarm?: (Failure & { readonly isShown: boolean }) | undefined;
+  /** What the visitor doesn't want to be told again, though it may go on for a while. */
+  readonly dismissed?: string | undefined;
 }
 
 export type Happening =
@@ -96,7 +98,7 @@ export function reduce(thread: Thread, happening: Happening): Thread {
     case "problem":
       return isTold(thread, happening.failure) ? thread : { ...thread, alarm: { ...happening.failure, isShown: false } };
     case "dismissed":
-      return quiet(thread);
+      return { ...quiet(thread), dismissed: thread.alarm?.code };
   }
 }
 
@@ -200,9 +202,9 @@ function rated(thread: Thread, key: string, rating: Rating | undefined): Thread 
   return { ...thread, entries: replaced(thread.entries, entry, { ...entry, rating }) };
 }
 
-/** Whether this is told at a place of its own: the client tells of everything, also of what is about one message. */
-function isTold({ outgoing, end }: Thread, { code }: Failure): boolean {
-  return end?.code === code || outgoing.some(({ failure }) => failure?.code === code);
+/** Whether this is told at a place of its own, or is to be told no more. The client tells of everything. */
+function isTold({ outgoing, end, dismissed }: Thread, { code }: Failure): boolean {
+  return end?.code === code || dismissed === code || outgoing.some(({ failure }) => failure?.code === code);
 }
 
 // --- small change
@@ -213,7 +215,7 @@ function ended(thread: Thread, end: Failure): Thread {
 
 /** The thread with nothing left to be spoken. */
 function quiet(thread: Thread): Thread {
-  return { ...thread, news: undefined, alarm: undefined };
+  return { ...thread, news: undefined, alarm: undefined, dismissed: undefined };
 }
 
 function without(outgoing: readonly Outgoing[], key: string): readonly Outgoing[] {

@@ -176,7 +176,11 @@ describe("what doesn't work", () => {
   test("and has no place of its own is shown until it is dismissed, or something is said", () => {
     const told = fold(ASKED, { type: "problem", failure: failure("rate_limited") });
     expect(told.alarm).toMatchObject({ code: "rate_limited", isShown: false });
-    expect(fold(told, { type: "dismissed" }).alarm).toBeUndefined();
+    const dismissed = fold(told, { type: "dismissed" });
+    expect(dismissed.alarm).toBeUndefined();
+    expect(fold(dismissed, { type: "problem", failure: failure("rate_limited") }).alarm).toBeUndefined();
+    expect(fold(dismissed, { type: "problem", failure: failure("unavailable") }).alarm).toMatchObject({ code: "unavailable" });
+    expect(fold(dismissed, queued("k2", "And?"), { type: "problem", failure: failure("rate_limited") }).alarm).toBeDefined();
     expect(fold(told, live(message("Now", "m2"))).alarm).toBeUndefined();
   });
 

@@ -1,0 +1,36 @@
+// Doing something until it is done. The client does so for a session that there is; this is for starting one.
+import { ChatError } from "@verbatim/chat-client";
+
+const FIRST_MS = 1_000;
+const MOST_MS = 30_000;
+/** What may work in a while. */
+const PASSING = ["not_connected", "unavailable", "rate_limited", "internal_error"];
+
+/** Try, and where it fails for now try again: after a while, each time a longer one, or as soon as the network is back. */
+export async function persist<Done>(attempt: () => Promise<Done>, failed: () => void, signal: AbortSignal): Promise<Done> {
+  for (let most = FIRST_MS; ; most = Math.min(MOST_MS, most * 2)) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof ChatError) || !PASSING.includes(error.code)) throw error;
+      failed();
+    }
+    await pause(Math.random() * most, signal);
+  }
+}
+
+/** Rejects when it is aborted. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const over = new AbortController();
+    const end = (then: () => void) => () => {
+      over.abort();
+      clearTimeout(timer);
+      then();
+    };
+    const timer = setTimeout(end(resolve), ms);
+    const until = { signal: over.signal };
+    addEventListener("online", end(resolve), until);
+    signal.addEventListener("abort", end(() => reject(signal.reason as Error)), until);
+  });
+}
