@@ -432,11 +432,19 @@ async def test_it_runs_under_a_strict_policy_with_trusted_types(
         "addEventListener('securitypolicyviolation', event => violations.push(event.violatedDirective))"
     )
     chat = await visit(context, f"{service.url}/strict.html")
-    await chat.say("**bold** and <img src=x onerror=alert(1)> [link](https://elsewhere.example/)")
+    await chat.say(
+        "# Title\n\n**bold** [link](https://elsewhere.example/) [bad](javascript:fail()) "
+        "![picture](https://elsewhere.example/pixel.png) <style>*{display:none}</style> <iframe></iframe> "
+        "<script>fail()</script> <details/open/ontoggle/onclick> <form><button>Pay</button></form>"
+    )
     reply = chat.replies.last
-    await expect(reply.locator("strong")).to_have_text("bold")
-    await expect(reply.locator("img")).to_have_count(0)
+    await expect(reply.locator("strong")).to_have_text(["Title", "bold"])
     await expect(reply.get_by_role("link")).to_have_attribute("rel", "noopener noreferrer nofollow")
+    await expect(reply.locator("a", has_text="bad")).not_to_have_attribute("href", re.compile(""))
+    harmful = reply.locator("h1, img, script, style, iframe, form, button, details, [onclick], [style]")
+    await expect(harmful).to_have_count(0)
+    await expect(reply).to_contain_text("picture <style>*{display:none}</style>")
+    assert chat.origins() == {service.url}
     await expect(reply).to_have_css("border-top-left-radius", "18px")
     assert await chat.page.evaluate("violations") == []
     assert chat.faults == []

@@ -2,7 +2,8 @@
 import DOMPurify from "dompurify";
 import { Marked } from "marked";
 
-// A reply is no page: it has no headings of the page's outline, and no pictures, which would be fetched from others.
+// A reply is no page: it has no headings of the page's outline, and of pictures, which would be fetched from others, what they
+// show in words. What looks like HTML in it is text.
 const ALLOWED_TAGS = [
   ...["p", "br", "hr", "strong", "em", "del", "code", "pre", "blockquote", "ul", "ol", "li", "a"],
   ...["table", "thead", "tbody", "tr", "th", "td"],
@@ -17,6 +18,8 @@ const marked = new Marked({
     heading({ tokens }) {
       return `<p><strong>${this.parser.parseInline(tokens)}</strong></p>`;
     },
+    html: ({ text }) => escaped(text),
+    image: ({ text }) => escaped(text),
   },
 });
 
@@ -31,4 +34,8 @@ export function rendered(text: string): Node[] {
   // What may be too wide scrolls, also by keyboard.
   for (const wide of fragment.querySelectorAll<HTMLElement>("pre, table")) wide.tabIndex = 0;
   return [...fragment.childNodes];
+}
+
+function escaped(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 }
