@@ -127,7 +127,7 @@ async def test_static_files_alone_are_compressed(site: Site) -> None:
     visitor = await site.front.start_session()
 
     async with site.front.http() as http:
-        style = await http.get("/static/chat.css")
+        style = await http.get("/static/page.css")
     transcript = await visitor.get("/transcript/?format=html")
 
     assert style.headers["Content-Encoding"] == "gzip"

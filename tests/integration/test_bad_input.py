@@ -627,7 +627,7 @@ async def test_a_thousand_messages_over_many_sockets_spoil_nothing_for_each_othe
         ("POST /api/chats/sessions/", {"Origin": "null", "Host": ""}, 403),
         ("GET /static/%00", {}, 404),
         ("GET /static/" + "a" * 5000, {}, 404),
-        ("GET /static/chat.css/x", {}, 404),
+        ("GET /static/page.css/x", {}, 404),
         ("GET /static/..%2fpages.py", {}, 404),
         ("GET /static/swagger-ui/swagger-ui.css", {}, 200),
         ("POST /api/chats/sessions/", {"Host": "a:99999999"}, 400),

@@ -175,7 +175,7 @@ REQUESTS = [
     b"POST /api/chats/sessions/ HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
     b"GET /api/chats/sessions/00000000-0000-0000-0000-000000000001/ HTTP/1.1\r\nHost: x\r\n"
     b"X-Visitor-Id: 00000000-0000-0000-0000-000000000002\r\n\r\n",
-    b"GET /static/chat.js?%41=%zz HTTP/1.1\r\nHost: x\r\nRange: bytes=0-1\r\n\r\n",
+    b"GET /static/page.js?%41=%zz HTTP/1.1\r\nHost: x\r\nRange: bytes=0-1\r\n\r\n",
 ]
 
 

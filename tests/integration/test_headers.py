@@ -33,7 +33,7 @@ def policy(answer: httpx.Response) -> dict[str, str]:
 
 async def test_every_answer_is_guarded_whatever_it_is(http: httpx.AsyncClient) -> None:
     for path in (
-        *("/", "/static/chat.js", "/static/nowhere.js", "/nowhere", "/ws/chat/", "/health/live"),
+        *("/", "/static/page.js", "/static/nowhere.js", "/nowhere", "/ws/chat/", "/health/live"),
         *("/api/docs/", "/api/docs/openapi.json", "/api/chats/sessions/", "/api/nowhere"),
     ):
         for method in ("GET", "HEAD", "POST", "OPTIONS"):

@@ -70,7 +70,7 @@ async def test_an_answer_names_its_request(http: httpx.AsyncClient) -> None:
     assert first.headers["x-request-id"] != second.headers["x-request-id"]
 
 
-@pytest.mark.parametrize("path", ["/", "/static/chat.js", "/nowhere", "/api/chats/sessions/1/", "/api/docs/"])
+@pytest.mark.parametrize("path", ["/", "/static/page.js", "/nowhere", "/api/chats/sessions/1/", "/api/docs/"])
 async def test_an_id_that_was_given_is_kept_whatever_the_answer(http: httpx.AsyncClient, path: str) -> None:
     answer = await http.get(path, headers={"X-Request-Id": "edge-1.A_b"})
 

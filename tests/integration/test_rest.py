@@ -754,7 +754,7 @@ async def test_what_a_resource_allows_can_be_asked(http: httpx.AsyncClient, visi
         assert (response.status_code, response.headers["allow"]) == (204, allowed)
 
 
-@pytest.mark.parametrize("path", ["/", "/health/live", "/health/ready", "/static/chat.js"])
+@pytest.mark.parametrize("path", ["/", "/health/live", "/health/ready", "/static/page.js"])
 async def test_a_monitor_may_ask_for_the_head_alone(http: httpx.AsyncClient, path: str) -> None:
     head, get = await http.head(path), await http.get(path)
 
@@ -810,7 +810,7 @@ async def test_a_page_loads_nothing_from_elsewhere(http: httpx.AsyncClient, path
 
 
 async def test_the_scripts_of_a_page_load_nothing_from_elsewhere(http: httpx.AsyncClient) -> None:
-    for path in ("/static/chat.js", "/static/chat.css"):
+    for path in ("/static/page.js", "/static/page.css"):
         assert not re.search(r"(?i)(https?:|wss?:)?//[a-z0-9.-]+\.[a-z]{2,}/", (await http.get(path)).text)
 
 

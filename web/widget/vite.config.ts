@@ -7,7 +7,7 @@ export default defineConfig(({ mode }) => {
   const name = isMarkdown ? "verbatim-chat-markdown" : "verbatim-chat";
   return {
     build: {
-      outDir: "../../api/static",
+      outDir: process.env["VERBATIM_STATIC"] ?? "../../api/static",
       emptyOutDir: false, // other files live there
       target: "es2022",
       rolldownOptions: {

@@ -1,7 +1,7 @@
 // The page at `/`: the widget, and beside it the record of its conversation, as it is made.
 import "./page.css";
 import type { ServerFrame } from "@verbatim/chat-client";
-import type { VerbatimChat } from "@verbatim/chat-widget";
+import type {} from "@verbatim/chat-widget";
 import { lineOf, wordsOf } from "./lines.js";
 import { SessionRecord, type RecordedEvent, type Session } from "./record.js";
 import { Tally } from "./tally.js";
@@ -9,10 +9,10 @@ import { Tally } from "./tally.js";
 /** Older lines are taken away: the transcript has them all. */
 const MOST_LINES = 300;
 
-const chat = element("verbatim-chat") as HTMLElement as VerbatimChat;
+const chat = there(document.querySelector("verbatim-chat"));
 const events = element("#events");
-const dropButton = element("#drop") as HTMLButtonElement;
-const transcriptButton = element("#transcript") as HTMLButtonElement;
+const dropButton = there(document.querySelector<HTMLButtonElement>("#drop"));
+const transcriptButton = there(document.querySelector<HTMLButtonElement>("#transcript"));
 const hint = element("#hint");
 
 let record: SessionRecord | undefined;
@@ -105,7 +105,11 @@ async function showTranscript(): Promise<void> {
 }
 
 function element(selector: string): HTMLElement {
-  const found = document.querySelector<HTMLElement>(selector);
-  if (!found) throw new Error(`The page has no ${selector}`);
+  return there(document.querySelector<HTMLElement>(selector));
+}
+
+/** What the page has, or it isn't this page. */
+function there<Found>(found: Found | null): Found {
+  if (found === null) throw new Error("The page lacks a part of its own");
   return found;
 }

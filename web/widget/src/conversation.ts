@@ -148,9 +148,12 @@ export class Conversation {
   #give(text: string, { session_id, visitor_id }: Session): void {
     const refusals: ChatError[] = [];
     const stop = this.client.on("problem", (error) => refusals.push(error));
-    const isTaken = this.client.sendMessage(text, session_id, visitor_id) !== null;
+    const sent = this.client.sendMessage(text, session_id, visitor_id);
     stop();
-    if (!isTaken) throw refusals[0] ?? new ChatError("The message wasn't taken", "error");
+    if (sent === null) throw refusals[0] ?? new ChatError("The message wasn't taken", "error");
+    // A double click is the same message, which may have arrived already.
+    const waiting = this.client.outbox.find((message) => message.client_message_id === sent);
+    if (waiting) this.#happen(queued(waiting));
   }
 
   /** The session, once it is started. All that is said meanwhile waits for the same one. */
@@ -192,9 +195,6 @@ export class Conversation {
   // --- what the client tells
 
   #listen(): void {
-    this.client.on("queued", (message) => {
-      if (this.#isOurs(message)) this.#happen(queued(message));
-    });
     this.client.on("undelivered", ({ message, error }) => {
       this.#happen({ type: "undelivered", key: message.client_message_id, failure: failureOf(error) });
     });

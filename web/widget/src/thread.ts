@@ -86,6 +86,7 @@ export function reduce(thread: Thread, happening: Happening): Thread {
     case "frame":
       return framed(thread, happening.frame, happening.at);
     case "queued":
+      if (thread.outgoing.some(({ key }) => key === happening.key)) return thread;
       return { ...quiet(thread), outgoing: [...thread.outgoing, { key: happening.key, text: happening.text }], suggestions: [] };
     case "undelivered":
       return undelivered(thread, happening.key, happening.failure);
