@@ -56,13 +56,13 @@ from infrastructure.event_store import POLL_SECONDS, SessionStore
 from infrastructure.keyring import MasterKey, PostgresKeyTable, WrappedKeyring, settle_master_key
 from infrastructure.log_lines import REQUEST_ID
 from infrastructure.log_reader import PostgresLogSource
-from infrastructure.logs import Log, PostgresLog
+from infrastructure.logs import Log, PostgresLog, create_tables
 from infrastructure.meters import Meters
 from infrastructure.notary import Notary
 from infrastructure.personas import load_avatar, load_persona
 from infrastructure.postgres import LIVELY, Database, schema_lock
 from infrastructure.presence import Presence, new_name
-from infrastructure.recorder import datastore
+from infrastructure.recorder import Recorder, datastore
 from infrastructure.settings import Settings, SettingsError, keep_operator_token
 from infrastructure.signing import SigningKey
 from infrastructure.verification import snapshot
@@ -275,9 +275,10 @@ def open_runner(settings: Settings, conninfo: str) -> Iterator[Runner]:
 
 @contextmanager
 def open_builds(conninfo: str) -> Iterator[Builds]:
-    """The tables of the projections: created, where they aren't there yet."""
+    """The tables of the projections, and of the log: created, where they aren't there yet."""
     connections = datastore(conninfo, pool_size=3)
     try:
+        create_tables(conninfo, Recorder(connections))
         builds = Builds(ProjectionRecorder(connections), PROJECTIONS, views)
         with schema_lock(conninfo):
             builds.open()

@@ -102,7 +102,7 @@ class PostgresLog:
 
     async def open(self) -> None:
         """Create what is missing, and begin to write. Raises psycopg.OperationalError, Unavailable."""
-        await asyncio.to_thread(self._create_tables)
+        await asyncio.to_thread(create_tables, self._conninfo, self.recorder)
         await self._writer.open()
 
     async def close(self) -> None:
@@ -134,13 +134,15 @@ class PostgresLog:
         if read_only == "on":
             raise Unavailable
 
-    def _create_tables(self) -> None:
-        with schema_lock(self._conninfo) as connection:
-            connection.execute(CREATE_VISITOR_KEYS)
-            connection.execute(CREATE_DEADLINES)
-            connection.execute(CREATE_CHECKPOINTS)
-            self.recorder.create_table()
-            connection.execute(CREATE_STARTED_INDEX)
+
+def create_tables(conninfo: str, recorder: Recorder) -> None:
+    """The log, and what stands beside it: where they aren't there yet."""
+    with schema_lock(conninfo) as connection:
+        connection.execute(CREATE_VISITOR_KEYS)
+        connection.execute(CREATE_DEADLINES)
+        connection.execute(CREATE_CHECKPOINTS)
+        recorder.create_table()
+        connection.execute(CREATE_STARTED_INDEX)
 
 
 class MemoryLog:
