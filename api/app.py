@@ -92,7 +92,7 @@ def build(
     presence = Presence(conninfo)
     doorbell = build_doorbell(settings, conninfo, presence.name)
     registry = CollectorRegistry()
-    meters = Meters(registry)
+    meters = Meters(registry, clock.now)
     database = Database(conninfo)
     keyring = build_keyring(settings, conninfo, database)
     signing_key = build_signing_key(settings, keyring)

@@ -33,10 +33,16 @@ class SystemClock:
     def __init__(self, system_time: Callable[[], datetime] = system_time) -> None:
         self._system_time = system_time
         self._offset = timedelta(0)
+        self._latest = datetime.min.replace(tzinfo=UTC)
         self._is_told = False
 
     def now(self) -> datetime:
         now = self._system_time() + self._offset
+        # A comparison may find it some milliseconds fast: then it stands still for so long. Going back, words
+        # would come before their question.
+        if timedelta(0) < self._latest - now < NOTABLE:
+            now = self._latest
+        self._latest = now
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
     def new_id(self) -> UUID:

@@ -4,13 +4,14 @@ Commits, looks and deadlines are measured as they happen; what becomes of replie
 this process has recorded. Nothing is counted word by word.
 """
 
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from domain.events import ReplyChunksRecorded, ReplyFailed
 from domain.ports import Recorded
+from infrastructure.clock import system_time
 
 BATCHES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 COMMITS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
@@ -22,7 +23,10 @@ FIRST_WORDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30)
 class Meters:
     """All of them. Without a registry they are kept all the same, and nobody reads them."""
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+    def __init__(
+        self, registry: CollectorRegistry | None = None, now: Callable[[], datetime] = system_time
+    ) -> None:
+        self._now = now
         self.open_sockets = Gauge("verbatim_open_sockets", "WebSockets that are open", registry=registry)
         self.live_replies = Gauge(
             "verbatim_live_replies", "Replies that this process is speaking", registry=registry
@@ -89,14 +93,18 @@ class Meters:
             if isinstance(event, ReplyChunksRecorded):
                 reply = recorded.session.reply
                 if reply and reply.said.count == len(event.parts):
-                    self._first_words.observe(time.time() - reply.started_at.timestamp())
+                    self._first_words.observe(self._since(reply.started_at))
             elif isinstance(event, ReplyFailed):
                 self._failures.labels(event.reason).inc()
 
     def learned(self, news: Sequence[Recorded]) -> None:
         """Something that another process has recorded has come in: the first of it is the oldest."""
         if news:
-            self._lags.observe(max(0.0, time.time() - news[0].at.timestamp()))  # by another clock than ours
+            self._lags.observe(self._since(news[0].at))
+
+    def _since(self, then: datetime) -> float:
+        """Seconds; none at least, since two processes' clocks may differ by some milliseconds."""
+        return max(0.0, (self._now() - then).total_seconds())
 
     def looked_at(self, delays: Iterable[float]) -> None:
         """Sessions are looked at, so many seconds after they fell due."""

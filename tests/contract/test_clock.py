@@ -46,3 +46,24 @@ async def test_two_processes_agree_about_the_time(database: Database) -> None:
         await clock.compare(database)
 
     assert abs(fast.now() - slow.now()) < NEAR
+
+
+async def test_a_clock_that_was_fast_for_a_moment_stands_still_and_goes_back_to_no_time_before(
+    database: Database,
+) -> None:
+    clock = SystemClock(lambda: datetime.now(UTC) + timedelta(milliseconds=300))
+    before = clock.now()
+
+    await clock.compare(database)
+
+    assert before <= clock.now() <= before + NEAR
+    assert clock.now() - datetime.now(UTC) < NEAR
+
+
+async def test_a_clock_that_was_an_hour_fast_is_set_back(database: Database) -> None:
+    clock = SystemClock(lambda: datetime.now(UTC) + timedelta(hours=1))
+    clock.now()
+
+    await clock.compare(database)
+
+    assert abs(clock.now() - datetime.now(UTC)) < NEAR

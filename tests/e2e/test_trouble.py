@@ -31,7 +31,7 @@ from tests.support.service import Service, ServiceProcess, Visitor
 from tests.support.waiting import until
 
 QUESTIONS = ("What is a novated lease?", "Who owns the car?", "What running costs can be packaged?")
-WARNING_SECONDS, END_SECONDS = 1, 3
+IMPATIENT = {"VERBATIM_IDLE_WARNING_SECONDS": "1", "VERBATIM_IDLE_END_SECONDS": "3"}
 """When those who fall silent are warned, and when their sessions end."""
 
 ENDS_SILENCE = {
@@ -47,7 +47,9 @@ INTERRUPTIONS = 1
 class Stage:
     """Two nodes on one database, told of each other by Redis or by PostgreSQL, and those who chat."""
 
-    def __init__(self, conninfo: str, folder: Path, redis: RedisServer, own: OwnServer | None) -> None:
+    def __init__(
+        self, conninfo: str, folder: Path, redis: RedisServer, own: OwnServer | None, **settings: str
+    ) -> None:
         self.conninfo = conninfo
         self.redis = redis
         self.own = own
@@ -64,8 +66,7 @@ class Stage:
                     "VERBATIM_MESSAGES_PER_MINUTE": "10000",
                     "VERBATIM_GRACE_SECONDS": "1",
                     "VERBATIM_SESSIONS_PER_MINUTE": "10000",
-                    "VERBATIM_IDLE_WARNING_SECONDS": str(WARNING_SECONDS),
-                    "VERBATIM_IDLE_END_SECONDS": str(END_SECONDS),
+                    **settings,
                 },
                 folder / f"log {number}",
             )
@@ -180,7 +181,7 @@ async def staged(trouble: Trouble, conninfo: str, folder: Path) -> AsyncIterator
             own = OwnServer()
             await own.start()
             opened.push_async_callback(own.stop)
-        stage = Stage(own.conninfo if own else conninfo, folder, redis, own)
+        stage = Stage(own.conninfo if own else conninfo, folder, redis, own, **IMPATIENT)
         opened.push_async_callback(stage.close)
         await stage.open()
         yield stage
