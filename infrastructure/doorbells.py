@@ -151,7 +151,10 @@ class RedisDoorbell(RemoteDoorbell):
         while True:
             try:
                 await use()
-            except (redis.RedisError, OSError, TimeoutError):
+            except Exception as error:
+                # Whatever it is: when a server dies in the middle of an answer, the client and the event loop
+                # raise errors of many kinds.
+                logger.debug("Redis: %s", type(error).__qualname__)
                 if use == self._listen:
                     self._lost()
             await asyncio.sleep(REDIS_RECONNECT_SECONDS)
