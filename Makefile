@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help serve web test test-web test-model test-fuzz bench bench-quick lint format lock clean
+.PHONY: help serve web test test-web test-browser test-model test-fuzz bench bench-quick lint format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this help
@@ -13,7 +13,7 @@ serve: .venv/serve  ## Serve the chat at http://127.0.0.1:8000/
 	@exec $(BIN)/verbatim serve
 
 # Two files at a time: most tests wait for sockets and processes, and two cores have time for both.
-test: .venv/test  ## Run all tests but the real model's
+test: .venv/test  ## Run all tests but those in a browser and with a real model
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # What it builds is committed: the service and its tests need no npm.
@@ -22,6 +22,9 @@ web: web/node_modules/.package-lock.json  ## Build the browser side into api/sta
 
 test-web: web/node_modules/.package-lock.json  ## Check the browser side: types, tests, the package, and that api/static is up to date
 	cd web && npm run check
+
+test-browser: .venv/test web/node_modules/.package-lock.json  ## Chat in a real browser (needs Chromium, Node 20 and npm)
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
 
 test-model: .venv/model  ## Chat with a real model on a real OpenAI-compatible server
 	$(BIN)/python -m pytest tests/model --timeout 600

@@ -323,5 +323,7 @@ class EmbeddedServer:
         await asyncio.to_thread(self._stop)
 
     def _stop(self) -> None:
-        with self._turn:
+        from psutil import NoSuchProcess
+
+        with self._turn, suppress(NoSuchProcess):  # it may end by itself just now
             self._server.cleanup()

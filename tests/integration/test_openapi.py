@@ -80,7 +80,7 @@ def nothing_is_logged_as_an_error(caplog: pytest.LogCaptureFixture) -> Iterator[
 
 @pytest.fixture
 def examples(full_dose: bool) -> int:
-    return 200 if full_dose else 15
+    return 200 if full_dose else 6
 
 
 class Report:

@@ -914,7 +914,7 @@ async def test_one_who_reads_no_more_is_hung_up_on_in_the_end(
 async def test_one_who_falls_behind_is_told_to_come_back_and_then_gets_exactly_the_rest(
     new_conninfo: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.wire.SLOW_SECONDS", 0.3)
+    monkeypatch.setattr("api.wire.SLOW_SECONDS", 0.5)
     async with served(new_conninfo, data_dir, Puppet(), {"VERBATIM_CHUNK_WINDOW_MS": "5"}) as service:
         visitor = await service.start_session()
         with sockets.socket() as small:
@@ -923,8 +923,12 @@ async def test_one_who_falls_behind_is_told_to_come_back_and_then_gets_exactly_t
             await asyncio.get_running_loop().sock_connect(small, ("127.0.0.1", service.port))
             async with connect(visitor.join_url(), sock=small) as slow, visitor.socket() as fast:
                 await until(lambda: followers() == 2, "both to follow")
-                for connection in connections():
-                    hold(connection.transport, 4096)
+                (theirs,) = [
+                    connection.transport
+                    for connection in connections()
+                    if connection.transport.get_extra_info("peername") == small.getsockname()
+                ]
+                hold(theirs, 4096)
                 await fast.send(visitor.message("word*12000"))
                 whole = (await fast.receive_until("complete"))[-1]["message"]
                 await until(lambda: followers() == 1, "the slow one to be let go")

@@ -28,6 +28,7 @@ const ERRORS = {
   "error.reply_timeout": "The reply takes longer than usual.",
   "error.session_erased": "This conversation was erased.",
   "error.session_expired": "This conversation has expired.",
+  "error.session_full": "This conversation is full. Please start a new one.",
   "error.session_not_active": "This conversation has ended.",
   "error.session_not_found": "This conversation isn't there any more.",
   "error.too_large": "This is more than can be sent at once.",
