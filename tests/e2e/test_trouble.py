@@ -64,6 +64,7 @@ class Stage:
                     "VERBATIM_WORDS_PER_SECOND": "250",
                     "VERBATIM_CHUNK_WINDOW_MS": "20",
                     "VERBATIM_MESSAGES_PER_MINUTE": "10000",
+                    "VERBATIM_MESSAGES_PER_SESSION": "100000",
                     "VERBATIM_GRACE_SECONDS": "1",
                     "VERBATIM_SESSIONS_PER_MINUTE": "10000",
                     **settings,
@@ -215,6 +216,20 @@ async def go_through(
         over.set()
 
 
+@asynccontextmanager
+async def patience(client: Client) -> AsyncIterator[None]:
+    """Wait for what a client waits for, but not for ever: else say how far it has come."""
+    try:
+        async with asyncio.timeout(60):
+            yield
+    except TimeoutError:
+        latest = [*client.said.items()][-1:]
+        raise AssertionError(
+            f"{client.session_id} goes on no more: {type(client).__name__} at {client.cursor}, "
+            f"{client.connections} connections, {client.warnings} warnings, {latest}"
+        ) from None
+
+
 async def chat(stage: Stage, way: type[Client], over: asyncio.Event) -> None:
     """Ask one question after another, until the trouble is over; and once more."""
     client = await stage.welcome(way)
@@ -223,7 +238,7 @@ async def chat(stage: Stage, way: type[Client], over: asyncio.Event) -> None:
         is_last = over.is_set()
         if client.endings:  # it was too long in trouble to say anything
             client = await stage.welcome(way)
-        async with asyncio.timeout(60):
+        async with patience(client):
             said = await client.begin_to_say(random.choice(QUESTIONS))
             await client.until(lambda client=client, said=said: said.is_over or client.endings > 0)
 
@@ -234,7 +249,7 @@ async def fall_silent(stage: Stage, way: type[Client], over: asyncio.Event) -> N
     while not is_last:
         is_last = over.is_set()
         client = await stage.welcome(way)
-        async with asyncio.timeout(60):
+        async with patience(client):
             await client.begin_to_say(random.choice(QUESTIONS))
             await client.until(lambda client=client: client.endings > 0)
 
