@@ -66,9 +66,7 @@ class Runner:
         try:
             moved = [self._advance(*group) for group in self._groups(builds)]
         except BaseException:
-            # They have read what wasn't written.
-            self._readers.clear()
-            self._ahead.clear()
+            self._drop_readers()  # they have read what wasn't written
             raise
         self._retry(builds)
         self._settle()
@@ -113,6 +111,11 @@ class Runner:
         else:
             self._readers[after] = reader
         return after, told
+
+    def _drop_readers(self) -> None:
+        """Read anew from where the builds stand."""
+        self._readers.clear()
+        self._ahead.clear()
 
     # --- rows
 
@@ -168,6 +171,9 @@ class Runner:
         with self._recorder.connection() as connection:
             cursor = RawCursor(connection)
             asked = [(row["build"], row["session_id"]) for row in _faults(cursor) if row["retry"]]
+        if asked:
+            # They may remember keys that were destroyed since, which is why somebody asks.
+            self._drop_readers()
         for name, session_id in asked:
             for build in self._builds.ours():
                 if build.build == name:

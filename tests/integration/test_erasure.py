@@ -399,6 +399,30 @@ async def test_a_session_whose_log_doesn_t_add_up_is_forgotten_all_the_same(worl
     assert (by_id[broken].erased_at, by_id[broken].version) == (None, 4)
 
 
+async def test_a_build_that_is_behind_brings_nothing_back_of_a_session_whose_log_doesn_t_add_up(
+    world: World,
+) -> None:
+    """Whoever drives it has read the first of it while there was a key, and may remember that."""
+    process, visitor_id = await world.process(), uuid4()
+    broken = await chat(process.store, visitor_id, *(f"secret {number}" for number in range(30)))
+    row = (await world.stores.rows(broken))[-1]
+    await world.stores.overwrite(StoredEvent(broken, row.originator_version, row.topic, b"{}"))
+    with projecting(world.stores.conninfo, most=5) as tables:
+        tables.runner.step()
+        tables.runner.step()
+        assert "secret" in str(tables.tables())
+
+        erasing = asyncio.create_task((await world.process()).erasure.erase(visitor_id, within=20))
+        while not erasing.done():
+            await asyncio.to_thread(tables.runner.step)
+            await asyncio.sleep(0)
+        receipt = await erasing
+        tables.catch_up()
+
+        assert receipt.projections == "purged"
+        assert "secret" not in str(tables.tables())
+
+
 async def test_who_takes_it_slowly_gets_no_more_of_it_once_it_is_erased(world: World) -> None:
     process, other = await world.process(), await world.process()
     visitor_id = uuid4()
