@@ -16,7 +16,7 @@ from msgspec import Meta
 from api.auth import operators_only
 from api.docs import OPERATOR, also_as
 from api.errors import problems
-from api.event_pages import After, EventsPage, Limit, events_page
+from api.event_pages import After, EventsPage, Limit, events_page, place
 from api.lasting import Lasting
 from api.limits import OperatorRequests
 from api.replay import SPEED_PATTERN, Replay
@@ -58,7 +58,8 @@ class Audit(Controller):
         limit: Limit = 100,
     ) -> EventsPage:
         """The session's events as recorded, what is sealed opened; without it, for an erased visitor."""
-        return events_page(await _history(store, session_id), after, limit)
+        history = await _history(store, session_id)
+        return events_page(history, place(after, history[-1].session), limit)
 
     @get("/state/", responses=problems(400, 401, 404, 429, 503), operation_id="getState")
     async def state(

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from api.frames import CURSOR_PATTERN, Cursor
 from domain.ports import Recorded
+from domain.session import ChatSession
 from projections.records import EventRecord, records
 from projections.transcript import is_erased
 
@@ -34,11 +35,16 @@ class EventsPage(Struct, frozen=True):
     has_more: bool
 
 
-def events_page(history: Sequence[Recorded], after: str | None, limit: int) -> EventsPage:
-    """The page after a cursor. `history` is the session's, whole. Raises InvalidRequest for no such place."""
+def place(after: str | None, session: ChatSession) -> Cursor:
+    """Where a page begins: at the start, if none is named. Raises InvalidRequest for one that isn't there."""
+    return (Cursor(0) if after is None else Cursor.parse(after)).within(session)
+
+
+def events_page(history: Sequence[Recorded], cursor: Cursor, limit: int) -> EventsPage:
+    """The page after a cursor. `history` ends where the session does, and may begin with the event before
+    those that are wanted: it tells what has led to the next one."""
     session = history[-1].session
-    cursor = (Cursor(0) if after is None else Cursor.parse(after)).within(session)
-    rest = records(history)[cursor.events_after :]
+    rest = [record for record in records(history) if record.version > cursor.events_after]
     page = rest[:limit]
     return EventsPage(
         session_id=session.session_id,

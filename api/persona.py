@@ -11,8 +11,7 @@ from msgspec import Struct
 from api.errors import problems
 from api.origins import from_allowed_origin
 from domain.knowledge import Knowledge
-from domain.persona import Persona
-from infrastructure.personas import Avatar
+from domain.persona import Avatar, Persona
 
 AVATAR_PATH = "/api/chats/persona/avatar/"
 

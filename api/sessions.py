@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 
 from api.docs import OptionalBody, also_as
 from api.errors import problems
-from api.event_pages import After, EventsPage, Limit, events_page
+from api.event_pages import After, EventsPage, Limit, events_page, place
 from api.frames import (
     ClientMessageId,
     Complete,
@@ -209,8 +209,9 @@ class Sessions(Controller):
         limit: Limit = 100,
     ) -> EventsPage:
         """The session's events as recorded: what the transcript, and everything else, is made from."""
-        await conversations.enter(session_id, visitor_id)
-        return events_page(await conversations.read(session_id), after, limit)
+        cursor = place(after, await conversations.enter(session_id, visitor_id))
+        # Pages that show a reply as it is said ask again and again: of a long session its end alone is read.
+        return events_page(await conversations.read(session_id, cursor.events_after - 1), cursor, limit)
 
     @post(
         "/{session_id:uuid}/stop/",

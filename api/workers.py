@@ -62,9 +62,7 @@ class Workers:
             process = await self._start(folder, own)
             self._processes.add(process)
             if self._stopping.is_set():
-                _terminate(
-                    process
-                )  # told to stop while this one was being made, which so knows nothing of it
+                _terminate(process)  # it was being made when all others were told
             assert process.stdout is not None
             if await process.stdout.readline() == READY and not has_served:
                 has_served = True

@@ -169,9 +169,9 @@ class Conversations:
         """All that happens in a session after a version: first what has, then what does."""
         return self._store.follow(session_id, after)
 
-    async def read(self, session_id: UUID) -> Sequence[Recorded]:
-        """All that has happened in a session. Raises Unavailable."""
-        return await self._store.read(session_id)
+    async def read(self, session_id: UUID, after: int = 0) -> Sequence[Recorded]:
+        """All that has happened in a session, after a version. Raises Unavailable."""
+        return await self._store.read(session_id, max(0, after))
 
     # --- what time brings, and the death of a process
 

@@ -24,6 +24,13 @@ class Texts(Struct, frozen=True, forbid_unknown_fields=True):
     quote_ready: str
 
 
+class Avatar(Struct, frozen=True):
+    """A persona's picture."""
+
+    image: bytes
+    media_type: str
+
+
 class Persona(Struct, frozen=True, forbid_unknown_fields=True):
     """Who the visitor talks to. `suggestions` and `knowledge` refer to the knowledge file; `avatar` names a
     picture beside it."""

@@ -102,11 +102,11 @@ class Meters:
         if news:
             self._lags.observe(self._since(news[0].at))
 
-    def _since(self, then: datetime) -> float:
-        """Seconds; none at least, since two processes' clocks may differ by some milliseconds."""
-        return max(0.0, (self._now() - then).total_seconds())
-
     def looked_at(self, delays: Iterable[float]) -> None:
         """Sessions are looked at, so many seconds after they fell due."""
         for delay in delays:
             self._delays.observe(delay)
+
+    def _since(self, then: datetime) -> float:
+        """Seconds; none at least, since two processes' clocks may differ by some milliseconds."""
+        return max(0.0, (self._now() - then).total_seconds())

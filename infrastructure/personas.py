@@ -12,10 +12,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
-from msgspec import Struct, ValidationError, convert, structs
+from msgspec import ValidationError, convert, structs
 
 from domain.knowledge import Entry, Knowledge
-from domain.persona import Persona
+from domain.persona import Avatar, Persona
 
 T = TypeVar("T")
 
@@ -29,13 +29,6 @@ class PersonaError(Exception):
 
     def __init__(self, path: Path, text: str) -> None:
         super().__init__(f"{path}: {text}")
-
-
-class Avatar(Struct, frozen=True):
-    """A persona's picture."""
-
-    image: bytes
-    media_type: str
 
 
 def load_persona(path: Path) -> tuple[Persona, Knowledge]:

@@ -516,6 +516,7 @@ async def test_a_visitor_sees_what_is_recorded_of_their_own_session_page_by_page
         "reply_started",
     ]
     assert events[1]["data"]["text"] == "One two"
+    assert events == (await visitor.get("/events/")).json()["events"], "whatever the pages are"
     stranger = await http.get(visitor.path + "/events/", headers={"X-Visitor-Id": str(uuid4())})
     assert problem(stranger)[:2] == (403, "visitor_mismatch")
 
