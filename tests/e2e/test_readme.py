@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.needs import program
 from tests.support.service import Service, ServiceProcess
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +60,6 @@ async def test_the_python_snippet_prints_a_reply(service: Service) -> None:
     assert len(code.splitlines()) == 5
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="the JavaScript snippet needs Node")
 async def test_the_javascript_snippet_prints_a_reply(service: Service, tmp_path: Path) -> None:
     code = snippet("js", "WebSocket", service)
     # A page stays open; a program must end.
@@ -70,7 +69,7 @@ async def test_the_javascript_snippet_prints_a_reply(service: Service, tmp_path:
         + "socket.addEventListener('message', (e) => e.data.includes('\"complete\",') && process.exit());"
     )
 
-    output = await run("node", "--experimental-websocket", str(script))
+    output = await run(program("node", "nodejs"), "--experimental-websocket", str(script))
 
     assert output.split("\n")[0] == "connected"
     assert "novated" in output

@@ -156,7 +156,7 @@ async def postgres_is_restarted(stage: Stage) -> None:
 
 
 async def a_node_is_frozen(stage: Stage) -> None:
-    """For longer than it takes to be given up, by PostgreSQL and by clients."""
+    """For longer than whoever holds the deadlines is borne with."""
     process = stage.processes[random.randrange(2)].process
     assert process is not None
     process.send_signal(signal.SIGSTOP)

@@ -1,7 +1,5 @@
 """A real browser, a website of somebody else's, and what a person sees of `<verbatim-chat>` on it."""
 
-import os
-import shutil
 import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -10,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
 from playwright.async_api import (
     Browser,
     BrowserContext,
@@ -21,6 +18,8 @@ from playwright.async_api import (
     expect,
 )
 
+from tests.support.needs import needed, program
+
 AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
@@ -29,19 +28,10 @@ FLAGS = (
 )
 
 
-def required(found: Path | str | None, how: str) -> str:
-    """What these tests need: they are skipped where it isn't there, but where all must pass they fail."""
-    if found and Path(found).exists():
-        return str(found)
-    if os.environ.get("CI"):
-        pytest.fail(how)
-    pytest.skip(how)
-
-
 @asynccontextmanager
 async def browsing() -> AsyncIterator[Browser]:
     """Debian's Chromium."""
-    chromium = required(shutil.which("chromium"), "Chromium is not installed: apt-get install chromium")
+    chromium = program("chromium", "chromium")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser
@@ -132,7 +122,7 @@ class Chat:
 
     async def has_no_barriers(self) -> None:
         """axe finds nothing on the page, as it is now."""
-        source = required(AXE, "axe-core is not installed: npm ci in web/")
+        source = needed(AXE, "axe-core is not installed: npm ci in web/")
         if not await self.page.evaluate("'axe' in window"):
             await self.page.evaluate(Path(source).read_text() + "; null")
         found = await self.page.evaluate("axe.run()")

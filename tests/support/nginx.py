@@ -8,8 +8,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-import pytest
-
+from tests.support.needs import program
 from tests.support.waiting import until
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -28,8 +27,7 @@ class Nginx:
     """
 
     def __init__(self, folder: Path, ports: list[int], *, tls_folder: Path | None = None) -> None:
-        if not shutil.which("nginx"):
-            pytest.skip("nginx is not installed: apt-get install nginx-light")
+        program("nginx", "nginx-light")
         self.folder = folder
         self.port = free_port()
         self.tls_port = free_port()

@@ -1,7 +1,6 @@
 """A page with the built chat client, in Node: see `page.mjs`."""
 
 import asyncio
-import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
+from tests.support.needs import program
 from tests.support.service import Frame
 from tests.support.waiting import until
 
@@ -61,10 +60,8 @@ class Page:
 @asynccontextmanager
 async def page(url: str, history: str = "unseen") -> AsyncIterator[Page]:
     """A page that has been loaded, and connects."""
-    if not shutil.which("node"):
-        pytest.skip("a page needs Node")
     process = await asyncio.create_subprocess_exec(
-        *("node", "--no-warnings", "--experimental-websocket", str(SCRIPT), url, history),
+        *(program("node", "nodejs"), "--no-warnings", "--experimental-websocket", str(SCRIPT), url, history),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         limit=1 << 20,

@@ -1,14 +1,12 @@
 """A real Redis, as a process of the test's own."""
 
 import asyncio
-import shutil
 import signal
 import socket
 import subprocess
 from pathlib import Path
 
-import pytest
-
+from tests.support.needs import program
 from tests.support.waiting import until
 
 
@@ -24,10 +22,16 @@ class RedisServer:
 
     async def start(self) -> None:
         """Start it; skips the test where there is none."""
-        if not shutil.which("redis-server"):
-            pytest.skip("redis-server is not installed: apt-get install redis-server")
         self._process = subprocess.Popen(
-            ["redis-server", "--port", str(self._port), "--save", "", "--appendonly", "no"],
+            [
+                program("redis-server", "redis-server"),
+                "--port",
+                str(self._port),
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+            ],
             cwd=self._folder,
             stdout=subprocess.DEVNULL,
         )
