@@ -34,6 +34,7 @@ from tests.support.service import (
     Visitor,
     complaints,
     followers,
+    problem,
     served,
     server_sent,
 )
@@ -399,14 +400,6 @@ async def test_operators_ask_so_often_a_minute_and_guesses_count(new_conninfo: s
 
 
 # --- bad input
-
-
-def problem(response: httpx.Response) -> tuple[int, str, str]:
-    """What a refusal says."""
-    assert response.headers["content-type"] == "application/problem+json"
-    document = response.json()
-    assert document["status"] == response.status_code
-    return document["status"], document["code"], document["detail"]
 
 
 BAD: list[tuple[str, dict[str, str], str]] = [

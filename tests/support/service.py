@@ -153,6 +153,15 @@ async def server_sent(response: httpx.Response) -> AsyncIterator[ServerSent]:
             fields = {}
 
 
+def problem(response: httpx.Response) -> tuple[int, str, str]:
+    """Status, code and detail of a problem; that it is one, with all that a problem has."""
+    assert response.headers["content-type"] == "application/problem+json"
+    body = response.json()
+    assert set(body) == {"type", "status", "title", "detail", "code"}
+    assert body["status"] == response.status_code
+    return response.status_code, body["code"], body["detail"]
+
+
 def followers() -> int:
     """How many in this process follow a session now."""
     return sum(
