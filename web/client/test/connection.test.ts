@@ -1,0 +1,420 @@
+import { describe, expect, it, vi } from "vitest";
+import type { State, StateChange } from "../src/index.js";
+import { following, problemsOf, replaceServer, server, tab, wordsOf } from "./support/scene.js";
+import * as scripted from "./support/scripted.js";
+import { ScriptedServer, SESSION, VISITOR } from "./support/scripted.js";
+import { reaches } from "./support/tab.js";
+import { until } from "./support/until.js";
+
+describe("a connection that is lost", () => {
+  it("is made again where it was left, and no word comes twice", async () => {
+    const { client, peer } = await following();
+    const words = wordsOf(client);
+    peer.send(scripted.chunk("A ", "3.2"));
+    peer.send(scripted.chunk("novated ", "3.10"));
+    await until(() => words.length === 2, "two words");
+    peer.drop();
+
+    const again = await server.peer();
+    const join = await again.next("join");
+    expect(join.after).toBe("3.10");
+    again.send(scripted.connected(SESSION, "3.10"));
+    again.send(scripted.chunk("novated ", "3.10"));
+    again.send(scripted.chunk("lease ", "3.16"));
+    again.send(scripted.chunk("is ", "4.19"));
+    await until(() => words.includes("is "), "the rest");
+
+    expect(words).toEqual(["A ", "novated ", "lease ", "is "]);
+  });
+
+  it("before anything was said is resumed at the place of the greeting", async () => {
+    const { peer } = await following();
+    peer.drop();
+
+    expect((await (await server.peer()).join()).after).toBe("1.0");
+  });
+
+  it("is soon made again, however often it was lost, if it has held in between", async () => {
+    vi.spyOn(Math, "random").mockReturnValue(1);
+    let { peer } = await following({ timing: { retryMs: 1, retryMostMs: 3_600_000 } });
+
+    // If each were counted as one more failure, the last of these would be more than a day away.
+    for (let times = 0; times < 28; times++) {
+      peer.drop();
+      peer = await server.peer();
+      await peer.join();
+    }
+    vi.restoreAllMocks();
+  });
+
+  it("in the middle of resuming is resumed again, and messages wait meanwhile", async () => {
+    const { client, peer } = await following();
+    peer.drop();
+    const second = await server.peer();
+    await second.next("join");
+    const id = client.sendMessage("Hello", SESSION, VISITOR);
+    second.drop();
+
+    const third = await server.peer();
+    await third.join();
+
+    expect((await third.accept()).client_message_id).toBe(id);
+    expect(second.received.map(({ type }) => type)).toEqual(["join"]);
+  });
+
+  it("goes through the states that are documented, and no others", async () => {
+    const client = tab.load(server.url);
+    const changes: StateChange[] = [];
+    client.on("state", (change) => changes.push(change));
+    client.follow(SESSION, VISITOR);
+    client.connect();
+    const first = await server.peer();
+    await first.join();
+    await reaches(client, "open");
+    first.close(1012, "restart");
+    await (await server.peer()).join();
+    await reaches(client, "open");
+    client.close();
+    client.connect();
+    await (await server.peer()).join();
+    await reaches(client, "open");
+
+    const path = ["idle", "connecting", "resuming", "open", "offline", "resuming", "open", "closed", "connecting"];
+    expect(changes.map(({ previous }) => previous)).toEqual([...path, "resuming"]);
+    expect(changes.map(({ state }) => state)).toEqual([...path.slice(1), "resuming", "open"]);
+  });
+
+  it.each([1001, 1006, 1011, 1012, 1013])("with %i is made again by itself", async (code) => {
+    const { client, peer } = await following();
+
+    if (code === 1006) peer.drop();
+    else peer.close(code);
+    await (await server.peer()).join();
+
+    await reaches(client, "open");
+  });
+
+  it.each([
+    [4400, "invalid_request"],
+    [4403, "origin_not_allowed"],
+    [4404, "session_not_found"],
+    [4429, "rate_limited"],
+  ])("with %i isn't made again, and says why", async (code, reason) => {
+    const { client, peer } = await following();
+    const id = client.sendMessage("Hello", SESSION, VISITOR);
+    await peer.next("chat_message");
+
+    const isTold = code === 4429;
+    peer.send(scripted.error(isTold ? reason : "unavailable", "Too many", undefined));
+    peer.close(code, reason);
+    await reaches(client, "failed");
+
+    expect(client.failure, "not what was wrong before").toMatchObject({
+      code: reason,
+      message: isTold ? "Too many" : reason,
+    });
+    expect(client.outbox.map(({ client_message_id }) => client_message_id), "it may be sent yet").toEqual([id]);
+    const problems = problemsOf(client);
+    expect(client.sendMessage("More", SESSION, VISITOR)).toBeNull();
+    expect(problems).toEqual([reason]);
+    client.connect();
+    const again = await server.peer();
+    await again.join();
+    expect((await again.accept()).client_message_id).toBe(id);
+    expect(server.peers).toHaveLength(2);
+  });
+
+  it("because the visitor was erased leaves nothing of them behind", async () => {
+    const { client, peer } = await following();
+    client.sendMessage("Hello", SESSION, VISITOR);
+    await peer.next("chat_message");
+    const undelivered: string[] = [];
+    client.on("undelivered", ({ error }) => undelivered.push(error.code));
+
+    peer.send(scripted.error("session_erased", "This conversation has been erased", undefined));
+    peer.close(4410, "session_erased");
+    await reaches(client, "failed");
+
+    expect(undelivered).toEqual(["session_erased"]);
+    expect(tab.storage.length).toBe(0);
+    expect(client.sessions).toEqual([]);
+  });
+
+  it("is made again however often that fails, and once the service is there", async () => {
+    const { client, peer } = await following();
+    const losses: number[] = [];
+    client.on("disconnect", ({ code }) => losses.push(code));
+    const port = server.port;
+    peer.drop();
+    await server.stop();
+    const problems = problemsOf(client);
+    await until(() => losses.length > 5, "attempts");
+    expect(client.state).toBe("offline");
+    expect(problems, "told once").toEqual(["not_connected"]);
+    expect(new Set(losses)).toEqual(new Set([1006]));
+
+    replaceServer(await ScriptedServer.start(port));
+    await (await server.peer()).join();
+
+    await reaches(client, "open");
+  });
+
+  it.each(["online", "visibilitychange"])("is made again at once when the browser says %s", async (event) => {
+    const page = Object.assign(new EventTarget(), { visibilityState: "visible" });
+    vi.stubGlobal("window", page);
+    vi.stubGlobal("document", page);
+    vi.spyOn(Math, "random").mockReturnValue(1);
+    const { client, peer } = await following({ timing: { retryMs: 3_600_000, retryMostMs: 3_600_000 } });
+    peer.drop();
+    await reaches(client, "offline");
+
+    // Its next attempt is an hour away, and perhaps it doesn't even wait for it yet.
+    page.dispatchEvent(new Event(event));
+    const again = await server.peer();
+    vi.restoreAllMocks();
+
+    await again.join();
+    await reaches(client, "open");
+  });
+
+  it("without anybody noticing is found out, and made again", async () => {
+    const { client, peer } = await following({ timing: { quietMs: 20, answerMs: 20 } });
+    peer.socket.removeAllListeners("message"); // it reads, and answers nothing
+
+    await (await server.peer()).join();
+
+    await reaches(client, "open");
+    client.close();
+  });
+
+  it("isn't given up while its pings are answered", async () => {
+    const { client, peer } = await following({ timing: { quietMs: 5, answerMs: 2_000 } });
+    const states: State[] = [];
+    client.on("state", ({ state }) => states.push(state));
+
+    for (let times = 0; times < 5; times++) {
+      await peer.next("ping");
+      peer.send({ type: "pong" });
+    }
+
+    expect(states).toEqual([]);
+    expect(server.peers).toHaveLength(1);
+  });
+
+  it.each(["unavailable", "rate_limited", "internal_error"])("is tried anew where joining is refused with %s", async (code) => {
+    const client = tab.load(server.url);
+    client.follow(SESSION, VISITOR);
+    client.connect();
+    const peer = await server.peer();
+    await peer.next("join");
+
+    peer.send(scripted.error(code, "Not now"));
+    await (await server.peer()).join();
+
+    await reaches(client, "open");
+    expect(client.sessions).toHaveLength(1);
+  });
+
+  it("goes on at the present where the log has lost what its cursor names", async () => {
+    const { client, peer } = await following();
+    const words = wordsOf(client);
+    peer.send(scripted.chunk("A ", "300.2"));
+    await until(() => words.length === 1, "a word");
+    peer.drop();
+
+    const again = await server.peer();
+    expect((await again.next("join")).after).toBe("300.2");
+    again.send(scripted.error("invalid_request", "after is ahead of the session, which is at 7.0"));
+    expect((await again.next("join")).after).toBeUndefined();
+    again.send(scripted.connected(SESSION, "7.0"));
+    again.send(scripted.chunk("new ", "8.4"));
+    await until(() => words.length === 2, "a new word");
+
+    expect(client.sessions[0]?.cursor).toBe("8.4");
+  });
+});
+
+describe("close()", () => {
+  it("stays closed, whenever it is called", async () => {
+    const connecting = tab.load(server.url);
+    connecting.connect();
+    connecting.close();
+    const { client, peer } = await following();
+    client.close();
+    await until(() => peer.socket.readyState === peer.socket.CLOSED, "the server to see it");
+    const { client: offline, peer: other } = await following();
+    other.drop();
+    await reaches(offline, "offline");
+    offline.close();
+
+    // A later one connects: had one of the others been about to, it would have come first.
+    const { client: last } = await following();
+
+    expect([connecting.state, client.state, offline.state, last.state]).toEqual(["closed", "closed", "closed", "open"]);
+    expect(server.peers).toHaveLength(3);
+  });
+
+  it("from a listener, in the middle of anything, is the end of it", async () => {
+    for (const state of ["connecting", "resuming", "open", "offline"] as const) {
+      const client = tab.load(server.url);
+      client.follow(SESSION, VISITOR);
+      client.on("state", (change) => change.state === state && client.close());
+      client.connect();
+      if (state !== "connecting") {
+        const peer = await server.peer();
+        if (state !== "resuming") await peer.join();
+        if (state === "offline") peer.drop();
+      }
+      await reaches(client, "closed");
+    }
+  });
+
+  it("leaves the outbox as it is, for connect() to go on with", async () => {
+    const { client, peer } = await following();
+    const id = client.sendMessage("Hello", SESSION, VISITOR);
+    await peer.next("chat_message");
+    client.close();
+
+    client.connect();
+    const again = await server.peer();
+    await again.join();
+
+    expect((await again.accept()).client_message_id).toBe(id);
+  });
+});
+
+describe("after a reload", () => {
+  it("what this tab was given doesn't come again", async () => {
+    const { client, peer } = await following();
+    const words = wordsOf(client);
+    peer.send(scripted.chunk("A ", "3.2"));
+    await until(() => words.length === 1, "a word");
+
+    const reloaded = tab.load(server.url);
+    expect(reloaded.sessions[0]).toMatchObject({ session_id: SESSION, visitor_id: VISITOR, cursor: "3.2" });
+    reloaded.connect();
+
+    expect((await (await server.peer()).join()).after).toBe("3.2");
+  });
+
+  it("all comes again for a page that asks for it", async () => {
+    const { client, peer } = await following({ history: "all" });
+    expect(peer.received[0]).toMatchObject({ after: "0.0" });
+    const words = wordsOf(client);
+    peer.send(scripted.chunk("A ", "3.2"));
+    await until(() => words.length === 1, "a word");
+
+    const reloaded = tab.load(server.url, { history: "all" });
+    const wordsAgain = wordsOf(reloaded);
+    reloaded.connect();
+    const again = await server.peer();
+    expect((await again.join()).after).toBe("0.0");
+    again.send(scripted.chunk("A ", "3.2"));
+    await until(() => wordsAgain.length === 1, "the word again");
+  });
+
+  it("a conversation that has ended comes again only for a page that asks for all", async () => {
+    for (const history of ["unseen", "all"] as const) {
+      const { client, peer } = await following({ history });
+      peer.send(scripted.complete("Bye", "5.0", { complete: true }));
+      await until(() => client.sessions[0]?.hasEnded === true, "the end");
+
+      expect(tab.load(server.url, { history }).sessions.length).toBe(history === "all" ? 1 : 0);
+    }
+  });
+
+  it("what somebody else has put into the storage is passed over", () => {
+    tab.storage.setItem(`verbatim-chat ${server.url} message x`, "{");
+    tab.storage.setItem(`verbatim-chat ${server.url} message y`, '{"message": null}');
+    tab.storage.setItem(`verbatim-chat ${server.url} session z`, "null");
+
+    const client = tab.load(server.url);
+
+    expect([client.outbox, client.sessions]).toEqual([[], []]);
+  });
+});
+
+describe("more than one session", () => {
+  const OTHER = "990e8400-e29b-41d4-a716-446655440000";
+
+  it("is followed on one connection, each with its cursor", async () => {
+    const { client, peer } = await following();
+    const words = wordsOf(client);
+    client.sendMessage("Hello", OTHER, VISITOR);
+    await peer.join("7.0");
+    await peer.accept(8);
+    peer.send(scripted.chunk("A ", "3.2"));
+    peer.send(scripted.chunk("B ", "9.2", OTHER));
+    await until(() => words.length === 2, "two words");
+    peer.drop();
+
+    const again = await server.peer();
+    client.sendMessage("And?", SESSION, VISITOR);
+    const joins = [await again.join(), await again.next("join")];
+    let pongs = 0;
+    client.on("pong", () => pongs++);
+    again.send({ type: "pong" });
+    await until(() => pongs === 1, "all before it to be read");
+    expect([client.state, again.isQuiet]).toEqual(["resuming", true]);
+    again.send(scripted.connected(OTHER, "9.2"));
+    expect((await again.accept()).message).toBe("And?");
+
+    expect(joins.map(({ session_id, after }) => [session_id, after])).toEqual([
+      [SESSION, "3.2"],
+      [OTHER, "9.2"],
+    ]);
+    await reaches(client, "open");
+  });
+
+  it("is open as soon as the only one that still had to be joined is forgotten", async () => {
+    const client = tab.load(server.url);
+    client.follow(SESSION, VISITOR);
+    client.follow(OTHER, VISITOR);
+    client.connect();
+    const peer = await server.peer();
+    await peer.join();
+    await peer.next("join");
+    let pongs = 0;
+    client.on("pong", () => pongs++);
+    peer.send({ type: "pong" });
+    await until(() => pongs === 1, "all before it to be read");
+    expect(client.state).toBe("resuming");
+
+    client.forget(OTHER);
+
+    await reaches(client, "open");
+  });
+
+  it("goes on without one that is refused", async () => {
+    const { client, peer } = await following();
+    const refused: string[] = [];
+    client.on("refused", ({ session_id, error }) => refused.push(`${session_id}: ${error.code}`));
+    client.sendMessage("Lost", OTHER, VISITOR);
+    client.sendMessage("Hello", SESSION, VISITOR);
+
+    await peer.next("join");
+    expect((await peer.next("chat_message")).message).toBe("Hello");
+    peer.send(scripted.error("visitor_mismatch", "Visitor ID does not match", OTHER));
+    await until(() => refused.length === 1, "the refusal");
+
+    expect(refused).toEqual([`${OTHER}: visitor_mismatch`]);
+    expect(client.outbox.map(({ message }) => message)).toEqual(["Hello"]);
+    expect(client.sessions.map(({ session_id }) => session_id)).toEqual([SESSION]);
+  });
+
+  it("gives nothing out of one that was forgotten, and its late answers confuse nobody", async () => {
+    const { client, peer } = await following();
+    const words = wordsOf(client);
+    client.follow(OTHER, VISITOR);
+    client.forget(OTHER);
+    client.sendMessage("Hello", SESSION, VISITOR);
+    await peer.join("7.0");
+    peer.send(scripted.chunk("B ", "9.2", OTHER));
+    peer.send(scripted.chunk("A ", "3.2"));
+    await peer.accept();
+    await until(() => !client.outbox.length, "the acknowledgement");
+
+    expect(words).toEqual(["A "]);
+    expect(tab.load(server.url).sessions.map(({ session_id }) => session_id)).toEqual([SESSION]);
+  });
+});
