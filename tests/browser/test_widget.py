@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,6 +25,7 @@ STRICT = (
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 Opener = Callable[..., Awaitable[Chat]]
+Serve = Callable[..., AbstractAsyncContextManager[Service]]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -69,6 +71,14 @@ def chat_on(context: BrowserContext, service: Service, site: Site) -> Iterator[O
 
     yield opened
     assert [fault for chat in chats for fault in chat.faults] == []
+
+
+@pytest.fixture
+def serve(new_conninfo: str, tmp_path: Path, site: Site) -> Serve:
+    """Runs a service of the test's own, with these settings, for the other website."""
+    return lambda **settings: served(
+        new_conninfo, tmp_path, Puppet(), {"VERBATIM_ALLOWED_ORIGINS": site.origin, **settings}
+    )
 
 
 async def visitor_of(chat: Chat, service: Service) -> Visitor:
@@ -256,15 +266,8 @@ async def test_what_came_too_late_can_be_said_in_a_new_conversation(
         await expect(chat.alert).to_have_text("")
 
 
-async def test_a_quiet_visitor_is_warned_sees_the_end_and_starts_again(
-    chat_on: Opener, new_conninfo: str, tmp_path: Path, site: Site
-) -> None:
-    quiet = {
-        "VERBATIM_IDLE_WARNING_SECONDS": "1",
-        "VERBATIM_IDLE_END_SECONDS": "2",
-        "VERBATIM_ALLOWED_ORIGINS": site.origin,
-    }
-    async with served(new_conninfo, tmp_path, Puppet(), quiet) as service:
+async def test_a_quiet_visitor_is_warned_sees_the_end_and_starts_again(chat_on: Opener, serve: Serve) -> None:
+    async with serve(VERBATIM_IDLE_WARNING_SECONDS="1", VERBATIM_IDLE_END_SECONDS="2") as service:
         chat = await chat_on(mode="inline", service=service.url)
         await chat.say("and now nothing")
         await expect(chat.notices.first).to_contain_text("Are you still there?")
@@ -624,11 +627,8 @@ async def test_a_session_that_is_not_there_any_more_is_forgotten_without_a_word(
     assert str((await visitor_of(chat, service)).session_id) != ids["session-id"]
 
 
-async def test_whoever_says_too_much_at_once_is_told_that_it_goes_on(
-    chat_on: Opener, new_conninfo: str, tmp_path: Path, site: Site
-) -> None:
-    few = {"VERBATIM_MESSAGES_PER_MINUTE": "1", "VERBATIM_ALLOWED_ORIGINS": site.origin}
-    async with served(new_conninfo, tmp_path, Puppet(), few) as service:
+async def test_whoever_says_too_much_at_once_is_told_that_it_goes_on(chat_on: Opener, serve: Serve) -> None:
+    async with serve(VERBATIM_MESSAGES_PER_MINUTE="1") as service:
         chat = await chat_on(mode="inline", service=service.url)
         await chat.say("one")
         await expect(chat.replies.last).to_have_text("one ")
@@ -642,10 +642,9 @@ async def test_whoever_says_too_much_at_once_is_told_that_it_goes_on(
 
 
 async def test_whoever_finds_no_place_is_told_and_let_in_when_there_is_one(
-    chat_on: Opener, new_conninfo: str, tmp_path: Path, site: Site
+    chat_on: Opener, serve: Serve
 ) -> None:
-    one = {"VERBATIM_SOCKETS_PER_SESSION": "1", "VERBATIM_ALLOWED_ORIGINS": site.origin}
-    async with served(new_conninfo, tmp_path, Puppet(), one) as service:
+    async with serve(VERBATIM_SOCKETS_PER_SESSION="1") as service:
         visitor = await service.start_session()
         ids = {"session-id": str(visitor.session_id), "visitor-id": str(visitor.visitor_id)}
         async with visitor.socket() as socket:
@@ -659,10 +658,9 @@ async def test_whoever_finds_no_place_is_told_and_let_in_when_there_is_one(
 
 
 async def test_whoever_is_hung_up_on_for_good_is_told_why_and_may_try_again(
-    chat_on: Opener, new_conninfo: str, tmp_path: Path, site: Site
+    chat_on: Opener, serve: Serve
 ) -> None:
-    few = {"VERBATIM_FRAMES_PER_SECOND": "1", "VERBATIM_ALLOWED_ORIGINS": site.origin}
-    async with served(new_conninfo, tmp_path, Puppet(), few) as service:
+    async with serve(VERBATIM_FRAMES_PER_SECOND="1") as service:
         chat = await chat_on(mode="inline", service=service.url)
         await chat.say("hello")
         await expect(chat.replies.last).to_have_text("hello ")

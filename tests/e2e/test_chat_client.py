@@ -4,73 +4,28 @@ Through breaking lines, kills and reloads, a page is shown every word once, and 
 the record once.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
+from tests.support.line import Line, line_to
 from tests.support.operators import OPERATOR, TOKEN
 from tests.support.page import Page, page
 from tests.support.service import Frame, Service, ServiceProcess, Visitor, served
 from tests.support.waiting import until
 
 QUESTION = "What is a novated lease?"
-
-
-class Line:
-    """A line between page and service that can be cut, and that leads wherever the service is now."""
-
-    def __init__(self) -> None:
-        self.target: int | None = None
-        self.port = 0
-        self._ends: set[asyncio.StreamWriter] = set()
-
-    @property
-    def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/ws/chat/"
-
-    def cut(self) -> None:
-        for end in self._ends:
-            end.transport.abort()
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        ends = {writer}
-        self._ends |= ends
-        try:
-            # Where there is no service, nobody answers.
-            service, to_service = await asyncio.open_connection("127.0.0.1", self.target or 1)
-            ends.add(to_service)
-            self._ends.add(to_service)
-            await asyncio.gather(_pump(reader, to_service), _pump(service, writer))
-        except OSError:
-            pass
-        finally:
-            self._ends -= ends
-            for end in ends:
-                end.close()
-
-
-async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    try:
-        while data := await source.read(65536):
-            target.write(data)
-            await target.drain()
-    finally:
-        with suppress(OSError):
-            target.close()
+NOWHERE = 1
+"""A port at which nobody answers."""
 
 
 @pytest.fixture
 async def line() -> AsyncIterator[Line]:
-    line = Line()
-    server = await asyncio.start_server(line.serve, "127.0.0.1", 0)
-    line.port = server.sockets[0].getsockname()[1]
-    yield line
-    server.close()
-    line.cut()
+    """It leads nowhere, until a test says where the service is."""
+    async with line_to(NOWHERE) as line:
+        yield line
 
 
 SETTINGS = {
@@ -94,6 +49,13 @@ async def process(conninfo: str, data_dir: Path, tmp_path: Path) -> AsyncIterato
     process = ServiceProcess({**place, **SETTINGS}, tmp_path / "log")
     yield process
     await process.stop()
+
+
+async def start(process: ServiceProcess, line: Line) -> Service:
+    """Start the service, and have the line lead there."""
+    service = await process.start()
+    line.target = service.port
+    return service
 
 
 async def begun(page: Page, service: Service) -> Visitor:
@@ -124,12 +86,12 @@ async def test_a_page_is_shown_every_word_once_however_often_its_line_is_cut(
     service: Service, line: Line
 ) -> None:
     line.target = service.port
-    async with page(line.url) as visited:
+    async with page(f"{line.url}/ws/chat/") as visited:
         visitor = await begun(visited, service)
         say(visited, visitor, QUESTION)
         for words in range(2, 40, 4):
             await shown(visited, words)
-            line.cut()
+            line.drop()
         (end,) = await answered(visited)
 
         assert visited.text == end["message"]
@@ -141,17 +103,15 @@ async def test_a_page_is_shown_every_word_once_however_often_its_line_is_cut(
 async def test_a_page_goes_on_after_a_kill_in_mid_reply_with_all_that_is_on_the_record(
     process: ServiceProcess, line: Line
 ) -> None:
-    service = await process.start()
-    line.target = service.port
-    async with page(line.url) as visited:
+    service = await start(process, line)
+    async with page(f"{line.url}/ws/chat/") as visited:
         visitor = await begun(visited, service)
         say(visited, visitor, QUESTION)
         await shown(visited, 7)
         await process.kill()
         say(visited, visitor, "Who owns the car?")
 
-        visitor.service = await process.start()
-        line.target = visitor.service.port
+        visitor.service = await start(process, line)
         await answered(visited, 2)
         seen = await visited.ask("look", "seen")
 
@@ -167,9 +127,8 @@ async def test_a_page_goes_on_after_a_kill_in_mid_reply_with_all_that_is_on_the_
 async def test_what_is_said_while_there_is_no_service_survives_a_reload_and_is_said_once(
     process: ServiceProcess, line: Line
 ) -> None:
-    service = await process.start()
-    line.target = service.port
-    async with page(line.url) as visited:
+    service = await start(process, line)
+    async with page(f"{line.url}/ws/chat/") as visited:
         visitor = await begun(visited, service)
         await until(lambda: visited.state == "open", "it to be open")
         await process.kill()
@@ -177,8 +136,7 @@ async def test_what_is_said_while_there_is_no_service_survives_a_reload_and_is_s
         say(visited, visitor, "Who owns the car?")
         visited.order("load")
 
-        visitor.service = await process.start()
-        line.target = visitor.service.port
+        visitor.service = await start(process, line)
         ends = await answered(visited, 2)
 
         assert await asked(visitor) == [QUESTION, "Who owns the car?"]

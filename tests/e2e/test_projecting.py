@@ -12,6 +12,7 @@ from random import Random
 import psutil
 import pytest
 
+from tests.support.histories import tell
 from tests.support.postgres import execute
 from tests.support.projecting import projecting
 from tests.support.service import ServiceProcess
@@ -73,16 +74,13 @@ async def stores(new_conninfo: str) -> AsyncIterator[Stores]:
     await stores.close()
 
 
-async def tell(stores: Stores, sessions: int, seed: int = 1) -> None:
+async def tell_many(stores: Stores, sessions: int, seed: int = 1) -> None:
     """Record stories, many at once."""
     random = Random(seed)
     store = await stores.open()
 
     async def record(number: int) -> None:
-        told = story(random, 40, erased=number % 10 == 0)
-        version = 0
-        for events, at in told.steps:
-            version = (await store.append(told.session_id, version, events, at)).version
+        await tell(store, story(random, 40, erased=number % 10 == 0))
 
     await asyncio.gather(*map(record, range(sessions)))
 
@@ -97,7 +95,7 @@ async def test_whichever_process_is_killed_another_goes_on(
 ) -> None:
     first, second = processes.start(), processes.start()
     for recorded, killed in ((5, first), (10, second), (15, None)):
-        await tell(stores, 5, seed=recorded)
+        await tell_many(stores, 5, seed=recorded)
         await until(
             lambda wanted=recorded: sessions_shown(new_conninfo) == wanted, "all sessions to be shown", 60
         )
@@ -116,7 +114,7 @@ async def test_whichever_process_is_killed_another_goes_on(
 async def test_killed_in_the_middle_of_a_rebuild_the_tables_are_the_same(
     processes: Processes, stores: Stores, new_conninfo: str, full_dose: bool
 ) -> None:
-    await tell(stores, SESSIONS)
+    await tell_many(stores, SESSIONS)
     with projecting(new_conninfo) as here:
         here.catch_up()
         before = here.tables()

@@ -16,7 +16,7 @@ from infrastructure.postgres import Database
 from projections.agreement import Agreement
 from projections.catalogue import PROJECTIONS
 from projections.sessions import SESSIONS
-from tests.support.histories import made_up
+from tests.support.histories import made_up, tell
 from tests.support.postgres import execute
 from tests.support.projecting import Projecting, projecting
 from tests.support.stores import MASTER_KEY, Stores
@@ -141,9 +141,7 @@ async def test_a_visitor_who_is_being_erased_is_no_fault_at_any_moment(
 ) -> None:
     """Recorded, then the key destroyed, then taken in: what a projection holds can't be read in between."""
     whole = story(Random(5), 40)
-    version = 0
-    for events, at in whole.steps:
-        version = (await store.append(whole.session_id, version, events, at)).version
+    version = (await tell(store, whole)).version
     await made_up(store, 5)
     process.catch_up()
     moments = [await check(None)]
@@ -163,9 +161,7 @@ async def test_a_key_that_is_destroyed_before_anything_says_so_is_no_fault_of_th
     stores: Stores, store: SessionStore, process: Projecting, check: Agreement
 ) -> None:
     whole = story(Random(5), 40)
-    version = 0
-    for events, at in whole.steps:
-        version = (await store.append(whole.session_id, version, events, at)).version
+    await tell(store, whole)
     process.catch_up()
 
     await WrappedKeyring(MASTER_KEY, stores.keys).destroy(whole.visitor_id)
@@ -244,6 +240,7 @@ def touched(conninfo: str, process: Projecting, what: str, ids: Sequence[UUID]) 
     table = statement.split("{}.")[1].split()[0]
     more = {
         "text": "who = 'visitor'",
+        "entry": "who = 'visitor'",
         "words": "who = 'assistant' AND text <> ''",
         "status": "status = 'active'",
         "rating": "rating IS NULL",

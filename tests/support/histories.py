@@ -7,10 +7,12 @@ from random import Random
 from uuid import UUID
 
 from api.app import ALEX
+from domain.session import ChatSession
 from infrastructure.demo.story import Plan, Story, record, stories
 from infrastructure.demo.visit import Cast
 from infrastructure.event_store import SessionStore
 from infrastructure.personas import load_persona
+from tests.support.stories import Story as MadeUp
 from tests.support.stories import story
 
 UNTIL = date(2026, 10, 31)
@@ -39,8 +41,16 @@ async def made_up(store: SessionStore, sessions: int, seed: int = 1) -> Sequence
     ids = []
     for _ in range(sessions):
         told = story(random, 40)
-        version = 0
-        for events, at in told.steps:
-            version = (await store.append(told.session_id, version, events, at)).version
+        await tell(store, told)
         ids.append(told.session_id)
     return ids
+
+
+async def tell(store: SessionStore, told: MadeUp) -> ChatSession:
+    """Record a story, step by step; the session as it is then."""
+    version, session = 0, None
+    for events, at in told.steps:
+        session = await store.append(told.session_id, version, events, at)
+        version = session.version
+    assert session is not None, "a story begins with something"
+    return session

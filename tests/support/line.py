@@ -1,4 +1,4 @@
-"""The line between a browser and the service, which can be cut and mended."""
+"""The line between a page and the service, which can be lost, cut and mended."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 
 
 class Line:
-    """A port that leads to another one, for as long as it isn't cut."""
+    """A port that leads to another one, its `target`, for as long as it isn't cut."""
 
     def __init__(self, target: int) -> None:
-        self._target = target
+        self.target = target
         self._calls: set[asyncio.Task[None]] = set()
         self._is_cut = False
         self.port = 0
@@ -21,6 +21,10 @@ class Line:
     def cut(self) -> None:
         """Hang up on everybody, and on whoever calls from now on."""
         self._is_cut = True
+        self.drop()
+
+    def drop(self) -> None:
+        """Hang up on everybody."""
         for call in self._calls:
             call.cancel()
 
@@ -37,7 +41,7 @@ class Line:
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._is_cut:
             return
-        there = await asyncio.open_connection("127.0.0.1", self._target)
+        there = await asyncio.open_connection("127.0.0.1", self.target)
         try:
             async with asyncio.TaskGroup() as pumps:
                 pumps.create_task(_pump(reader, there[1]))
