@@ -46,7 +46,7 @@ welcome = Console(highlight=False, soft_wrap=True)
 def main() -> None:
     """Verbatim: conversations in which every word is on the record before it is on the screen.
 
-    Settings are environment variables; the README lists them.
+    Settings are environment variables; docs/settings.md lists them.
 
     Examples:
 
