@@ -24,7 +24,7 @@ from domain.events import (
     SessionEnded,
     VisitorMessagePosted,
 )
-from tests.support.client import Client, SocketClient, StreamClient
+from tests.support.client import PAUSE_SECONDS, Client, SocketClient, StreamClient
 from tests.support.postgres import OwnServer, execute
 from tests.support.redis import RedisServer
 from tests.support.service import Service, ServiceProcess, Visitor
@@ -39,6 +39,7 @@ ENDS_SILENCE = {
 }
 
 FROZEN_SECONDS = 4.0
+"""Twice as long as whoever holds the deadlines is borne with."""
 
 INTERRUPTIONS = 1
 """How often a message is asked anew because its process has died."""
@@ -95,7 +96,7 @@ class Stage:
                 client = way(self.nodes, visitor.session_id, visitor.visitor_id)
                 self.clients.append(client)
                 return client
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def close(self) -> None:
         for client in self.clients:

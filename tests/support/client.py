@@ -20,7 +20,7 @@ from api.sockets import SUBPROTOCOL
 from tests.support.service import Frame, Service, server_sent
 
 PAUSE_SECONDS = 0.05
-"""Between attempts to connect."""
+"""Between attempts: nothing tells when a node will be there."""
 
 
 class Said(Struct):
