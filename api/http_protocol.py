@@ -9,6 +9,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from api.handshake import opening
 from api.wire import SLOW_SECONDS
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -74,7 +75,16 @@ class HttpProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         self._wait_no_longer()
         self._watch_no_longer()
-        super().handle_websocket_upgrade()
+        scope = opening(self.scope, self.url)
+        if scope is None:
+            super().handle_websocket_upgrade()
+            return
+        self.connections.discard(self)
+        make: Any = self.ws_protocol_class  # a FramesProtocol, as `make_server` sets it
+        protocol = make(config=self.config, server_state=self.server_state, app_state=self.app_state)
+        protocol.connection_made(self.transport)
+        protocol.open(scope)
+        self.transport.set_protocol(protocol)
 
     # --- what doesn't come
 

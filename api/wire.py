@@ -14,10 +14,11 @@ from weakref import WeakKeyDictionary
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from wsproto import events
-from wsproto.connection import ConnectionState
+from wsproto.connection import Connection, ConnectionState, ConnectionType
 
 from api.errors import told
 from api.frames import Cursor, Sent, encode, error_frame, frames_of
+from api.handshake import Header, Scope, acceptance
 from api.limits import Pace
 from domain.errors import RateLimited
 from domain.ports import Recorded
@@ -101,7 +102,7 @@ class FramesProtocol(WSProtocol):
     time, and then no more.
     """
 
-    __slots__ = ("_is_deaf", "_max_pending_bytes", "_pace", "_paid_until", "_unread")
+    __slots__ = ("_is_deaf", "_is_read", "_max_pending_bytes", "_pace", "_paid_until", "_unread")
 
     def __init__(self, *args: Any, max_pending_bytes: int, pace: Pace, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -110,11 +111,22 @@ class FramesProtocol(WSProtocol):
         self._paid_until = 0.0
         self._unread = b""
         self._is_deaf = False
+        self._is_read = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         # Beyond this, what is to be sent waits until the peer has read.
         transport.set_write_buffer_limits(high=self._max_pending_bytes)
+
+    def open(self, scope: Scope) -> None:
+        """Begin, with a request that has been read already."""
+        self._is_read = True
+        self.scope = scope  # type: ignore[assignment]
+        scope["extensions"][EXTENSION] = {}
+        self.queue.put_nowait({"type": "websocket.connect"})
+        task = self.loop.create_task(self.run_asgi())
+        task.add_done_callback(self.on_task_complete)
+        self.tasks.add(task)
 
     def handle_connect(self, event: events.Request) -> None:
         super().handle_connect(event)
@@ -125,10 +137,21 @@ class FramesProtocol(WSProtocol):
             await self._catch_up()
         if self.disconnected or self.close_sent:
             raise ClientDisconnected
-        if message["type"] != EXTENSION:
+        if message["type"] == EXTENSION:
+            if not self.transport.is_closing():
+                self.transport.write(message["frames"])
+        elif message["type"] == "websocket.accept" and self._is_read:
+            self._accept(message.get("subprotocol"), message.get("headers", ()))
+        else:
             await super().send(message)
-        elif not self.transport.is_closing():
-            self.transport.write(message["frames"])
+
+    def _accept(self, subprotocol: str | None, headers: Iterable[Header]) -> None:
+        if self.transport.is_closing():
+            return
+        self.handshake_complete = True
+        self.conn = Connection(ConnectionType.SERVER)  # type: ignore[assignment]
+        self.transport.write(acceptance(self.scope, subprotocol, [*self.default_headers, *headers]))
+        self.start_keepalive()
 
     async def _catch_up(self) -> None:
         """Wait until the peer has read on; but not for ever: it can come back with its cursor."""

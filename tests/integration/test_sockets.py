@@ -5,10 +5,12 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
@@ -776,9 +778,19 @@ async def test_a_fault_of_ours_closes_the_socket_and_the_log_gets_its_place_alon
 # --- other servers, and those who leave
 
 
+class PlainHttp(HttpToolsProtocol):
+    """uvicorn's own, which takes what we tell ours."""
+
+    end_keep_alive = HttpToolsProtocol.shutdown
+
+    def __init__(self, *args: Any, max_pending_bytes: int, **more: Any) -> None:
+        super().__init__(*args, **more)
+
+
 async def test_on_a_server_that_knows_nothing_of_our_frames_they_are_the_same(
     new_conninfo: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("api.server.HttpProtocol", PlainHttp)
     monkeypatch.setattr(
         "api.server.FramesProtocol", lambda *args, max_pending_bytes, pace, **more: WSProtocol(*args, **more)
     )
