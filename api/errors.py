@@ -128,7 +128,7 @@ class JsonRequest(Request[Any, Any, Any]):
         try:
             return await super().json()
         except (SerializationException, UnicodeError, RecursionError):
-            raise ClientException("the body must be one JSON object") from None
+            raise ClientException("the body must be one JSON object, in well-formed Unicode") from None
 
 
 def problems(*statuses: int) -> dict[int, ResponseSpec]:

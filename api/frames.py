@@ -174,11 +174,13 @@ class ErrorInfo(Struct, frozen=True, omit_defaults=True):
     error_type: ErrorType
     code: str
     cursor: str | None = None
+    client_message_id: str | None = None
     replay: bool = False
 
 
 class Error(ServerFrame, frozen=True, kw_only=True, tag="error"):
-    """Something didn't work: `error` is for people, `metadata.code` for programs."""
+    """Something didn't work: `error` is for people, `metadata.code` for programs. Where a message was
+    refused, `metadata.client_message_id` says which."""
 
     message_id: UUID | None = None
     response_id: UUID | None = None
@@ -262,14 +264,24 @@ def is_extra(event: Event) -> bool:
     return isinstance(event, VisitorMessagePosted)
 
 
-def error_frame(error: ChatError, error_type: ErrorType, session_id: UUID | None = None) -> Error:
+class Subject(Struct, frozen=True):
+    """What a frame is about, as far as that can be read."""
+
+    session_id: UUID | None = None
+    client_message_id: str | None = None
+
+
+NOTHING = Subject()
+
+
+def error_frame(error: ChatError, error_type: ErrorType, about: Subject = NOTHING) -> Error:
     """The frame that tells of a failure."""
     return Error(
         done=False,
         complete=False,
-        session_id=session_id,
+        session_id=about.session_id,
         error=str(error),
-        metadata=ErrorInfo(error_type, error.code),
+        metadata=ErrorInfo(error_type, error.code, client_message_id=about.client_message_id),
     )
 
 
@@ -425,12 +437,8 @@ class Authenticate(Struct, frozen=True, tag="authenticate", tag_field="type"):
     token: str
 
 
-class _Addressed(Struct):
-    session_id: UUID | None = None
-
-
 _decoder = msgspec.json.Decoder(Received)
-_address_decoder = msgspec.json.Decoder(_Addressed)
+_subject_decoder = msgspec.json.Decoder(Subject)
 _UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 _authentication_decoder = msgspec.json.Decoder(Authenticate)
 _PING = Ping()
@@ -446,7 +454,7 @@ def decode(text: str) -> Received:
         what, _, field = str(error).partition(" - at `$.")
         raise refusal(what, field.rstrip("`")) from None
     except _UNREADABLE:
-        raise InvalidRequest("a frame must be one JSON object") from None
+        raise InvalidRequest("a frame must be one JSON object, in well-formed Unicode") from None
 
 
 def token_in(text: str) -> str:
@@ -457,12 +465,12 @@ def token_in(text: str) -> str:
         return ""
 
 
-def session_of(text: str) -> UUID | None:
-    """The session that a text is about, if that much of it can be read."""
+def subject_of(text: str) -> Subject:
+    """What a text is about, be it ever so wrong otherwise."""
     try:
-        return _address_decoder.decode(text).session_id
+        return _subject_decoder.decode(text)
     except _UNREADABLE:
-        return None
+        return NOTHING
 
 
 def refusal(what: str, field: str = "") -> InvalidRequest:

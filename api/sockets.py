@@ -33,7 +33,7 @@ from api.frames import (
     encode,
     error_frame,
     is_extra,
-    session_of,
+    subject_of,
 )
 from api.joining import join
 from api.limits import Room, sender
@@ -109,7 +109,7 @@ class _Visitor:
                     raise InvalidRequest("frames must be text, not binary")
                 await self._handle(decode(text))
             except ChatError as error:
-                await self._send(error_frame(error, told(error).error_type, session_of(text or "")))
+                await self._send(error_frame(error, told(error).error_type, subject_of(text or "")))
                 if isinstance(error, Restarting):
                     await self._socket.close(RESTART, "restart")
                     return

@@ -739,6 +739,7 @@ async def test_a_message_sent_twice_under_one_name_is_said_once(service: Service
 
     assert text_of(reply) == "Hello "
     assert conflict["metadata"]["code"] == "conflict"
+    assert conflict["metadata"]["client_message_id"] == "m-1"
     assert await waiting_in(visitor, 1)
 
 

@@ -3,7 +3,6 @@
 import json
 from contextlib import suppress
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.frames import (
+    NOTHING,
     ChatMessage,
     Connected,
     ConnectedInfo,
@@ -19,12 +19,13 @@ from api.frames import (
     Ping,
     Pong,
     Stop,
+    Subject,
     decode,
     encode,
     error_frame,
     frames_of,
     is_extra,
-    session_of,
+    subject_of,
 )
 from domain.errors import InvalidRequest, MessageRequired, SessionNotFound
 from domain.events import (
@@ -223,7 +224,7 @@ def test_an_idle_warning_and_the_end_after_it_are_those_of_the_specification() -
 
 
 def test_an_error_frame_names_its_session_where_there_is_one() -> None:
-    plain = json.loads(encode(error_frame(SessionNotFound(), "processing_error", SESSION)))
+    plain = json.loads(encode(error_frame(SessionNotFound(), "processing_error", Subject(SESSION))))
     unknown = json.loads(encode(error_frame(InvalidRequest("why"), "validation_error")))
 
     assert plain == {
@@ -382,15 +383,16 @@ def test_what_is_no_frame_is_refused_with_what_would_be_right(frame: str, why: s
 
 
 def test_what_is_wrong_with_a_frame_doesnt_hide_whose_it_is() -> None:
-    assert session_of(json.dumps({"type": "nonsense", **IDS})) == SESSION
-    assert session_of('{"session_id": "x"}') is None
-    assert session_of("{") is None
-    assert session_of("[]") is None
-    assert session_of("") is None
+    assert subject_of(json.dumps({"type": "nonsense", **IDS})) == Subject(SESSION)
+    assert subject_of('{"client_message_id": "m1", "message": 1}') == Subject(None, "m1")
+    assert subject_of('{"session_id": "x"}') == NOTHING
+    assert subject_of("{") == NOTHING
+    assert subject_of("[]") == NOTHING
+    assert subject_of("") == NOTHING
 
 
 @given(st.text() | st.recursive(st.none() | st.text(), st.lists).map(json.dumps))
 def test_any_text_at_all_is_a_frame_or_refused(text: str) -> None:
     with suppress(InvalidRequest):
         assert decode(text)
-    assert session_of(text) is None or isinstance(session_of(text), UUID)
+    assert isinstance(subject_of(text), Subject)

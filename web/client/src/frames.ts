@@ -95,7 +95,10 @@ export interface SessionEndInfo {
   replay?: boolean;
 }
 
-/** Something didn't work: `error` is for people, `metadata.code` for programs. */
+/**
+ * Something didn't work: `error` is for people, `metadata.code` for programs. Where a message was
+ * refused, `metadata.client_message_id` says which.
+ */
 export interface ErrorFrame {
   type: "error";
   done: boolean;
@@ -111,6 +114,7 @@ export interface ErrorInfo {
   error_type: "processing_error" | "validation_error";
   code: string;
   cursor?: string;
+  client_message_id?: string;
   replay?: boolean;
 }
 

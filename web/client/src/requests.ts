@@ -1,5 +1,5 @@
 // What was sent on this connection and awaits its answer. The service takes frames one after another and answers in
-// that order, but an error doesn't say which frame it answers: it is the first that is still waiting.
+// that order, but only of a message does an error say that it answers it: it is the first that is still waiting.
 import { errorOf, type ChatError } from "./errors.js";
 import type { ServerFrame } from "./frames.js";
 
