@@ -8,6 +8,7 @@ seconds and their figures say little: it shows that they run.
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 
@@ -21,11 +22,15 @@ QUICK = {
     "first_word": ("--pairs", "4", "--crowd", "4", "--words", "5"),
     "project": ("--events", "5000", "--rounds", "1", "--seconds", "0.5", "--rate", "100"),
     "reconnect": ("--clients", "10", "--rounds", "1", "--away", "0.3"),
+    "thread": ("--messages", "10", "--words", "20", "--rounds", "1"),
     "transcript": ("--events", "20000", "--rounds", "3", "--sessions", "2"),
     "verify": ("--sessions", "60", "--rounds", "1"),
     "words": ("--seconds", "0.5", "--most", "20", "--sockets", "150"),
 }
 """Every benchmark, with the options of a small dose."""
+
+NEEDS = {"thread": "chromium"}
+"""Programs without which one is left out, unless it is asked for by name."""
 
 
 def main() -> int:
@@ -39,6 +44,9 @@ def main() -> int:
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}: give of {', '.join(QUICK)}")
     results: Results = {}
     for name in options.names or QUICK:
+        if name in NEEDS and not options.names and not shutil.which(NEEDS[name]):
+            progress(f"{name} is left out: {NEEDS[name]} is not installed")
+            continue
         progress(f"[bold]{name}[/bold]")
         done = subprocess.run(
             [sys.executable, "-m", f"benchmarks.{name}", "--json", *(QUICK[name] if options.quick else ())],
