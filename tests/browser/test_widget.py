@@ -627,6 +627,40 @@ async def test_a_session_that_is_not_there_any_more_is_forgotten_without_a_word(
     assert str((await visitor_of(chat, service)).session_id) != ids["session-id"]
 
 
+async def test_a_session_of_somebody_else_is_no_place_to_speak_in(chat_on: Opener, service: Service) -> None:
+    somebody = await service.start_session()
+    ids = {"session-id": str(somebody.session_id), "visitor-id": str(uuid4())}
+    chat = await chat_on(mode="inline", **ids)
+    await chat.say("Is this mine")
+    await expect(chat.replies.last).to_have_text("Is this mine ")
+    assert (await visitor_of(chat, service)).session_id != somebody.session_id
+    assert await somebody.spoken() == []
+
+
+async def test_a_session_that_has_expired_says_so_and_a_new_one_is_a_click_away(
+    chat_on: Opener, serve: Serve
+) -> None:
+    async with serve(VERBATIM_SESSION_TTL_SECONDS="2") as service:
+        chat = await chat_on(mode="inline", service=service.url)
+        await chat.say("quickly")
+        await expect(chat.replies.last).to_have_text("quickly ")
+        await expect(chat.log).to_contain_text("This conversation has expired.")
+        await expect(chat.field).to_be_disabled()
+        await chat.has_no_barriers()
+        await chat.button("Start a new conversation").click()
+        await expect(chat.said).to_have_count(0)
+        await expect(chat.field).to_be_focused()
+
+
+async def test_nothing_at_all_cant_be_sent(chat_on: Opener) -> None:
+    chat = await chat_on(mode="inline")
+    await expect(chat.button("Send")).to_be_disabled()
+    await chat.say("  \n ")
+    await expect(chat.button("Send")).to_be_disabled()
+    await expect(chat.said).to_have_count(0)
+    assert not [request for request in chat.requests if "sessions" in request]
+
+
 async def test_whoever_says_too_much_at_once_is_told_that_it_goes_on(chat_on: Opener, serve: Serve) -> None:
     async with serve(VERBATIM_MESSAGES_PER_MINUTE="1") as service:
         chat = await chat_on(mode="inline", service=service.url)
