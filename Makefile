@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help serve web test test-web test-browser test-model test-fuzz bench bench-quick lint format lock clean
+.PHONY: help serve web test test-e2e test-web test-browser test-model test-fuzz bench bench-quick lint format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this help
@@ -13,8 +13,11 @@ serve: .venv/serve  ## Serve the chat at http://127.0.0.1:8000/
 	@exec $(BIN)/verbatim serve
 
 # Two files at a time: most tests wait for sockets and processes, and two cores have time for both.
-test: .venv/test  ## Run all tests but those in a browser and with a real model
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+test: .venv/test  ## Run the tests, but for those that have a command of their own
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/contract tests/integration
+
+test-e2e: .venv/test  ## Start whole services, and kill, freeze, cut off and restart them
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e
 
 # What it builds is committed: the service and its tests need no npm.
 web: web/node_modules/.package-lock.json  ## Build the browser side into api/static (needs Node 20 and npm)
