@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help serve web test test-e2e test-web test-browser test-model test-fuzz bench bench-quick lint format lock clean
+.PHONY: help serve web examples test test-e2e test-web test-browser test-model test-fuzz bench bench-quick lint format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this help
@@ -22,6 +22,9 @@ test-e2e: .venv/test  ## Start whole services, and kill, freeze, cut off and res
 # What it builds is committed: the service and its tests need no npm.
 web: web/node_modules/.package-lock.json  ## Build the browser side into api/static (needs Node 20 and npm)
 	cd web && npm run build
+
+examples: web/node_modules/.package-lock.json  ## Serve the examples of chats at http://localhost:5173/ (needs Node 20 and npm)
+	@cd web && npm run dev -w examples
 
 test-web: web/node_modules/.package-lock.json  ## Check the browser side: types, tests, the package, and that api/static is up to date
 	cd web && npm run check

@@ -15,9 +15,16 @@ from tests.support.needs import program
 from tests.support.service import Service, ServiceProcess
 
 ROOT = Path(__file__).parents[2]
-README, AUDITORS, OPERATORS, SETTINGS = (
+README, CONTRIBUTING, EXAMPLES, AUDITORS, OPERATORS, SETTINGS = (
     (ROOT / page).read_text()
-    for page in ("README.md", "docs/auditors.md", "docs/operators.md", "docs/settings.md")
+    for page in (
+        "README.md",
+        "CONTRIBUTING.md",
+        "web/examples/README.md",
+        "docs/auditors.md",
+        "docs/operators.md",
+        "docs/settings.md",
+    )
 )
 
 
@@ -145,11 +152,11 @@ async def test_the_operators_commands_erase_the_visitor(
 
 
 async def test_every_make_target_that_is_named_exists() -> None:
-    named = set(re.findall(r"make ([a-z][a-z-]+)", README + (ROOT / "CONTRIBUTING.md").read_text()))
+    named = set(re.findall(r"make ([a-z][a-z-]+)", README + CONTRIBUTING + EXAMPLES))
 
     for target in named:
         await run("make", "--dry-run", target, cwd=ROOT)
-    assert {"serve", "test", "test-model"} <= named
+    assert {"serve", "test", "test-model", "examples"} <= named
 
 
 def test_every_setting_in_the_table_is_read_and_every_one_that_is_read_is_in_the_table() -> None:

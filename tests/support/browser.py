@@ -1,5 +1,6 @@
 """A real browser, a website of somebody else's, and what a person sees of `<verbatim-chat>` on it."""
 
+import mimetypes
 import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -21,6 +22,8 @@ from playwright.async_api import (
 from tests.support.needs import needed, program
 
 AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
+USUAL_ADDRESS = "127.0.0.1:8000"
+"""Where a service is if nobody says otherwise, so that it is in whatever people copy."""
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     # A page that a test makes up comes from no address, and could ask nothing of a service on this machine.
@@ -47,9 +50,11 @@ class Site:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                page = site.pages.get(self.path)
-                self.send_response(200 if page else 404)
-                self.send_header("Content-Type", "text/html; charset=utf-8")
+                path = urlsplit(self.path).path
+                page = site.pages.get(path)
+                media_type = mimetypes.guess_type(path)[0] or "text/plain"
+                self.send_response(404 if page is None else 200)
+                self.send_header("Content-Type", f"{media_type}; charset=utf-8")
                 self.end_headers()
                 self.wfile.write((page or "").encode())
 
@@ -69,6 +74,13 @@ class Site:
         )
         return self.origin + path
 
+    def publish(self, folder: Path, service: str) -> None:
+        """The files of a folder, with the service at this address, where they name the usual one."""
+        for path in folder.rglob("*"):
+            if path.is_file():
+                text = path.read_text().replace(USUAL_ADDRESS, urlsplit(service).netloc)
+                self.pages[f"/{path.relative_to(folder).as_posix()}"] = text
+
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Site"]:
         thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -78,9 +90,31 @@ class Site:
         self._server.server_close()
 
 
+def faults_of(page: Page) -> list[str]:
+    """What a page complains of, from now on: of itself, and not of the network, which tests cut."""
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda line: faults.append(line.text) if is_fault(line) else None)
+    return faults
+
+
 def is_fault(line: ConsoleMessage) -> bool:
-    """Whether a page complains of itself, and not of the network, which tests cut."""
     return line.type == "error" and not line.text.startswith(("Failed to load", "WebSocket connection to"))
+
+
+async def has_no_barriers(page: Page) -> None:
+    """axe finds nothing on the page, as it is now."""
+    source = needed(AXE, "axe-core is not installed: npm ci in web/")
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(Path(source).read_text() + "; null")
+    found = await page.evaluate("axe.run()")
+    told = [
+        (rule["id"], node["target"], node["failureSummary"])
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]
+    assert told == [], told
+    assert len(found["passes"]) > 10, "it has looked at next to nothing"
 
 
 class Chat:
@@ -99,11 +133,9 @@ class Chat:
         self.said = self.element.locator(".entry.visitor .bubble")
         self.notices = self.element.locator(".entry.notice")
         self.requests: list[str] = []
-        self.faults: list[str] = []
+        self.faults = faults_of(page)
         page.on("request", lambda request: self.requests.append(f"{request.method} {request.url}"))
         page.on("websocket", lambda socket: self.requests.append(f"GET {socket.url}"))
-        page.on("pageerror", lambda error: self.faults.append(str(error)))
-        page.on("console", lambda line: self.faults.append(line.text) if is_fault(line) else None)
 
     def button(self, name: str) -> Locator:
         return self.element.get_by_role("button", name=name, exact=True)
@@ -121,18 +153,7 @@ class Chat:
         return await self.element.evaluate(f"chat => {expression}")
 
     async def has_no_barriers(self) -> None:
-        """axe finds nothing on the page, as it is now."""
-        source = needed(AXE, "axe-core is not installed: npm ci in web/")
-        if not await self.page.evaluate("'axe' in window"):
-            await self.page.evaluate(Path(source).read_text() + "; null")
-        found = await self.page.evaluate("axe.run()")
-        told = [
-            (rule["id"], node["target"], node["failureSummary"])
-            for rule in found["violations"]
-            for node in rule["nodes"]
-        ]
-        assert told == [], told
-        assert len(found["passes"]) > 10, "it has looked at next to nothing"
+        await has_no_barriers(self.page)
 
     def origins(self) -> set[str]:
         """Of all that was asked for."""

@@ -6,6 +6,18 @@ import { ScriptedServer, SESSION, VISITOR } from "./support/scripted.js";
 import { reaches } from "./support/tab.js";
 import { until } from "./support/until.js";
 
+describe("a client that is closed and connected in the same breath, as React's StrictMode has it", () => {
+  it("opens one socket", async () => {
+    const client = tab.load(server.url);
+    client.connect();
+    client.close();
+    client.connect();
+
+    await reaches(client, "open");
+    expect(server.peers).toHaveLength(1);
+  });
+});
+
 describe("a connection that is lost", () => {
   it("is made again where it was left, and no word comes twice", async () => {
     const { client, peer } = await following();

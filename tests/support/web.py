@@ -1,0 +1,55 @@
+"""What npm does for tests: nothing of it is committed, and `api/static` stays as it is."""
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tests.support.needs import needed, program
+
+WEB = Path(__file__).parents[2] / "web"
+
+
+def build(folder: Path, *workspaces: str) -> None:
+    """Build these workspaces, in this order; what is meant for the service goes to the folder.
+
+    As developers run them: React's StrictMode, and what frameworks complain of, isn't there in production.
+    """
+    chosen = [part for workspace in workspaces for part in ("-w", workspace)]
+    built = subprocess.run(
+        [*_run("build"), *chosen],
+        cwd=WEB,
+        env={**os.environ, "VERBATIM_STATIC": str(folder), "NODE_ENV": "development"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert built.returncode == 0, built.stdout
+
+
+@asynccontextmanager
+async def developing(workspace: str, port: int) -> AsyncIterator[str]:
+    """The server that a developer works with, at this URL."""
+    process = await asyncio.create_subprocess_exec(
+        *(*_run("dev"), "-w", workspace, "--", "--port", str(port)),
+        cwd=WEB,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,  # npm is only the first of several processes
+    )
+    try:
+        assert process.stdout is not None
+        told = await asyncio.wait_for(process.stdout.readuntil(b"Local:"), 60)
+        assert b"ready" in told
+        yield f"http://localhost:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        await process.communicate()
+
+
+def _run(script: str) -> list[str]:
+    needed(WEB / "node_modules/.package-lock.json", "the browser side is not installed: npm ci in web/")
+    return [program("npm", "npm"), "run", script]
