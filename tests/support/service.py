@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import AsyncGeneratorType
@@ -215,13 +215,25 @@ async def served(
 
 
 class ServiceProcess:
-    """`verbatim serve` in a process of its own, on a port that is given, or on any."""
+    """`verbatim serve` in a process of its own, on a port that is given, or on any.
 
-    def __init__(self, environment: Mapping[str, str], log: Path, *options: str, port: int = 0) -> None:
+    `command` is another `verbatim` than this checkout's, and `folder` where it is started.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        log: Path,
+        *options: str,
+        port: int = 0,
+        command: Sequence[str] = (sys.executable, "-m", "api.entry"),
+        folder: Path | None = None,
+    ) -> None:
         self.port = port
         self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **environment}
         self._log = log
-        self._options = options
+        self._command = [*command, "serve", "--port", str(port), *options]
+        self._folder = folder
         self.process: subprocess.Popen[bytes] | None = None
         # A test that fails leaves it running.
         atexit.register(lambda: self.process and self.process.kill())
@@ -231,7 +243,8 @@ class ServiceProcess:
         with self._log.open("ab") as log:
             seen = log.tell()
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "api.entry", "serve", "--port", str(self.port), *self._options],
+                self._command,
+                cwd=self._folder,
                 env=self._environment,
                 stdout=log,
                 stderr=log,
