@@ -214,7 +214,8 @@ async def test_deep_chat_shows_a_warning_beside_the_replies(opened: Opener, impa
     await expect(replies.last).to_contain_text(WARNING)
     await client.say("after")
     await expect(replies.get_by_text(re.compile("^after$"))).to_be_visible()
-    assert [socket.is_closed() for socket in client.sockets] == [False]
+    # It may draw itself twice at the start, and opens a socket each time.
+    assert not any(socket.is_closed() for socket in client.sockets)
 
 
 async def test_the_specification_s_class_is_told_all_that_it_asks_for(

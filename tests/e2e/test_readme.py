@@ -151,12 +151,13 @@ async def test_the_operators_commands_erase_the_visitor(
     assert f"Visitor {visitor.visitor_id} is erased, since " in output
 
 
-async def test_every_make_target_that_is_named_exists() -> None:
-    named = set(re.findall(r"make ([a-z][a-z-]+)", README + CONTRIBUTING + EXAMPLES))
+async def test_every_make_target_that_is_named_exists_and_make_help_lists_it() -> None:
+    named = set(re.findall(r"make ([a-z][a-z0-9-]+)", README + CONTRIBUTING + EXAMPLES))
 
     for target in named:
         await run("make", "--dry-run", target, cwd=ROOT)
-    assert {"serve", "test", "test-model", "examples"} <= named
+    listed = re.findall(r"^(\S+) ", await run("make", "--no-print-directory", "help", cwd=ROOT), re.MULTILINE)
+    assert {"serve", "test", "test-model", "examples"} <= named <= set(listed)
 
 
 def test_every_setting_in_the_table_is_read_and_every_one_that_is_read_is_in_the_table() -> None:
