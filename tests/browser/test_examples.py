@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import BrowserContext, Page, expect
 
-from tests.support.browser import Site, browsing, faults_of, has_no_barriers
+from tests.support.browser import Site, faults_of, has_no_barriers
 from tests.support.line import line_to
 from tests.support.nginx import free_port
 from tests.support.puppet import Puppet
@@ -51,32 +51,8 @@ Opener = Callable[..., Awaitable[Example]]
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    build(tmp_path_factory.mktemp("static"), "client", "examples")
-    return WEB / "examples/dist"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with browsing() as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
-    async with await browser.new_context() as context:
-        yield context
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def site() -> AsyncIterator[Site]:
-    async with Site().open() as site:
-        yield site
-
-
-@pytest.fixture(scope="module")
-def puppet() -> Puppet:
-    return Puppet()
+def built() -> Path:
+    return build("examples")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -207,6 +183,7 @@ async def test_a_first_message_that_can_t_start_a_session_stays_in_the_field(
         chat = await opened(line.url)
         await expect(chat.state).to_have_text("open")
         line.cut()
+        await expect(chat.alert).to_have_text("The connection has failed")
         await chat.field.fill("hello")
         await chat.field.press("Enter")
         await expect(chat.alert).to_contain_text("can't be reached")

@@ -12,15 +12,15 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, WebSocket, expect
+from playwright.async_api import BrowserContext, Page, WebSocket, expect
 
-from tests.support.browser import Site, browsing, faults_of
+from tests.support.browser import Site, faults_of
 from tests.support.line import line_to
 from tests.support.postgres import TestServer
 from tests.support.puppet import Puppet
 from tests.support.service import Service, Visitor, served
 from tests.support.waiting import until
-from tests.support.web import WEB, build
+from tests.support.web import build
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -88,32 +88,8 @@ Opener = Callable[..., Awaitable[Client]]
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    build(tmp_path_factory.mktemp("static"), "other-clients")
-    return WEB / "other-clients/dist"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with browsing() as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
-    async with await browser.new_context() as context:
-        yield context
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def site() -> AsyncIterator[Site]:
-    async with Site().open() as site:
-        yield site
-
-
-@pytest.fixture(scope="module")
-def puppet() -> Puppet:
-    return Puppet()
+def built() -> Path:
+    return build("other-clients")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from tests.support.browser import Chat, Site, browsing, visit
+from tests.support.browser import Chat, Site, visit
 from tests.support.service import Service, served
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -25,18 +25,6 @@ LOOKS = [
     for scheme in ("light", "dark")
     for name, device in (("desktop", DESKTOP), ("phone", PHONE))
 ]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with browsing() as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def site() -> AsyncIterator[Site]:
-    async with Site().open() as site:
-        yield site
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

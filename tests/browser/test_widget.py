@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, expect
 
-from tests.support.browser import Chat, Site, attributes, browsing, visit
+from tests.support.browser import Chat, Site, attributes, visit
 from tests.support.line import line_to
 from tests.support.puppet import Puppet
 from tests.support.service import Service, Visitor, served
@@ -29,33 +29,10 @@ Serve = Callable[..., AbstractAsyncContextManager[Service]]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with browsing() as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def site() -> AsyncIterator[Site]:
-    async with Site().open() as site:
-        yield site
-
-
-@pytest.fixture(scope="module")
-def puppet() -> Puppet:
-    return Puppet()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def service(conninfo: str, data_dir: Path, puppet: Puppet, site: Site) -> AsyncIterator[Service]:
     allowed = {"VERBATIM_ALLOWED_ORIGINS": site.origin, "VERBATIM_MESSAGES_PER_MINUTE": "10000"}
     async with served(conninfo, data_dir, puppet, allowed) as service:
         yield service
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
-    async with await browser.new_context(reduced_motion="reduce") as context:
-        yield context
 
 
 @pytest.fixture

@@ -13,21 +13,21 @@ from tests.support.needs import needed, program
 WEB = Path(__file__).parents[2] / "web"
 
 
-def build(folder: Path, *workspaces: str) -> None:
-    """Build these workspaces, in this order; what is meant for the service goes to the folder.
+def build(workspace: str) -> Path:
+    """The folder into which a workspace is built.
 
-    As developers run them: React's StrictMode, and what frameworks complain of, isn't there in production.
+    As developers run it: React's StrictMode, and what frameworks complain of, isn't there in production.
     """
-    chosen = [part for workspace in workspaces for part in ("-w", workspace)]
     built = subprocess.run(
-        [*_run("build"), *chosen],
+        [*_run("build"), "-w", workspace],
         cwd=WEB,
-        env={**os.environ, "VERBATIM_STATIC": str(folder), "NODE_ENV": "development"},
+        env={**os.environ, "NODE_ENV": "development"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
     assert built.returncode == 0, built.stdout
+    return WEB / workspace / "dist"
 
 
 @asynccontextmanager
