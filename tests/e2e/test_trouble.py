@@ -41,6 +41,9 @@ ENDS_SILENCE = {
 FROZEN_SECONDS = 4.0
 """Twice as long as whoever holds the deadlines is borne with."""
 
+MESSAGES = 50
+"""Of a conversation. Then whoever chats begins another one."""
+
 INTERRUPTIONS = 1
 """How often a message is asked anew because its process has died."""
 
@@ -152,8 +155,11 @@ async def a_connection_is_cut_off(stage: Stage) -> None:
 
 
 async def postgres_is_restarted(stage: Stage) -> None:
+    """And serves again before anything else happens: else nobody would ever come to an end."""
     assert stage.own is not None
     await stage.own.control("restart", "-m", "immediate")
+    for node in stage.nodes():
+        await until(lambda node=node: is_ready(node), "a node to serve again")
 
 
 async def a_node_is_frozen(stage: Stage) -> None:
@@ -237,7 +243,8 @@ async def chat(stage: Stage, way: type[Client], over: asyncio.Event) -> None:
     is_last = False
     while not is_last:
         is_last = over.is_set()
-        if client.endings:  # it was too long in trouble to say anything
+        # One that has ended was too long in trouble to say anything.
+        if client.endings or len(client.said) == MESSAGES:
             client = await stage.welcome(way)
         async with patience(client):
             said = await client.begin_to_say(random.choice(QUESTIONS))
@@ -359,7 +366,7 @@ async def test_while_the_database_is_gone_sockets_stay_and_messages_are_refused_
             assert (await socket.receive())["type"] == "pong"
             await own.control("start")
             await until(lambda: is_served(visitor), "the log to be readable again")
-            await until(lambda: is_ready(visitor), "the log to be writable again")
+            await until(lambda: is_ready(visitor.service), "the log to be writable again")
             await socket.send(visitor.message("Are you there?", client_message_id="m-1"))
             after = await socket.receive_until("complete")
 
@@ -371,6 +378,6 @@ async def test_while_the_database_is_gone_sockets_stay_and_messages_are_refused_
         await own.stop()
 
 
-async def is_ready(visitor: Visitor) -> bool:
-    async with visitor.service.http() as http:
+async def is_ready(node: Service) -> bool:
+    async with node.http() as http:
         return (await http.get("/health/ready")).status_code == 200

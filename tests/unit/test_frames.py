@@ -328,6 +328,7 @@ def test_a_newcomer_begins_with_the_reply_in_progress() -> None:
 # --- what is received
 
 IDS = {"session_id": str(SESSION), "visitor_id": str(VISITOR)}
+NO_OBJECT = "a frame must be one JSON object, in well-formed Unicode"
 
 
 def test_every_kind_of_frame_is_read() -> None:
@@ -359,13 +360,13 @@ def test_a_message_that_is_missing_or_blank_is_required(message: Any) -> None:
 @pytest.mark.parametrize(
     ("frame", "why"),
     [
-        ("", "a frame must be one JSON object"),
-        ("{", "a frame must be one JSON object"),
-        ("PING", "a frame must be one JSON object"),
-        ('{"type": "ping"} {}', "a frame must be one JSON object"),
-        ('{"type": "ping", "n": NaN}', "a frame must be one JSON object"),
-        ('{"type": "\\ud800"}', "a frame must be one JSON object"),
-        ('{"type": "ping", "a": ' + "[" * 100_000, "a frame must be one JSON object"),
+        ("", NO_OBJECT),
+        ("{", NO_OBJECT),
+        ("PING", NO_OBJECT),
+        ('{"type": "ping"} {}', NO_OBJECT),
+        ('{"type": "ping", "n": NaN}', NO_OBJECT),
+        ('{"type": "\\ud800"}', NO_OBJECT),
+        ('{"type": "ping", "a": ' + "[" * 100_000, NO_OBJECT),
         ("[]", "Expected `object`, got `array`"),
         ("null", "Expected `object`, got `null`"),
         ("{}", "Object missing required field `type`"),
