@@ -8,14 +8,15 @@ from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from api.auth import operators_only
-from api.csv import MEDIA_TYPE, as_csv
 from api.days import Since, Until, require_range
 from api.docs import OPERATOR, also_as
 from api.errors import problems
 from api.limits import OperatorRequests
 from domain.ports import Clock
+from projections.csv import MEDIA_TYPE, as_csv
 from projections.questions import Day, Details, Endings, Hour, Questions, Replies, Suggestions, Sums
 
 T = TypeVar("T", bound=Struct)
@@ -152,5 +153,5 @@ def _told(
 ) -> Response[Any]:
     wants_csv = MEDIA_TYPE in request.headers.get("accept", "")
     if format == "csv" or (format is None and wants_csv):
-        return Response(as_csv(kind, rows), media_type=MEDIA_TYPE)
+        return Response(as_csv(kind.__struct_fields__, map(asdict, rows)), media_type=MEDIA_TYPE)
     return Response(rows[0] if one else rows)

@@ -17,7 +17,7 @@ from domain.events import (
     VisitorMessagePosted,
 )
 from domain.ports import Recorded
-from projections.projection import Change, Projection, Write, milliseconds, shown
+from projections.projection import Change, Projection, Write, milliseconds
 
 TABLES = {
     "messages": """
@@ -197,7 +197,7 @@ def project(recorded: Recorded) -> Iterator[Change]:
             assert session.reply is not None
             response_id = session.reply.response_id
             for place in range(count):
-                text = shown(suggestions[place]) if suggestions else None
+                text = suggestions[place] if suggestions else None
                 yield Change("offered", (session_id, response_id, place, at, text))
         case ReplyCompleted() | ReplyStopped() | ReplyFailed():
             yield _ended(recorded, event)

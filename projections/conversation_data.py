@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from domain.events import DetailsCollected, VisitorErased
 from domain.ports import Recorded
-from projections.projection import Change, Projection, Write, shown
+from projections.projection import Change, Projection, Write
 
 TABLES = {
     "details": """
@@ -57,9 +57,15 @@ def project(recorded: Recorded) -> Iterator[Change]:
             # Those that wait came later than the message that is being answered.
             number = session.messages - len(session.waiting)
             for key in keys:
-                value = values.get(key)
-                told = shown(value) if value is not None else None
-                row = (session.session_id, key, told, message_id, number, recorded.version, recorded.at)
+                row = (
+                    session.session_id,
+                    key,
+                    values.get(key),
+                    message_id,
+                    number,
+                    recorded.version,
+                    recorded.at,
+                )
                 yield Change("given", row)
         case VisitorErased():
             yield Change("erased", (session.session_id,))

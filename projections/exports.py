@@ -4,19 +4,20 @@ JSON and JSON lines hold what was said as it was, CSV is for spreadsheets, the o
 was said, none of them speaks to a terminal or is a formula.
 """
 
-import csv
-import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import msgspec
+from msgspec.structs import asdict
 
 from domain.ports import Recorded
+from projections import csv
 from projections.archive import exported
 from projections.records import records
-from projections.renderings import HIDDEN, RENDERINGS, said_in, shown
-from projections.transcript import AssistantSaid, Ended, Entry, VisitorSaid, transcript
+from projections.renderings import HIDDEN, RENDERINGS, said_in
+from projections.transcript import AssistantSaid, Ended, Entry, transcript
 
 
 class Export(NamedTuple):
@@ -28,14 +29,10 @@ class Export(NamedTuple):
 
 
 COLUMNS = (
-    *("session_id", "at", "who", "text", "outcome", "first_word_ms", "total_ms", "suggestions", "rating"),
-    *("comment", "message_id", "response_id"),
+    *("session_id", "at", "who", "text", "outcome", "left_unanswered", "first_word_ms", "total_ms"),
+    *("suggestions", "taken", "rating", "comment", "message_id", "response_id"),
 )
-"""Of the CSV."""
-
-_FORMULA = re.compile(r"(^\s*|[;\t]\s*)(?=[=+\-@＝＋－＠])")
-"""Where a spreadsheet might begin to read a formula: at the start of a cell, also of one that it makes by
-itself because it takes semicolons or tabs for what separates them."""
+"""Of the CSV. `outcome` says how a reply or the session ended; `taken` is a line of `suggestions`, from 0."""
 
 _UNSEEN = re.compile(f"{HIDDEN.pattern}|[\u2028\u2029]")
 
@@ -53,13 +50,7 @@ def as_json_lines(history: Sequence[Recorded]) -> bytes:
 def as_csv(history: Sequence[Recorded]) -> bytes:
     """One entry of the transcript a line, below the names of the columns."""
     told = transcript(history)
-    lines = io.StringIO()
-    writer = csv.DictWriter(lines, COLUMNS, restval="", quoting=csv.QUOTE_ALL)
-    writer.writeheader()
-    for entry in told.entries:
-        row = {"session_id": told.session_id, "at": entry.at.isoformat(), **_row(entry)}
-        writer.writerow({column: _cell(value) for column, value in row.items()})
-    return lines.getvalue().encode()
+    return csv.as_csv(COLUMNS, [_row(told.session_id, entry) for entry in told.entries]).encode()
 
 
 def _rendered(name: str) -> Export:
@@ -71,7 +62,7 @@ def _rendered(name: str) -> Export:
 EXPORTS: Mapping[str, Export] = {
     "json": Export("application/json", "json", as_json),
     "jsonl": Export("application/x-ndjson", "jsonl", as_json_lines),
-    "csv": Export("text/csv", "csv", as_csv),
+    "csv": Export(csv.MEDIA_TYPE, "csv", as_csv),
     **{name: _rendered(name) for name in RENDERINGS},
 }
 """By format."""
@@ -92,23 +83,14 @@ def _json(value: object) -> bytes:
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode() + b"\n"
 
 
-def _row(entry: Entry) -> dict[str, Any]:
-    """What one kind of entry knows, by column."""
-    row: dict[str, Any] = {"who": entry.__struct_config__.tag, "text": said_in(entry)}
+def _row(session_id: UUID, entry: Entry) -> dict[str, Any]:
+    """What an entry knows, by column."""
+    who = entry.__struct_config__.tag
+    row = asdict(entry) | {"session_id": session_id, "who": who, "text": said_in(entry)}
     match entry:
-        case VisitorSaid(message_id=message_id):
-            return row | {"message_id": message_id}
-        case AssistantSaid():
-            names = ("outcome", "first_word_ms", "total_ms", "rating", "comment", "message_id", "response_id")
-            suggestions = "\n".join(entry.suggestions)
-            return row | {name: getattr(entry, name) for name in names} | {"suggestions": suggestions}
+        case AssistantSaid(suggestions=suggestions):
+            return row | {"suggestions": "\n".join(suggestions)}
         case Ended(reason=reason):
             return row | {"outcome": reason}
         case _:
-            return row | {"response_id": entry.response_id}
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return _FORMULA.sub(r"\g<1>'", shown(str(value))) if isinstance(value, str) else str(value)
+            return row

@@ -6,8 +6,9 @@ rows can be made again from the log at any time, and for any one session.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
+import msgspec
 from msgspec import Struct
 
 from domain.events import Event
@@ -66,7 +67,10 @@ class Projection(Struct, frozen=True):
 
 
 def array(column: Sequence[Any]) -> str:
-    """A column as PostgreSQL writes an array: far quicker than to have each value looked at for its type."""
+    """A column as PostgreSQL writes an array: far quicker than to have each value looked at for its type.
+
+    Texts are made such as it can keep; a tuple of them is told as a JSON array.
+    """
     return "{" + ",".join([_element(value) for value in column]) + "}"
 
 
@@ -74,13 +78,17 @@ def _element(value: Any) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return '"' + keepable(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, tuple):
+        return _element(
+            msgspec.json.encode([keepable(text) for text in cast("tuple[str, ...]", value)]).decode()
+        )
     if isinstance(value, datetime):
         return f'"{value.isoformat()}"'
     return str(value)
 
 
-def shown(text: str) -> str:
+def keepable(text: str) -> str:
     """A text as PostgreSQL can keep it: it takes every character but one."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 

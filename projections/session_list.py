@@ -12,7 +12,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from domain.errors import SessionNotFound
-from projections.projection import shown
+from projections.projection import keepable
 from projections.questions import structs, within
 from projections.status import Fetch
 
@@ -101,7 +101,7 @@ def _query(wanted: Wanted, most: int, place: tuple[datetime, UUID] | None) -> tu
     if place is not None:
         conditions.append(f"(started_at, session_id) < ({given(place[0])}, {given(place[1])})")
     if wanted.text is not None:
-        text = given(shown(wanted.text))
+        text = given(keepable(wanted.text))
         found = FOUND.format(text=text)
         conditions.append(f"session_id IN (SELECT session_id FROM live.entries WHERE {found})")  # noqa: S608
         headline = HEADLINE.format(text=text)

@@ -1,30 +1,22 @@
-"""The transcript of one session, folded from its own events: never behind, and all there is."""
+"""The transcript of one session, folded from its own events: never behind, and all there is.
 
-from collections.abc import Mapping, Sequence
+Its entries are the rows that the projection of transcripts makes of these events, kept here instead of in a
+table, and with what the table doesn't have: the words of a reply that is still spoken.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from itertools import pairwise
+from typing import Any, Literal
 from uuid import UUID
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from domain.events import (
-    Ending,
-    Event,
-    FeedbackGiven,
-    IdleWarningIssued,
-    Rating,
-    ReplyChunksRecorded,
-    ReplyCompleted,
-    ReplyFailed,
-    ReplyStarted,
-    ReplyStopped,
-    SessionEnded,
-    SuggestionsOffered,
-    VisitorMessagePosted,
-)
+from domain.events import Ending, Rating, SessionEnded
 from domain.ports import Recorded
-from domain.session import Question
+from domain.session import Reply
+from projections.projection import Change
+from projections.transcripts import TRANSCRIPTS
 
 Outcome = Literal["streaming", "completed", "stopped", "failed"]
 
@@ -41,7 +33,7 @@ class VisitorSaid(Struct, frozen=True, tag="visitor", tag_field="who"):
 
 class AssistantSaid(Struct, frozen=True, tag="assistant", tag_field="who"):
     """A reply, as far as it was shown; `text` is null where the visitor was erased. Times in ms since the
-    reply started."""
+    reply started. `taken` says which of the suggestions the visitor said next, from 0."""
 
     at: datetime
     response_id: UUID
@@ -51,6 +43,7 @@ class AssistantSaid(Struct, frozen=True, tag="assistant", tag_field="who"):
     first_word_ms: int | None = None
     total_ms: int | None = None
     suggestions: tuple[str, ...] = ()
+    taken: int | None = None
     rating: Rating | None = None
     comment: str = ""
 
@@ -64,14 +57,18 @@ class Warned(Struct, frozen=True, tag="warning", tag_field="who"):
 
 
 class Ended(Struct, frozen=True, tag="service", tag_field="who"):
-    """The session ended; `text` is what the visitor was told."""
+    """The session ended; `text` is what the visitor was told, as `response_id`."""
 
     at: datetime
     reason: Ending
     text: str = ""
+    response_id: UUID | None = None
 
 
 Entry = VisitorSaid | AssistantSaid | Warned | Ended
+
+Row = dict[str, Any]
+"""Of the table of entries, by column."""
 
 
 class Transcript(Struct, frozen=True):
@@ -100,79 +97,88 @@ def transcript(history: Sequence[Recorded], *, erased: bool = False) -> Transcri
     `erased` is for the beginning of a history in which the visitor is forgotten later.
     """
     erased = erased or is_erased(history)
-    entries: list[Entry] = []
-    reply = -1
-    waiting: Sequence[Question] = ()
-    for recorded in history:
-        event, at = recorded.event, recorded.at
-        match event:
-            case VisitorMessagePosted():
-                entries.append(VisitorSaid(at, event.message_id, event.text))
-            case ReplyStarted():
-                reply = len(entries)
-                entries.append(AssistantSaid(at, event.response_id, event.message_id))
-            case IdleWarningIssued():
-                entries.append(Warned(at, event.response_id, event.text))
-            case SessionEnded():
-                entries = [_left(entry, waiting) for entry in entries]
-                entries.append(Ended(at, event.reason, event.text))
-            case FeedbackGiven():
-                _rate(entries, event)
-            case _:
-                if reply >= 0 and isinstance(said := entries[reply], AssistantSaid):
-                    entries[reply] = _continued(said, event, at)
-        waiting = recorded.session.waiting
     session = history[-1].session
+    rows = _rows(TRANSCRIPTS.changes(history))
+    if session.open_reply:
+        rows[session.open_reply.started_version] |= _so_far(session.open_reply)
+    if erased:
+        _take(rows, Change("erased", (session.session_id,)))
+    left = _left_unanswered(history)
     return Transcript(
         session.session_id,
         session.started_at,
         session.ended,
         {} if erased else session.details,
-        [_forgotten(entry) for entry in entries] if erased else entries,
+        [_entry(row, left) for row in rows.values()],
         f"{session.version}.0",
         erased,
     )
 
 
-def _left(entry: Entry, waiting: Sequence[Question]) -> Entry:
-    if isinstance(entry, VisitorSaid) and any(entry.message_id == each.message_id for each in waiting):
-        return replace(entry, left_unanswered=True)
-    return entry
+def _rows(changes: Iterable[Change]) -> dict[int, Row]:
+    """What changes come to, by version."""
+    rows: dict[int, Row] = {}
+    for change in changes:
+        _take(rows, change)
+    return rows
 
 
-def _forgotten(entry: Entry) -> Entry:
-    match entry:
-        case VisitorSaid():
-            return replace(entry, text=None)
-        case AssistantSaid(first_word_ms=first_word_ms):
-            has_spoken = first_word_ms is not None
-            return replace(entry, text=None if has_spoken else "", suggestions=(), comment="")
+def _take(rows: dict[int, Row], change: Change) -> None:
+    """Do to rows what the statement of a change does to the table."""
+    new = dict(zip(TRANSCRIPTS.writes[change.write].columns, change.row, strict=True))
+    match change.write:
+        case "began":
+            rows[new["version"]] = new
+        case "said" | "took":
+            rows[new["version"]] |= new
+        case "rated":
+            for row in rows.values():
+                if row["who"] == "assistant" and row["response_id"] == new["response_id"]:
+                    row |= new
+        case "erased":
+            for row in rows.values():
+                if row["who"] in ("visitor", "assistant"):
+                    row |= {"text": None, "suggestions": None, "comment": None}
         case _:
-            return entry
+            raise AssertionError(f"nothing is known of the change {change.write}")
 
 
-def _rate(entries: list[Entry], event: FeedbackGiven) -> None:
-    for index, entry in enumerate(entries):
-        if isinstance(entry, AssistantSaid) and entry.response_id == event.response_id:
-            entries[index] = replace(entry, rating=event.rating, comment=event.comment)
+def _so_far(reply: Reply) -> Row:
+    return {"text": reply.text, "first_word_ms": reply.first_word_ms, "suggestions": reply.suggestions}
 
 
-def _continued(said: AssistantSaid, event: Event, at: datetime) -> AssistantSaid:
-    match event:
-        case ReplyChunksRecorded(parts=parts, delays=delays):
-            first = delays[0] if said.first_word_ms is None else said.first_word_ms
-            return replace(said, text=(said.text or "") + "".join(parts), first_word_ms=first)
-        case SuggestionsOffered(suggestions=suggestions):
-            return replace(said, suggestions=suggestions)
-        case ReplyCompleted():
-            return _over(said, "completed", at)
-        case ReplyStopped():
-            return _over(said, "stopped", at)
-        case ReplyFailed():
-            return _over(said, "failed", at)
+def _left_unanswered(history: Sequence[Recorded]) -> Collection[UUID]:
+    """The messages that waited for their replies when the session ended."""
+    for before, recorded in pairwise(history):
+        if isinstance(recorded.event, SessionEnded):
+            return {question.message_id for question in before.session.waiting}
+    return ()
+
+
+def _entry(row: Row, left: Collection[UUID]) -> Entry:
+    match row["who"]:
+        case "visitor":
+            return VisitorSaid(row["at"], row["message_id"], row["text"], row["message_id"] in left)
+        case "assistant":
+            return _reply(row)
+        case "warning":
+            return Warned(row["at"], row["response_id"], row["text"])
         case _:
-            return said
+            return Ended(row["at"], row["outcome"], row["text"], row["response_id"])
 
 
-def _over(said: AssistantSaid, outcome: Outcome, at: datetime) -> AssistantSaid:
-    return replace(said, outcome=outcome, total_ms=round((at - said.at).total_seconds() * 1000))
+def _reply(row: Row) -> AssistantSaid:
+    first_word_ms = row.get("first_word_ms")
+    return AssistantSaid(
+        row["at"],
+        row["response_id"],
+        row["message_id"],
+        "" if first_word_ms is None else row["text"],  # where no word was said, none is erased
+        row["outcome"],
+        first_word_ms,
+        row.get("total_ms"),
+        row.get("suggestions") or (),
+        row.get("taken"),
+        row.get("rating"),
+        row.get("comment") or "",
+    )

@@ -1,12 +1,10 @@
-"""Entries of transcripts: who said what and when, for reading, searching and joining.
+"""Entries of transcripts: who said what and when, for searching and joining, and for `transcript.py`, which
+makes them of one session alone.
 
-A reply's words are written once, when it ends: until then its text is in the log alone, from which the
-transcript of a single session is read.
+A reply's words are written once, when it ends: until then its text is in the log alone.
 """
 
 from collections.abc import Iterator
-
-import msgspec
 
 from domain.events import (
     FeedbackGiven,
@@ -20,7 +18,7 @@ from domain.events import (
     VisitorMessagePosted,
 )
 from domain.ports import Recorded
-from projections.projection import Change, Projection, Write, milliseconds, shown
+from projections.projection import Change, Projection, Write, milliseconds
 
 TABLES = {
     "entries": """
@@ -115,7 +113,7 @@ def project(recorded: Recorded) -> Iterator[Change]:  # noqa: C901 - a case for 
     here = (session.session_id, recorded.version)
     match event:
         case VisitorMessagePosted(message_id=message_id, text=text, took=took):
-            yield Change("began", (*here, "visitor", at, shown(text), message_id, None, None))
+            yield Change("began", (*here, "visitor", at, text, message_id, None, None))
             if took is not None and session.reply:
                 yield Change("took", (session.session_id, session.reply.started_version, took))
         case ReplyStarted(message_id=message_id, response_id=response_id):
@@ -127,11 +125,11 @@ def project(recorded: Recorded) -> Iterator[Change]:  # noqa: C901 - a case for 
         case ReplyFailed():
             yield _said(recorded, "failed")
         case IdleWarningIssued(text=text, response_id=response_id):
-            yield Change("began", (*here, "warning", at, shown(text), None, response_id, None))
+            yield Change("began", (*here, "warning", at, text, None, response_id, None))
         case SessionEnded(text=text, reason=reason, response_id=response_id):
-            yield Change("began", (*here, "service", at, shown(text), None, response_id, reason))
+            yield Change("began", (*here, "service", at, text, None, response_id, reason))
         case FeedbackGiven(response_id=response_id, rating=rating, comment=comment):
-            yield Change("rated", (session.session_id, response_id, rating, shown(comment)))
+            yield Change("rated", (session.session_id, response_id, rating, comment))
         case VisitorErased():
             yield Change("erased", (session.session_id,))
         case _:
@@ -143,17 +141,16 @@ def _said(recorded: Recorded, outcome: str) -> Change:
     # A failed reply is asked again: its question waits, and the reply is still the latest.
     reply = session.reply
     assert reply is not None
-    suggestions = [shown(each) for each in reply.suggestions]
     return Change(
         "said",
         (
             session.session_id,
             reply.started_version,
-            shown(reply.text),
+            reply.text,
             outcome,
             reply.first_word_ms,
             milliseconds(recorded),
-            msgspec.json.encode(suggestions).decode(),
+            reply.suggestions,
         ),
     )
 

@@ -110,15 +110,18 @@ async def test_the_tables_tell_what_the_log_tells(stores: Stores, seed: int) -> 
     with projecting(stores.conninfo) as process:
         process.catch_up()
 
-    for each in stories[1:]:
+    for each in stories:
         history = await store.read(each.session_id)
         entries = execute(
             stores.conninfo,
-            "SELECT who, at, text, outcome, first_word_ms, total_ms, suggestions, rating "
-            "FROM live.entries WHERE session_id = %s ORDER BY version",
+            "SELECT who, at, text, message_id, response_id, outcome, first_word_ms, total_ms, suggestions, "
+            "taken, rating, comment FROM live.entries WHERE session_id = %s ORDER BY version",
             each.session_id,
         )
-        assert entries == [told_of(entry) for entry in transcript(history).entries]
+        folded = transcript(history)
+        assert entries == [told_of(entry, folded.erased) for entry in folded.entries]
+        if folded.erased:
+            continue
         details = execute(
             stores.conninfo, "SELECT key, value FROM analytics.details WHERE session_id = %s", each.session_id
         )
@@ -135,21 +138,25 @@ def clean(text: str | None) -> str | None:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}") if text is not None else None
 
 
-def told_of(entry: Entry) -> tuple[Any, ...]:
-    """An entry of the transcript as its row would have it."""
+def told_of(entry: Entry, erased: bool) -> tuple[Any, ...]:
+    """An entry of the transcript as its row has it: of a reply, its words and suggestions once it has ended,
+    and nothing in their place when they are erased."""
     match entry:
-        case VisitorSaid(at=at, text=text):
-            return ("visitor", at, clean(text), None, None, None, None, None)
-        case AssistantSaid(at=at, outcome="streaming", rating=rating):
-            return ("assistant", at, None, "streaming", None, None, None, rating)
+        case VisitorSaid():
+            return ("visitor", entry.at, clean(entry.text), entry.message_id, *[None] * 8)
         case AssistantSaid() as said:
-            times = (said.first_word_ms, said.total_ms)
-            suggestions = [clean(each) for each in said.suggestions]
-            return ("assistant", said.at, clean(said.text), said.outcome, *times, suggestions, said.rating)
-        case Warned(at=at, text=text):
-            return ("warning", at, text, None, None, None, None, None)
-        case Ended(at=at, text=text, reason=reason):
-            return ("service", at, text, reason, None, None, None, None)
+            has_ended, times = said.outcome != "streaming", (said.first_word_ms, said.total_ms)
+            known = has_ended and not erased
+            return (
+                *("assistant", said.at, clean(said.text) if known else None),
+                *(said.message_id, said.response_id, said.outcome, *(times if has_ended else (None, None))),
+                [clean(each) for each in said.suggestions] if known else None,
+                *(said.taken, said.rating, clean(said.comment) if said.rating and not erased else None),
+            )
+        case Warned():
+            return ("warning", entry.at, entry.text, None, entry.response_id, *[None] * 7)
+        case Ended():
+            return ("service", entry.at, entry.text, None, entry.response_id, entry.reason, *[None] * 6)
 
 
 def summary(session: ChatSession) -> tuple[Any, ...]:

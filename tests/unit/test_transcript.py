@@ -76,7 +76,7 @@ def test_a_conversation_is_told_in_the_order_in_which_it_happened() -> None:
             DetailsCollected(MESSAGE, {"email": "ann@example.com"}),
             SuggestionsOffered(("What are the benefits?",)),
             COMPLETED,
-            SessionEnded("deleted", None, "Bye"),
+            SessionEnded("deleted", SESSION, "Bye"),
         )
     )
 
@@ -97,7 +97,7 @@ def test_a_conversation_is_told_in_the_order_in_which_it_happened() -> None:
                 total_ms=5000,
                 suggestions=("What are the benefits?",),
             ),
-            Ended(START + timedelta(seconds=8), "deleted", "Bye"),
+            Ended(START + timedelta(seconds=8), "deleted", "Bye", SESSION),
         ],
         cursor="9.0",
     )
@@ -131,6 +131,20 @@ def test_a_message_posted_during_a_reply_doesnt_take_its_words() -> None:
     )
 
     assert [entry.text for entry in told.entries] == ["What is a novated lease?", "A lease", "Wait!"]
+
+
+def test_the_suggestion_that_was_taken_is_told_with_the_reply_that_offered_it() -> None:
+    taken = (
+        *ASKED,
+        SuggestionsOffered(("Why?", "Who?"), 2),
+        COMPLETED,
+        VisitorMessagePosted(SESSION, "Who?", took=1),
+    )
+
+    for events in (taken, (*taken, SessionEnded("deleted"), VisitorErased())):
+        _, reply, *_ = transcript(history(*events)).entries
+        assert isinstance(reply, AssistantSaid)
+        assert reply.taken == 1, "which one it was is known when its text isn't, any more"
 
 
 def test_a_message_that_is_answered_twice_keeps_both_replies() -> None:
