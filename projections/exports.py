@@ -16,7 +16,7 @@ from domain.ports import Recorded
 from projections import csv
 from projections.archive import exported
 from projections.records import records
-from projections.renderings import HIDDEN, RENDERINGS, said_in
+from projections.renderings import HIDDEN, RENDERINGS, on_a_line, said_in
 from projections.transcript import AssistantSaid, Ended, Entry, transcript
 
 
@@ -89,7 +89,7 @@ def _row(session_id: UUID, entry: Entry) -> dict[str, Any]:
     row = asdict(entry) | {"session_id": session_id, "who": who, "text": said_in(entry)}
     match entry:
         case AssistantSaid(suggestions=suggestions):
-            return row | {"suggestions": "\n".join(suggestions)}
+            return row | {"suggestions": "\n".join(map(on_a_line, suggestions))}
         case Ended(reason=reason):
             return row | {"outcome": reason}
         case _:

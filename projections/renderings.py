@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from html import escape
 
+from projections.markdown import literal, literal_line
 from projections.transcript import AssistantSaid, Ended, Entry, Transcript, VisitorSaid, Warned
 
 ERASED = "[erased]"
@@ -29,8 +30,6 @@ OUTCOMES = {
 HIDDEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters, and what overrides the direction of the text that follows."""
 
-_MARKUP = re.compile(r"[\\`*_{}\[\]()#+\-.!<>|~=&$:@^]")
-
 _BREAKS = re.compile("\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 """Where `str.splitlines` begins a new line."""
 
@@ -42,7 +41,8 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; ma
 dt, time, ul, footer { color: #555; font-size: .9rem } dd { margin: 0; overflow-wrap: anywhere }
 article { border-left: 3px solid #767676; padding-left: .8rem; margin: 0 0 1.2rem }
 article.visitor { border-left-style: double; border-left-width: 5px }
-p { white-space: pre-wrap; overflow-wrap: anywhere; margin: .25rem 0 } ul { margin: .25rem 0 }
+p { white-space: pre-wrap; overflow-wrap: anywhere; margin: .25rem 0 }
+ul { margin: .25rem 0 } ul::before { content: "Suggested:"; margin-left: -2.5rem }
 @media print {
   body { font-size: 11pt; max-width: none; margin: 0; padding: 0 }
   article { break-inside: avoid } h1, h2 { break-after: avoid }
@@ -52,27 +52,34 @@ p { white-space: pre-wrap; overflow-wrap: anywhere; margin: .25rem 0 } ul { marg
 
 
 def as_text(transcript: Transcript) -> str:
-    """One paragraph an entry; only entries begin at the margin."""
-    paragraphs = [f"Session {transcript.session_id}, started {time_text(transcript.started_at)}"]
+    """One paragraph an entry. Only entries begin at the margin, and only what is known of them beside what
+    was said stands two spaces from it: nothing that was said can pass for either."""
+    facts = "".join(f"\n{_labelled(*fact)}" for fact in _facts(transcript))
+    paragraphs = [f"Session {transcript.session_id}{facts}"]
     for entry in transcript.entries:
         said = "\n    ".join(_lines(entry))
-        paragraphs.append(f"[{time_text(entry.at)}] {_who(entry)}: {said}")
+        notes = "".join(f"\n  {_labelled(*note)}" for note in _notes(entry))
+        paragraphs.append(f"[{time_text(entry.at)}] {_who(entry)}: {said}{notes}")
     return "\n\n".join(paragraphs) + "\n"
 
 
 def as_markdown(transcript: Transcript) -> str:
-    """One section an entry, with what was said as a quotation."""
-    parts = [f"# Session {transcript.session_id}", f"Started {time_text(transcript.started_at)}"]
+    """One section an entry, with what was said as a quotation, and below it what else is known."""
+    parts = [f"# Session {transcript.session_id}", _items(_facts(transcript))]
     for entry in transcript.entries:
-        quoted = "  \n".join(f"> {_literal(line)}" for line in _lines(entry))  # two spaces keep a line's end
+        quoted = "  \n".join(
+            f"> {literal_line(line)}" for line in _lines(entry)
+        )  # two spaces keep a line's end
         parts.append(f"**{_who(entry)}**, {time_text(entry.at)}\n\n{quoted}")
+        if notes := _notes(entry):
+            parts.append(_items(notes))
     return "\n\n".join(parts) + "\n"
 
 
 def as_html(transcript: Transcript) -> str:
     """A page of its own that needs nothing else, to be read on a screen, aloud, or on paper."""
     facts = "\n".join(
-        f"<dt>{escape(_visible(name))}</dt><dd>{escape(_visible(value))}</dd>"
+        f"<dt>{escape(on_a_line(name))}</dt><dd>{escape(on_a_line(value))}</dd>"
         for name, value in _facts(transcript)
     )
     return (
@@ -121,20 +128,62 @@ def _lines(entry: Entry) -> list[str]:
     return [HIDDEN.sub(_code, line) for line in said_in(entry).splitlines()]
 
 
-def _visible(text: str) -> str:
+def on_a_line(text: str) -> str:
+    """A text as it can be shown anywhere, without line breaks."""
     return HIDDEN.sub(_code, " ".join(text.splitlines()))
 
 
-# --- of the page
+# --- what is told beside what was said
+
+Note = tuple[str, str]
+"""A label, which is ours, and a text, which may be anybody's."""
 
 
-def _facts(transcript: Transcript) -> Sequence[tuple[str, str]]:
-    """What stands at the head of a page."""
+def _facts(transcript: Transcript) -> Sequence[Note]:
+    """What stands at the head."""
     ended = ENDINGS[transcript.ended] if transcript.ended else "The session is active."
     about = [("Started", time_text(transcript.started_at)), ("Status", ended)]
     if transcript.erased:
         about.append(("Visitor", "Has been forgotten: nothing that was said is known."))
     return [*about, *transcript.conversation_data.items()]
+
+
+def _suggestions(said: AssistantSaid) -> Sequence[tuple[str, bool]]:
+    """What was suggested with a reply, and whether it is what the visitor said next."""
+    if said.taken is not None and not said.suggestions:
+        return [(ERASED, True)]
+    return [(text, place == said.taken) for place, text in enumerate(said.suggestions)]
+
+
+def _remarks(said: AssistantSaid) -> Sequence[Note]:
+    """What the visitor thought of a reply, and how long it took."""
+    remarks: list[Note] = [(f"Rated {said.rating}", said.comment)] if said.rating else []
+    if said.first_word_ms is not None:
+        remarks.append(("First word after", f"{said.first_word_ms / 1000:.3f} s"))
+    if said.total_ms is not None:
+        remarks.append(("Ended after", f"{said.total_ms / 1000:.3f} s"))
+    return remarks
+
+
+def _notes(entry: Entry) -> Sequence[Note]:
+    if not isinstance(entry, AssistantSaid):
+        return ()
+    suggested = [
+        ("Suggested, and taken" if taken else "Suggested", text) for text, taken in _suggestions(entry)
+    ]
+    return [*suggested, *_remarks(entry)]
+
+
+def _labelled(label: str, text: str) -> str:
+    told = on_a_line(text)
+    return f"{on_a_line(label)}: {told}" if told else on_a_line(label)
+
+
+def _items(notes: Sequence[Note]) -> str:
+    return "\n".join(f"- {literal(_labelled(*note))}" for note in notes)
+
+
+# --- of the page
 
 
 def _article(entry: Entry) -> str:
@@ -148,15 +197,21 @@ def _article(entry: Entry) -> str:
 
 
 def _beside(entry: Entry) -> str:
-    """What stood beside a reply: suggestions, and what the visitor thought of it."""
+    """What is known of a reply: what it suggested, what the visitor thought of it, how long it took."""
     if not isinstance(entry, AssistantSaid):
         return ""
-    items = "".join(f'<li dir="auto">{escape(_visible(text))}</li>' for text in entry.suggestions)
+    taken = " <strong>(taken)</strong>"
+    items = "".join(
+        f'<li dir="auto">{escape(on_a_line(text))}{taken * is_taken}</li>'
+        for text, is_taken in _suggestions(entry)
+    )
+    remarks = "".join(f"<div>{_remark(*remark)}</div>" for remark in _remarks(entry))
     suggestions = f'<ul aria-label="Suggestions">{items}</ul>' if items else ""
-    if entry.rating is None:
-        return suggestions
-    comment = f": {escape(_visible(entry.comment))}" if entry.comment else ""
-    return f'{suggestions}<footer dir="auto">Rated {entry.rating}{comment}</footer>'
+    return f"{suggestions}<footer>{remarks}</footer>" if remarks else suggestions
+
+
+def _remark(label: str, text: str) -> str:
+    return f"{label}: <bdi>{escape(on_a_line(text))}</bdi>" if text else label
 
 
 # --- of all renderings
@@ -169,9 +224,3 @@ def _code(hidden: re.Match[str]) -> str:
 def time_text(at: datetime) -> str:
     """A time as people read it."""
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _literal(line: str) -> str:
-    words = line.lstrip()
-    # Indented, a line would be code.
-    return "&nbsp;" * (len(line) - len(words)) + _MARKUP.sub(r"\\\g<0>", words)

@@ -365,7 +365,7 @@ async def test_a_transcript_is_printed(environment: Mapping[str, str], session_i
 
     assert (process.returncode, errors) == (0, b"")
     heading, entry = output.decode().strip().split("\n\n")
-    assert heading.startswith(f"Session {session_id}, started ")
+    assert heading.startswith(f"Session {session_id}\nStarted: ")
     assert entry.endswith(" UTC] Visitor: Hello <b>there</b>")
 
 
@@ -376,7 +376,7 @@ def test_a_transcript_is_printed_in_every_format(run: Run, session_id: UUID) -> 
     }
 
     assert "Hello <b>there</b>" in shown["text"]
-    assert r"> Hello \<b\>there\</b\>" in shown["markdown"]
+    assert r"> Hello \<b>there\</b>" in shown["markdown"]
     assert "Hello &lt;b&gt;there&lt;/b&gt;" in shown["html"]
     assert msgspec.json.decode(shown["json"])["entries"][0]["text"] == "Hello <b>there</b>"
 

@@ -155,4 +155,4 @@ def test_of_an_erased_visitor_no_format_has_anything_that_was_said(name: str) ->
     if name == "json":
         assert [entry["text"] for entry in msgspec.json.decode(shown)["entries"][:3]] == [None, None, None]
     elif name != "jsonl":
-        assert shown.replace("\\", "").count("[erased]") == 3
+        assert shown.replace("\\", "").count("[erased]") == 3 + (name != "csv"), "also what was taken"

@@ -6,10 +6,11 @@ from html.parser import HTMLParser
 
 import msgspec
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from msgspec.structs import replace
 
 from domain.events import (
     DetailsCollected,
@@ -62,6 +63,22 @@ HOSTILE = [
 def said(text: str) -> Transcript:
     """A transcript in which a visitor has said this."""
     return transcript(history(VisitorMessagePosted(MESSAGE, text)))
+
+
+def beside(text: str) -> Transcript:
+    """A transcript in which this is a detail, a suggestion that was taken, and a comment."""
+    told = transcript(
+        history(
+            *ASKED,
+            words("A lease"),
+            DetailsCollected(MESSAGE, {"email": text}, ("email",)),
+            SuggestionsOffered(("Why?", text), 2),
+            COMPLETED,
+            FeedbackGiven(RESPONSE, "down", text),
+        )
+    )
+    asked, reply = told.entries
+    return replace(told, entries=[asked, replace(reply, taken=1)])
 
 
 # --- what a history makes
@@ -242,6 +259,16 @@ def test_every_rendering_shows_who_said_what_and_how_it_ended() -> None:
         assert "2026-01-02 03:04:06 UTC" in shown
 
 
+def test_every_rendering_shows_all_that_is_known_of_a_reply() -> None:
+    told = beside("Who?")
+
+    for kind, (_, render) in RENDERINGS.items():
+        shown = re.sub(r"</?bdi>", "", render(told))
+        for part in ("Started", "Status", "email", "Why?", "Rated down: Who?", "0.100 s", "4.000 s"):
+            assert part in shown, kind
+        assert ("Who? <strong>(taken)</strong>" if kind == "html" else "Suggested, and taken: Who?") in shown
+
+
 HIDDEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """What can't be seen and does something to a terminal, or to the order of what can be seen."""
 
@@ -308,6 +335,7 @@ def test_a_page_can_be_found_one_s_way_in_without_seeing_it() -> None:
                 SuggestionsOffered(("Why <b>?",), 1),
                 COMPLETED,
                 FeedbackGiven(RESPONSE, "down", "Too <i>short"),
+                VisitorMessagePosted(SESSION, "Why <b>?", took=0),
             )
         )
     )
@@ -318,13 +346,16 @@ def test_a_page_can_be_found_one_s_way_in_without_seeing_it() -> None:
         1,
         1,
         1,
-        2,
-        2,
+        3,
+        3,
     ]
     assert '<time datetime="2026-01-02T03:04:06Z">2026-01-02 03:04:06 UTC</time>' in shown
     assert "<dt>email</dt><dd>ann@example.com</dd>" in shown
-    assert '<ul aria-label="Suggestions"><li dir="auto">Why &lt;b&gt;?</li></ul>' in shown
-    assert "Rated down: Too &lt;i&gt;short" in shown
+    assert (
+        '<ul aria-label="Suggestions"><li dir="auto">Why &lt;b&gt;? <strong>(taken)</strong></li></ul>'
+        in shown
+    )
+    assert "Rated down: <bdi>Too &lt;i&gt;short</bdi>" in shown
     assert "@media print" in shown
 
 
@@ -381,12 +412,59 @@ def visible_lines(text: str) -> list[str]:
     ]
 
 
-@given(st.text(st.characters(categories=["L", "P", "S", "N", "Zs"], include_characters="\n")))
+MARKUP = (
+    *"\\`*_~#>-+=|:[](){}<>&;!?.$@^/ \n\tab1",
+    *("  ", "**", "__", "---", "===", "~~~", "```", "1. ", "2) ", "# ", "- ", "> ", "[a]: b", "](b)", "a_b"),
+    *("|-|", "| a | b |\n", ":-:", "&amp;", "&#42;", "<b>", "<!--", "<a:b>", "\\\n", "\xa0", "é", "🚗", "“"),
+)
+"""What Markdown is made of."""
+
+
+@given(
+    st.text(st.characters(categories=["L", "P", "S", "N", "Zs"], include_characters="\n"))
+    | st.lists(st.sampled_from(MARKUP), max_size=12).map("".join)
+)
+@settings(max_examples=1000)
 @example(HOSTILE[5])
 def test_in_markdown_what_was_said_is_nothing_but_text(text: str) -> None:
-    lines = quotation_of(MARKDOWN.parse(as_markdown(said("." + text))))
+    for said_so in (text, "." + text):
+        if not said_so.strip():
+            continue
+        lines = quotation_of(MARKDOWN.parse(as_markdown(said(said_so))))
+        assert [line.rstrip() for line in lines if line.strip()] == visible_lines(said_so)
 
-    assert [line.rstrip() for line in lines if line.strip()] == visible_lines("." + text)
+
+@given(st.lists(st.sampled_from(MARKUP), max_size=12).map("".join))
+@settings(max_examples=300)
+@example("Why?")
+def test_in_markdown_what_stands_beside_a_reply_is_nothing_but_text(text: str) -> None:
+    one_line = " ".join(text.splitlines())
+
+    tokens = MARKDOWN.parse(as_markdown(beside(text)))
+    texts = [token.content for token in tokens if token.type == "inline"]
+    inline = [child for token in tokens for child in token.children or []]
+    assert {child.type for child in inline} <= {"text", "text_special", "strong_open", "strong_close"}
+    assert [child.type for child in inline].count("strong_open") == 2, "who said it, twice"
+    assert len(texts) == 1 + 3 + 4 + 5, "the heading, facts, two entries, and what stands beside the reply"
+    shown = [
+        "".join(child.content for child in token.children).rstrip() for token in tokens if token.children
+    ]
+    for label in ("email", "Suggested, and taken", "Rated down"):
+        assert (f"{label}: {one_line}".rstrip() if one_line else label) in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It costs $5.50 (or $6), and that's 10% off - more or less!",
+        "What is a novated lease? Is it 2 * 3 = 6, or a|b?",
+        "snake_case, C:\\Users, 5 < 6 & 7 > 6, ~5 minutes, #1 of {a} ^ b.",
+        "-5 degrees; +61 2 5550; 1.5 times; 10:30",
+        "*) see there",
+    ],
+)
+def test_what_isnt_markup_where_it_stands_is_left_as_it_is(text: str) -> None:
+    assert f"\n> {text}\n" in as_markdown(said(text))
 
 
 @pytest.mark.parametrize("text", [text for text in HOSTILE if text.strip()])
@@ -402,9 +480,27 @@ def test_hostile_text_is_text_in_markdown(text: str) -> None:
 def test_in_plain_text_no_message_can_pass_for_an_entry(text: str) -> None:
     shown = as_text(said(text))
 
-    at_the_margin = [line for line in shown.split("\n") if line and not line.startswith("    ")]
-    assert len(at_the_margin) == 2, "the heading and the one entry"
-    assert at_the_margin[1].startswith("[2026-01-02 03:04:06 UTC] Visitor: ")
+    *heading, entry = [line for line in shown.split("\n") if line and not line.startswith("    ")]
+    assert [line.split()[0] for line in heading] == ["Session", "Started:", "Status:"]
+    assert entry.startswith("[2026-01-02 03:04:06 UTC] Visitor: ")
+
+
+ASIDE = [text for text in HOSTILE if text.strip()]
+
+
+@pytest.mark.parametrize("text", ASIDE)
+def test_in_plain_text_what_stands_beside_a_reply_keeps_to_its_lines(text: str) -> None:
+    shown = as_text(beside(text))
+
+    lines = [line for line in shown.split("\n") if line and not line.startswith("    ")]
+    assert [line[:9] for line in lines] == [
+        *("Session 5", "Started: ", "Status: T", "email: " + lines[3][7:9]),
+        *("[2026-01-", "[2026-01-", "  Suggest", "  Suggest", "  Rated d", "  First w", "  Ended a"),
+    ]
+    one_line = " ".join(to_be_seen(text))
+    assert lines[3] == f"email: {one_line}"
+    assert lines[7] == f"  Suggested, and taken: {one_line}"
+    assert lines[8] == f"  Rated down: {one_line}"
 
 
 @pytest.mark.parametrize("kind", RENDERINGS)
