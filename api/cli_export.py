@@ -9,6 +9,7 @@ import rich_click as click
 from api.app import open_record, open_store
 from api.cli_analytics import export_dataset
 from api.commands import not_in_the_log, run
+from infrastructure.folder import write_whole
 from infrastructure.settings import Settings
 from projections.exports import EXPORTS, FORMATS, ZIP, in_zip
 
@@ -30,6 +31,8 @@ def export(session: UUID | None, as_format: str, out: Path | None, with_key: boo
     With the zip anybody can verify the session: `verify.py` in it needs nothing but Python. Without the
     visitor's key it proves the sealed bytes; which words they hold is then your word. The key opens all that
     this visitor has ever said: give it to whoever may read that.
+
+    A file is for its owner's eyes alone, and is whole or not there.
 
     As parquet it is all facts of all sessions, by table and day, for DuckDB, Spark or ClickHouse. Run again,
     it writes only the days that have changed; it may be killed at any time.
@@ -87,7 +90,7 @@ async def _export_zip(settings: Settings, conninfo: str, session: UUID, out: Pat
         while await record.notary.keep_up():
             pass  # so that all of it is under a checkpoint
         made = await record.auditor.bundle(session, history[-1].version, in_zip(history), with_key=with_key)
-    await asyncio.to_thread(out.write_bytes, made)
+    await asyncio.to_thread(write_whole, out, made)
     return 0
 
 
@@ -102,5 +105,5 @@ async def _export_session(
     if out is None:
         click.echo(exported, nl=False)
     else:
-        await asyncio.to_thread(out.write_bytes, exported)
+        await asyncio.to_thread(write_whole, out, exported)
     return 0

@@ -14,6 +14,7 @@ from api.commands import EXIT_CORRUPT, EXIT_NOT_FOUND, console, not_in_the_log, 
 from domain.proof import Anchor, Verdict
 from infrastructure.anchors import AnchorError, read_anchor
 from infrastructure.collector import calm_collector
+from infrastructure.folder import write_whole
 from infrastructure.settings import Settings
 
 CHECKPOINTS_AT_ONCE = 100
@@ -93,7 +94,7 @@ def anchor(everything: bool, out: Path | None) -> None:
             given = await _all_checkpoints(record) if everything else latest
         raw = msgspec.json.format(msgspec.json.encode(given)) + b"\n"
         if out:
-            await asyncio.to_thread(out.write_bytes, raw)
+            await asyncio.to_thread(write_whole, out, raw)
         else:
             click.echo(raw, nl=False)
         return 0

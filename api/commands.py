@@ -43,8 +43,11 @@ def run(work: Work) -> None:
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         raise  # whoever reads what is printed has had enough: click ends without a word
-    except (SettingsError, PersonaError, OSError) as error:
+    except (SettingsError, PersonaError) as error:
         console.print(str(error), style="red", markup=False)
+        sys.exit(EXIT_USAGE)
+    except OSError as error:
+        console.print(_what_is_in_the_way(error), style="red", markup=False)
         sys.exit(EXIT_USAGE)
     except CorruptLog as error:
         console.print(str(error), style="red", markup=False)
@@ -58,6 +61,11 @@ def not_in_the_log(session_id: UUID) -> int:
     """Say so; the exit code."""
     console.print(f"Session {session_id} is not in the log.")
     return EXIT_NOT_FOUND
+
+
+def _what_is_in_the_way(error: OSError) -> str:
+    """Which file it is and what is wrong with it, without a number that only programs know."""
+    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
 
 
 def _reason(error: Exception) -> str:

@@ -1,9 +1,25 @@
-"""A folder of files that are written whole, durably, and never with less than was there."""
+"""Files that are written whole, for their owner alone, durably; and folders of those that only ever grow."""
 
 import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Have a file hold this content, and never a part of it. What is there stays as it is if that fails.
+
+    It blocks. Raises OSError, which says in a line which file it is and what is in the way.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)  # such as a pipe, or /dev/null: nothing may take its place
+        else:
+            _replace(path.resolve(), content)
+    except OSError as error:
+        is_lost = isinstance(error, FileNotFoundError)
+        reason = f"there is no folder {path.parent}" if is_lost else error.strerror or error
+        raise OSError(f"{path} can't be written: {reason}") from None
 
 
 class Folder:
@@ -16,18 +32,8 @@ class Folder:
         """Have this content under a name, unless what is there is as much. Raises OSError."""
         self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._path / name
-        if path.exists() and not self._is_more(path, content, is_more):
-            return
-        draft = self._path / f".{name}.{secrets.token_hex(4)}"
-        try:
-            with open(draft, "xb", opener=_private) as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-        self._sync()
+        if not path.exists() or self._is_more(path, content, is_more):
+            write_whole(path, content)
 
     def _is_more(self, path: Path, content: bytes, is_more: Callable[[bytes, bytes], bool]) -> bool:
         try:
@@ -35,13 +41,27 @@ class Folder:
         except OSError as error:
             raise OSError(f"{path}: {error.strerror or error}") from None
 
-    def _sync(self) -> None:
-        # A name is durable when its folder is: what is exported is destroyed next.
-        folder = os.open(self._path, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+
+def _replace(path: Path, content: bytes) -> None:
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with open(draft, "xb", opener=_private) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    # A name is durable when its folder is: what is exported may be destroyed next.
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _private(path: str, flags: int) -> int:

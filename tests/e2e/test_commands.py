@@ -448,6 +448,19 @@ def test_an_export_is_printed_or_written(run: Run, session_id: UUID, tmp_path: P
     assert (printed.exit_code, written.exit_code, written.output) == (0, 0, "")
     assert printed.stdout_bytes == path.read_bytes()
     assert b"there" in path.read_bytes()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("name", ["json", "zip"])
+def test_an_export_to_a_folder_that_isnt_there_is_told_in_one_line(
+    run: Run, session_id: UUID, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "missing" / "session"
+
+    refused = run("export", str(session_id), "--format", name, "--out", str(path))
+
+    assert refused.exit_code == 2
+    assert refused.stderr == f"{path} can't be written: there is no folder {path.parent}\n"
 
 
 async def test_whoever_has_read_enough_of_an_export_is_told_nothing(

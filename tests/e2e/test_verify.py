@@ -146,6 +146,17 @@ def test_an_anchor_covers_all_that_is_recorded_when_it_is_made(run: Run, session
     assert "Not yet" not in run("verify", "--all").stdout
 
 
+def test_an_anchor_for_a_folder_that_isnt_there_is_told_in_one_line(
+    run: Run, session_id: UUID, tmp_path: Path
+) -> None:
+    path = tmp_path / "missing" / "anchor.json"
+
+    refused = run("anchor", "--out", str(path))
+
+    assert refused.exit_code == 2
+    assert refused.stderr == f"{path} can't be written: there is no folder {path.parent}\n"
+
+
 def test_an_anchor_convicts_a_log_that_was_cut_off_with_its_checkpoints(
     run: Run, environment: Mapping[str, str], new_conninfo: str, tmp_path: Path
 ) -> None:
@@ -201,6 +212,7 @@ def test_a_proof_is_written_that_a_python_without_packages_verifies(
     written = run("export", str(session_id), "--format", "zip", "--out", str(out), *key)
 
     assert written.exit_code == 0, written.output
+    assert out.stat().st_mode & 0o777 == 0o600, "the key in it is nobody else's to read"
     with zipfile.ZipFile(out) as archive:
         archive.extractall(tmp_path / "proof")
     verified = subprocess.run(
