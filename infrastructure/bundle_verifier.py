@@ -3,16 +3,20 @@
 
     python3 verify.py [--public-key KEY]
 
-It needs Python 3.9 or newer and nothing else, and asks nobody. It checks that
+It needs Python 3.9 or newer and nothing else, and asks nobody. It checks
 
-- the events follow each other: each names the hash of the one before, so none was changed, removed or
-inserted; - the last of them that a checkpoint covers is in the Merkle tree whose root the checkpoint holds;
-- the checkpoint is signed with the public key. Whose key that is, a file can't tell: compare it with the one
-  that the service has published (GET /api/audit/public-key/), or give that one as KEY;
-- what events.jsonl shows of each event in clear is what the event holds;
-- where visitor.key is there: that the words shown are those that were sealed. Without that key the sealed
-bytes are proved, and which words they hold is the word of whoever made these files;
-- transcript.json says what the events say.
+  events.jsonl     that each event names the hash of the one before, so that none was changed, removed or
+                   put in; and that what is shown of it in clear is what it holds
+  visitor.key      where it is there: that the words shown are those that were sealed. Without it the sealed
+                   bytes are proved, and which words they hold is the word of whoever made these files
+  transcript.json  that it has these words, in this order, from the same sides; nothing else in it
+  proof.json       that the last event that a checkpoint covers is in the tree whose root the checkpoint
+                   holds, and that the checkpoint is signed with the public key. Whose key that is, a file
+                   can't tell: compare it with the one that the service has published
+                   (GET /api/audit/public-key/), or give that one as KEY
+
+Every other file is named as not checked. This one came with the others: if you don't trust where they are
+from, run a copy that you do trust. It is `infrastructure/bundle_verifier.py` of the package verbatim-chat.
 """
 
 from __future__ import annotations
@@ -57,6 +61,7 @@ PERSONAL = {
 
 ERASED = "[erased]"
 SPEAKERS = ("visitor", "assistant")
+CHECKED = ("events.jsonl", "proof.json", "transcript.json", "verify.py", "visitor.key")
 HEADER = "verbatim checkpoint v1"
 FIELDS = ["number", "after", "up_to", "events", "root", "hints_hash", "before", "signed_at", "key_id"]
 
@@ -390,17 +395,18 @@ def verify_words(session: uuid.UUID, event: Shown, key: bytes) -> None:
 
 
 def verify_transcript(events: list[Shown], transcript: Shown) -> None:
-    """That the transcript says what the events say. Raises Wrong."""
-    said, reply = [], None
+    """That the transcript has the words of the events, or none where they are erased. Raises Wrong."""
+    said: list[list[Any]] = []
+    reply: list[Any] = []
     for event in events:
-        kind = event["topic"].split(".")[0]
+        kind, sealed = event["topic"].split(".")[0], event["sealed"]
         if kind == "visitor_message_posted":
-            said.append(["visitor", event["sealed"]["text"]])
+            said.append(["visitor", None if sealed == ERASED else sealed["text"]])
         elif kind == "reply_started":
             reply = ["assistant", ""]
             said.append(reply)
         elif kind == "reply_chunks_recorded" and reply:
-            reply[1] += "".join(event["sealed"]["parts"])
+            reply[1] = None if sealed == ERASED else (reply[1] or "") + "".join(sealed["parts"])
     shown = [[entry["who"], entry["text"]] for entry in transcript["entries"] if entry["who"] in SPEAKERS]
     if said != shown:
         raise Wrong("transcript.json says something else than the events")
@@ -466,9 +472,9 @@ def verify(folder: str, public_key: bytes | None = None) -> Iterator[str]:
     else:
         yield "without visitor.key, the sealed bytes are proved; that they hold the words shown is not"
     transcript = read(folder, "transcript.json")
-    if transcript is not None and not any(event["sealed"] == ERASED for event in events):
+    if transcript is not None:
         verify_transcript(events, json.loads(transcript))
-        yield "transcript.json says what the events say"
+        yield "transcript.json has the words of the events, in their order"
     yield from verify_signed(events, digests, proof, public_key)
 
 
@@ -491,6 +497,15 @@ def verify_signed(
     yield f"the signature is that of the public key {base64.b64encode(own).decode()}: {whose}"
 
 
+def not_checked(folder: str) -> Iterator[str]:
+    """What `verify` says nothing about."""
+    names = sorted(set(os.listdir(folder)) - set(CHECKED))
+    if names:
+        yield ", ".join(name if name.isprintable() else ascii(name) for name in names)
+    if read(folder, "transcript.json") is not None:
+        yield "in transcript.json, anything but who said what: times and all else are in events.jsonl"
+
+
 def main() -> int:
     """Verify the bundle that this file is in."""
     parser = argparse.ArgumentParser(
@@ -498,10 +513,13 @@ def main() -> int:
     )
     parser.add_argument("--public-key", help="the service's, in base64, from where you trust it")
     options = parser.parse_args()
+    folder = os.path.dirname(os.path.abspath(__file__))
     try:
         public_key = bytes64(options.public_key) if options.public_key else None
-        for line in verify(os.path.dirname(os.path.abspath(__file__)), public_key):
+        for line in verify(folder, public_key):
             print("ok: " + line)
+        for line in not_checked(folder):
+            print("NOT CHECKED: " + line)
     except Wrong as error:
         print(f"WRONG: {error}")
         return 1

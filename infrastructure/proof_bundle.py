@@ -2,8 +2,9 @@
 
     events.jsonl      each event: as it is stored (`state`, in base64), and what it says, for reading
     proof.json        the checkpoint that covers the last events of it, and what leads from there to its root
-    verify.py         checks all of it, with nothing but Python: `bundle_verifier.py`
+    verify.py         checks them, with nothing but Python: `bundle_verifier.py`
     visitor.key       if it was asked for: what opens the sealed bytes, so that the very words are proved
+    README.txt        what all of this is, and how to check it
 
 It needs no date of its own: made again of the same events, it is the same, byte for byte.
 """
@@ -31,6 +32,24 @@ from infrastructure.keyring import WrappedKeyring
 from infrastructure.merkle import path_to, root_of
 
 VERIFIER = Path(__file__).with_name("bundle_verifier.py")
+
+README = """\
+One conversation, and the proof that nobody has changed what was said in it. To check it, unpack all of it,
+and run
+
+    python3 verify.py
+
+It needs Python 3.9 or newer and nothing else, and says in a line each what it has found right, and what it
+doesn't check. It ends with 0 if nothing is wrong.
+
+events.jsonl     every event: as it is stored (state), and what it says
+proof.json       the signed checkpoint that covers them, and the way to it
+verify.py        checks them; python3 verify.py --help says how
+transcript.json  the conversation, for programs: who said what is checked, the rest isn't
+transcript.html  the same, for reading: not checked
+visitor.key      is here only if it was asked for: it proves the very words. It opens all that this visitor
+                 has ever said, so keep it from whoever may not read that
+"""
 
 ERASED = "[erased]"
 
@@ -94,6 +113,7 @@ class ProofBundle:
             **renderings,
             "proof.json": msgspec.json.format(msgspec.json.encode(self._proof(session_id, rows))) + b"\n",
             "verify.py": VERIFIER.read_bytes(),
+            "README.txt": README.encode(),
         }
         if key and with_key:
             files["visitor.key"] = base64.b64encode(key) + b"\n"

@@ -4,6 +4,7 @@ changed."""
 import base64
 import io
 import random
+import re
 import subprocess
 import sys
 import zipfile
@@ -107,7 +108,7 @@ async def test_a_bundle_proves_the_very_words_with_the_key(
 
     assert verified.returncode == 0, verified.stdout + verified.stderr
     assert "the words shown are those that were sealed" in verified.stdout
-    assert "transcript.json says what the events say" in verified.stdout
+    assert "transcript.json has the words of the events" in verified.stdout
     assert f"holds version {session.version} and so all before it" in verified.stdout
     assert f"public key {PUBLIC_KEY}: which was given" in verified.stdout
     assert b"Question" in files["events.jsonl"]
@@ -137,9 +138,52 @@ async def test_a_bundle_of_an_erased_session_holds_no_word_and_proves_the_sealed
 
     assert verified.returncode == 0, verified.stdout + verified.stderr
     assert "the visitor was erased" in verified.stdout
+    forged = changed(files, "transcript.json", lambda t: t["entries"][0].update(text="I never said this"))
+    assert "something else than the events" in wrong(tmp_path, forged)
     assert "visitor.key" not in files
     assert not any(b"Question" in content or b"novated" in content for content in files.values())
     assert b'"sealed":"[erased]"' in files["events.jsonl"]
+
+
+async def test_its_readme_names_every_file_and_the_command_that_checks_them(
+    log: Proven, session: ChatSession, tmp_path: Path
+) -> None:
+    files = await bundled(log, session, with_key=True)
+    readme = files["README.txt"].decode()
+
+    (command,) = [line.split() for line in readme.splitlines() if line.startswith("    python3")]
+    checked = subprocess.run(
+        command, cwd=unpacked(tmp_path, files), capture_output=True, check=False, timeout=60
+    )
+
+    assert (checked.returncode, checked.stderr) == (0, b"")
+    named = {line.split()[0] for line in readme.splitlines() if re.match(r"\w+\.\w+ ", line)}
+    assert named == set(files) - {"README.txt"}
+
+
+async def test_what_isnt_checked_is_named(log: Proven, session: ChatSession, tmp_path: Path) -> None:
+    folder = unpacked(tmp_path, await bundled(log, session, with_key=True))
+    (folder / "evil\x1b[2J.pdf").touch()
+
+    *_, files, transcript = run(folder).stdout.splitlines()
+
+    assert files == r"NOT CHECKED: README.txt, 'evil\x1b[2J.pdf', transcript.html"
+    assert transcript.startswith("NOT CHECKED: in transcript.json, anything but who said what")
+    assert {path.name for path in folder.iterdir()} == {
+        *bundle_verifier.CHECKED,
+        *("README.txt", "evil\x1b[2J.pdf", "transcript.html"),
+    }
+
+
+@pytest.mark.parametrize("name", ["events.jsonl", "proof.json", "transcript.json", "visitor.key"])
+async def test_what_isnt_named_as_not_checked_is_checked(
+    log: Proven, session: ChatSession, tmp_path: Path, name: str
+) -> None:
+    files = await bundled(log, session, with_key=True)
+    other = max(log.talk.sessions.values(), key=lambda each: (each is not session, each.replies))
+    others = await bundled(log, other, with_key=True)
+
+    assert run(unpacked(tmp_path, {**files, name: others[name]})).returncode == 1
 
 
 async def test_a_bundle_made_again_is_the_same_byte_for_byte(log: Proven, session: ChatSession) -> None:
