@@ -74,14 +74,14 @@ async def export_dataset(settings: Settings, conninfo: str, folder: Path) -> int
         console.print(NO_PYARROW, style="red", markup=False)
         return EXIT_USAGE
     await catch_up(settings, conninfo)
-    with _bar("Writing days", None) as (progress, task):
+    with _bar("Writing files", None) as (progress, task):
         told = lambda done, total: progress.update(task, completed=done, total=total)  # noqa: E731
         try:
             done = await asyncio.to_thread(write_dataset, conninfo, folder, told)
         except DatasetError as error:
             console.print(str(error), style="red", markup=False)
             return EXIT_USAGE
-    out.print(f"{folder}: {done.written} days written, {done.removed} removed, {done.unchanged} unchanged.")
+    out.print(f"{folder}: {done.written} files written, {done.removed} removed, {done.unchanged} unchanged.")
     return 0
 
 

@@ -12,7 +12,7 @@ from api.app import open_store
 from api.commands import EXIT_NOT_FOUND, EXIT_USAGE, console, not_in_the_log, run
 from api.frames import Cursor
 from api.player import Player
-from api.replay import Replay, parse_speed
+from api.replay import FASTEST, SLOWEST, Replay, parse_speed
 from domain.errors import InvalidRequest, SessionErased, SessionNotFound
 from infrastructure.settings import Settings
 
@@ -38,7 +38,7 @@ def _checked(check: Callable[[str], object]) -> Callable[[click.Context, click.P
     default="1",
     show_default=True,
     callback=_checked(parse_speed),
-    help="A factor above 0, such as 0.5 or 10, or max for at once.",
+    help=f"A factor from {SLOWEST} to {FASTEST}, such as 0.5 or 10, or max for at once.",
 )
 @click.option(
     "--after", callback=_checked(Cursor.parse), help="A cursor, such as 12.0: begin with what follows it."

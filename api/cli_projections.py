@@ -90,9 +90,11 @@ def show_status(as_json: bool) -> None:
 
 
 @projections.command()
-@click.argument("name", type=click.Choice(NAMES), required=False)
+@click.argument("name", type=click.Choice(NAMES), required=False, metavar="[PROJECTION]")
 def rebuild(name: str | None) -> None:
     """Make a projection's tables anew, or those of all, beside those that are read meanwhile.
+
+    `verbatim projections status` names them.
 
     Examples:
 
@@ -111,7 +113,7 @@ def rebuild(name: str | None) -> None:
 
 
 @projections.command()
-@click.argument("name", type=click.Choice(NAMES), required=False)
+@click.argument("name", type=click.Choice(NAMES), required=False, metavar="[PROJECTION]")
 def retry(name: str | None) -> None:
     """Take in again what was set aside, by one projection or by all. Exits with 65 if anything still is.
 

@@ -60,7 +60,7 @@ def verify(session: UUID | None, everything: bool, anchor_file: Path | None) -> 
             return not_in_the_log(session)
         for finding in verdict.findings:
             click.echo(finding.message)
-        click.echo(_summary(verdict, seconds))
+        click.echo(_summary(verdict, None if session else seconds))
         return 0 if verdict.ok else EXIT_CORRUPT
 
     run(work)
@@ -132,14 +132,17 @@ async def _verify_log(record: Record, anchor: Anchor | None) -> Verdict:
         return await record.auditor.verify_log(anchor, progress)
 
 
-def _summary(verdict: Verdict, seconds: float) -> str:
+def _summary(verdict: Verdict, seconds: float | None) -> str:
+    """What was found; and how fast, where it took `seconds` to read enough for that to mean anything."""
     findings = (
         _counted(len(verdict.findings), "finding") if verdict.findings else "nothing to find fault with"
     )
     text = (
         f"{findings}: {_counted(verdict.events, 'event')} of {_counted(verdict.sessions, 'session')}, "
-        f"{_counted(verdict.checkpoints, 'checkpoint')}, {verdict.events / seconds:,.0f} events/s"
+        f"{_counted(verdict.checkpoints, 'checkpoint')}"
     )
+    if seconds is not None:
+        text += f", {verdict.events / seconds:,.0f} events/s"
     if verdict.uncovered:
         since = f" (since {verdict.uncovered_since:%Y-%m-%d %H:%M:%S} UTC)" if verdict.uncovered_since else ""
         text += f"\nNot yet under a checkpoint: the latest {_counted(verdict.uncovered, 'event')}{since}"

@@ -23,6 +23,7 @@ from domain.ports import EventStore, Recorded
 from domain.session import ChatSession
 
 AT_ONCE = "max"
+SLOWEST, FASTEST = "0.000001", "999999.999999"
 SPEED_PATTERN = r"max|[1-9][0-9]{0,5}(\.[0-9]{1,6})?|0\.[0-9]{0,5}[1-9][0-9]{0,5}"
 
 LONGEST_NAP = 3600.0
@@ -33,7 +34,8 @@ def parse_speed(text: str) -> float:
     """A factor. Raises InvalidRequest."""
     if not re.fullmatch(SPEED_PATTERN, text):
         raise InvalidRequest(
-            f"speed must be a factor above 0 such as 1 or 2.5, or {AT_ONCE} for at once, not {text[:40]!r}"
+            f"speed must be a factor from {SLOWEST} to {FASTEST} with six decimals at most, "
+            f"such as 1 or 2.5, or {AT_ONCE} for at once, not {text[:40]!r}"
         )
     return inf if text == AT_ONCE else float(text)
 

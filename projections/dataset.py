@@ -105,7 +105,8 @@ class Manifest(Struct):
 
 
 class Written(Struct, frozen=True):
-    """What a run has done: how many days of all tables were written, were removed, and are as they were."""
+    """What a run has done: how many files were written, were removed, and are as they were. There is one for
+    each day of each table."""
 
     written: int
     removed: int
@@ -113,7 +114,7 @@ class Written(Struct, frozen=True):
 
 
 def write_dataset(conninfo: str, out: Path, progress: Callable[[int, int], None]) -> Written:
-    """Bring the dataset in a folder up to date; `progress` is told how many of how many days are done.
+    """Bring the dataset in a folder up to date; `progress` is told how many of how many files are done.
 
     It blocks. Raises DatasetError, OSError, and psycopg.Error.
     """
@@ -141,8 +142,8 @@ def write_dataset(conninfo: str, out: Path, progress: Callable[[int, int], None]
                 manifest.days.setdefault(table.name, {})[day] = fingerprint
             _write_manifest(out, manifest)
         progress(len(changed), len(changed))
-        days = sum(map(len, then.values()))
-        return Written(len(changed) - removed, removed, days - len(changed) + removed)
+        files = sum(map(len, then.values()))
+        return Written(len(changed) - removed, removed, files - len(changed) + removed)
 
 
 def _is_to_be_written(out: Path, manifest: Manifest, table: Table, day: str, now: str | None) -> bool:

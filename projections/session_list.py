@@ -11,7 +11,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from domain.errors import SessionNotFound
+from domain.errors import InvalidRequest, SessionNotFound
 from projections.projection import keepable
 from projections.questions import structs, within
 from projections.status import Fetch
@@ -33,6 +33,8 @@ HEADLINE = f"""
      FROM live.entries AS entry WHERE entry.session_id = page.session_id AND {FOUND}
      ORDER BY version LIMIT 1)
 """  # noqa: S608
+
+LOOKED_FOR = "SELECT numnode(websearch_to_tsquery('english', $1))"
 
 PLACE = "SELECT started_at FROM live.sessions WHERE session_id = $1"
 
@@ -72,10 +74,22 @@ class SessionList:
 
     async def page(self, wanted: Wanted, most: int, after: UUID | None) -> Sequence[Listed]:
         """So many sessions at most, from the one after `after` on. Raises SessionNotFound where there is none
-        such, Unavailable."""
+        such, InvalidRequest for a text in which there is nothing to look for, Unavailable."""
         place = None if after is None else await self._place(after)
         query, params = _query(wanted, most, place)
-        return await structs(self._fetch, Listed, query, *params)
+        found = await structs(self._fetch, Listed, query, *params)
+        if not found and wanted.text is not None:
+            await self._require_words(wanted.text)
+        return found
+
+    async def _require_words(self, text: str) -> None:
+        # Asked only where nothing is found: it is the reason, and not that nobody has said it.
+        ((count,),) = await self._fetch(LOOKED_FOR.encode(), (keepable(text),))
+        if not count:
+            raise InvalidRequest(
+                f"q={text[:40]!r} has no word that is looked for: words like 'the' or 'what', and signs, are "
+                "not, so add another word"
+            )
 
     async def _place(self, session_id: UUID) -> tuple[datetime, UUID]:
         rows = await self._fetch(PLACE, (session_id,))

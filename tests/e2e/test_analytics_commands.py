@@ -160,8 +160,8 @@ def test_a_dataset_is_written_and_brought_up_to_date(run: Run, tmp_path: Path) -
     again = run("export", "--format", "parquet", "--out", out)
 
     assert first.exit_code == again.exit_code == 0
-    assert first.stdout.endswith(" days written, 0 removed, 0 unchanged.\n")
-    assert again.stdout.startswith(f"{out}: 0 days written, 0 removed, ")
+    assert first.stdout.endswith(" files written, 0 removed, 0 unchanged.\n")
+    assert again.stdout.startswith(f"{out}: 0 files written, 0 removed, ")
     assert dataset.dataset(Path(out) / "sessions", partitioning="hive").count_rows() == 40
 
 
@@ -169,7 +169,7 @@ def test_a_dataset_of_an_empty_log_is_empty(run: Run, tmp_path: Path) -> None:
     done = run("export", "--format", "parquet", "--out", str(tmp_path / "dataset"))
 
     assert done.exit_code == 0
-    assert done.stdout.endswith("0 days written, 0 removed, 0 unchanged.\n")
+    assert done.stdout.endswith("0 files written, 0 removed, 0 unchanged.\n")
 
 
 @pytest.mark.parametrize(

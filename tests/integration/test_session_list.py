@@ -242,11 +242,19 @@ async def test_erased_visitors_arent_found_and_their_sessions_are_listed(
     assert await found(service, q="submarine") == []
 
 
-@pytest.mark.parametrize(
-    "text", ["the", "!!!", "'", "\0", "a & | ! ( ) :* <-> b", "%", "\\", '"', "-", "or", "🚗", "ﬁ" * 200]
-)
-async def test_whatever_is_looked_for_is_an_answer(service: Service, text: str) -> None:
+@pytest.mark.parametrize("text", ["a & | ! ( ) :* <-> b", "100%", "\0x", "-lease", "the lease", "ﬁ" * 200])
+async def test_whatever_words_are_looked_for_are_an_answer(service: Service, text: str) -> None:
     assert (await asked(service, q=text)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "text", ["the", "what is it", "-the", "!!!", "'", "\0", "%", "\\", '"', "-", "or", "🚗"]
+)
+async def test_where_there_is_no_word_to_look_for_it_is_told(service: Service, text: str) -> None:
+    refused = await asked(service, q=text)
+
+    assert refused.status_code == 400
+    assert f"q={text!r} has no word that is looked for" in refused.json()["detail"]
 
 
 # --- what is refused

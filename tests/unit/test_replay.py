@@ -319,5 +319,6 @@ def test_any_other_speed_is_refused_by_name(speed: str) -> None:
         parse_speed(speed)
 
     assert str(refused.value) == (
-        f"speed must be a factor above 0 such as 1 or 2.5, or max for at once, not {speed!r}"
+        "speed must be a factor from 0.000001 to 999999.999999 with six decimals at most, "
+        f"such as 1 or 2.5, or max for at once, not {speed!r}"
     )
