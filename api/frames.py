@@ -70,9 +70,17 @@ class Cursor(Struct, frozen=True, order=True, gc=False):
         return cls(reply.started_version if reply else session.version)
 
     def within(self, session: ChatSession) -> "Cursor":
-        """This cursor, if the session has come so far. Raises InvalidRequest."""
+        """This cursor, if the session has come so far. Raises InvalidRequest.
+
+        An offset is held against the latest reply alone: of those before, a session doesn't know the length.
+        """
         if self.version > session.version:
             raise InvalidRequest(f"after is ahead of the session, which is at {Cursor(session.version)}")
+        reply = session.reply
+        if reply and self.version >= reply.started_version and self.offset > reply.said.chars:
+            raise InvalidRequest(
+                f"after={self} is ahead of the reply, of which {reply.said.chars} characters were said by now"
+            )
         return self
 
     @property

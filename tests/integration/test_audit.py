@@ -423,7 +423,7 @@ BAD: list[tuple[str, dict[str, str], str]] = [
     (
         "replay",
         {"speed": "0"},
-        "a factor above 0 such as 1 or 2.5, or max for at once, not '0'",
+        "from 0.000001 to 999999.999999 with six decimals at most, such as 1 or 2.5, or max",
     ),
     ("replay", {"speed": "-1"}, "not '-1'"),
     ("replay", {"speed": "nan"}, "not 'nan'"),

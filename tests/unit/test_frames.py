@@ -308,9 +308,21 @@ def test_a_cursor_with_an_offset_on_what_isn_t_words_repeats_nothing() -> None:
 def test_a_cursor_ahead_of_its_session_is_refused() -> None:
     session = history(*ASKED)[-1].session
 
-    assert Cursor(3, 7).within(session) == Cursor(3, 7)
+    assert Cursor(2, 7).within(session) == Cursor(2, 7)
     with pytest.raises(InvalidRequest, match=r"after is ahead of the session, which is at 3\.0"):
         Cursor(4).within(session)
+
+
+def test_a_cursor_ahead_of_what_was_said_in_the_latest_reply_is_refused() -> None:
+    session = history(*ASKED, words("Hello "), words("you"))[-1].session
+
+    for offset in (0, 6, 9):
+        assert Cursor(5, offset).within(session) == Cursor(5, offset)
+    for version in (3, 4, 5):
+        with pytest.raises(
+            InvalidRequest, match=rf"after={version}\.10 is ahead of the reply, of which 9 char"
+        ):
+            Cursor(version, 10).within(session)
 
 
 def test_a_newcomer_begins_with_the_reply_in_progress() -> None:
