@@ -1,7 +1,8 @@
 """The composition root: settings -> adapters -> Litestar. Read it from top to bottom."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -75,6 +76,8 @@ from projections.runner import Runner
 from projections.session_list import SessionList
 from projections.tracking import ProjectionRecorder
 from projections.views import views
+
+logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 256 * 1024
 ALEX = Path(__file__).parent.parent / "infrastructure" / "assistants" / "personas" / "alex" / "persona.toml"
@@ -269,6 +272,12 @@ def open_runner(settings: Settings, conninfo: str) -> Iterator[Runner]:
     """What drives the projections, for a thread or a process. Raises CorruptLog for another master key."""
     master_key = MasterKey(settle_master_key(settings, conninfo))
     with open_builds(conninfo) as builds:
+        for build in builds.newer():
+            logger.warning(
+                "%s has tables of version %d, which this code leaves alone: "
+                "see verbatim projections status, unless a newer Verbatim runs as well",
+                *(build.name, build.version),
+            )
         source = PostgresLogSource(builds.recorder.datastore.pool.connection, master_key)
         yield Runner(builds.recorder, source, builds)
 
@@ -287,10 +296,10 @@ def open_builds(conninfo: str) -> Iterator[Builds]:
         connections.close()
 
 
-async def keep_projecting(runner: Runner, doorbell: Doorbell) -> None:
-    """For ever, take in what is recorded, soon after somebody rings."""
+async def keep_projecting(runner: Runner, doorbell: Doorbell, led: Collection[str]) -> None:
+    """For ever, take in what is recorded, soon after somebody rings, by the projections that are led here."""
     while True:
-        while await asyncio.to_thread(runner.step):
+        while await asyncio.to_thread(runner.step, frozenset(led)):
             pass
         await doorbell.wait(POLL_SECONDS)
 

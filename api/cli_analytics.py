@@ -19,6 +19,7 @@ from infrastructure.demo.visit import Cast
 from infrastructure.personas import load_persona
 from infrastructure.settings import Settings
 from projections import status
+from projections.catalogue import PROJECTIONS
 
 NO_PYARROW = "pyarrow isn't installed, which writes Parquet: pip install 'verbatim-chat[parquet]'"
 
@@ -86,11 +87,17 @@ async def export_dataset(settings: Settings, conninfo: str, folder: Path) -> int
 
 
 async def catch_up(settings: Settings, conninfo: str) -> None:
-    """Have all that is in the log now be in the tables, whoever drives the projections."""
-    async with opened(conninfo) as database, projecting(settings, conninfo):
-        head = max(build.head for build in await status.builds(database.fetch))
-        with console.status("Projecting..."):
-            await until(lambda: status.have_passed(database.fetch, head))
+    """Have all that is in the log now be in the tables, whoever drives the projections.
+
+    Raises TablesAreNewer.
+    """
+    async with opened(conninfo) as database:
+        standing = await status.builds(database.fetch)
+        status.require_driven(standing, PROJECTIONS)
+        head = max(build.head for build in standing)
+        async with projecting(settings, conninfo):
+            with console.status("Projecting..."):
+                await until(lambda: status.have_passed(database.fetch, head))
 
 
 def _refuse(why: str) -> NoReturn:

@@ -7,7 +7,7 @@ import msgspec
 import rich_click as click
 from rich.console import Console
 
-from api.app import open_erasing
+from api.app import Erasing, open_erasing
 from api.commands import EXIT_NOT_FOUND, EXIT_UNAVAILABLE, console, run
 from api.projecting import projecting
 from api.retaining import build_retention
@@ -15,6 +15,8 @@ from domain.erasure import Receipt
 from domain.errors import VisitorNotFound
 from domain.retention import Applied
 from infrastructure.settings import Settings
+from projections import status
+from projections.catalogue import PROJECTIONS
 
 WAIT_SECONDS = 600.0
 """How long a command waits for projections: it drives them itself, where nobody else does."""
@@ -51,7 +53,7 @@ def erase(visitor: UUID, yes: bool, as_json: bool) -> None:
                 return EXIT_NOT_FOUND
             async with projecting(settings, conninfo):
                 with console.status("Erasing..."):
-                    receipt = await erasing.erasure.erase(visitor, WAIT_SECONDS)
+                    receipt = await erasing.erasure.erase(visitor, await _patience(erasing))
                     await erasing.erasure.tidy(receipt.position, within=1)
         if as_json:
             click.echo(msgspec.json.encode(receipt))
@@ -80,6 +82,8 @@ def retain(dry_run: bool) -> None:
     async def work(settings: Settings, conninfo: str) -> int:
         async with open_erasing(settings, conninfo) as erasing:
             retention = build_retention(settings, erasing)
+            # Who is too old is asked of the tables.
+            status.require_driven(await status.builds(erasing.database.fetch), PROJECTIONS)
             async with projecting(settings, conninfo):
                 with console.status("Reading the log..."):
                     await erasing.erasure.have_passed(await erasing.log.latest(), WAIT_SECONDS)
@@ -93,6 +97,16 @@ def retain(dry_run: bool) -> None:
         return _left(applied)
 
     run(work)
+
+
+async def _patience(erasing: Erasing) -> float:
+    """How long to wait for projections: not at all where that would be in vain, which is said."""
+    try:
+        status.require_driven(await status.builds(erasing.database.fetch), PROJECTIONS)
+    except status.TablesAreNewer as error:
+        console.print(str(error), style="red", markup=False)
+        return 0
+    return WAIT_SECONDS
 
 
 def _is_wanted(sessions: int) -> bool:

@@ -2,8 +2,10 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from math import ceil
 
 import msgspec
 import rich_click as click
@@ -69,7 +71,10 @@ def projections() -> None:
 @projections.command("status")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def show_status(as_json: bool) -> None:
-    """How far projections have come, and what they have set aside. Exits with 65 if anything is.
+    """How far projections have come, what is being built and for how long, and what is set aside.
+
+    Exits with 65 if anything is set aside, and with 69 if tables are newer than this code and nothing takes
+    the log into them.
 
     Example:
 
@@ -78,12 +83,16 @@ def show_status(as_json: bool) -> None:
 
     async def work(settings: Settings, conninfo: str) -> int:
         async with opened(conninfo) as database:
-            builds, faults = await status.builds(database.fetch), await status.faults(database.fetch)
+            builds = await status.builds_at_their_pace(database.fetch)
+            faults = await status.faults(database.fetch)
         if as_json:
             click.echo(msgspec.json.encode({"builds": builds, "set_aside": faults}))
         else:
             _print_builds(builds)
             _print_faults(faults)
+            for told in status.newer([build for build in builds if build.is_driven], PROJECTIONS).values():
+                out.print(told, markup=False)
+        status.require_driven(builds, PROJECTIONS)
         return EXIT_CORRUPT if faults else 0
 
     run(work)
@@ -91,10 +100,12 @@ def show_status(as_json: bool) -> None:
 
 @projections.command()
 @click.argument("name", type=click.Choice(NAMES), required=False, metavar="[PROJECTION]")
-def rebuild(name: str | None) -> None:
+@click.option("--downgrade", is_flag=True, help="Also where the tables are newer: a newer Verbatim is gone.")
+def rebuild(name: str | None, downgrade: bool) -> None:
     """Make a projection's tables anew, or those of all, beside those that are read meanwhile.
 
-    `verbatim projections status` names them.
+    `verbatim projections status` names them. Where one is under way already, it is joined. Exits with 69 if
+    tables are newer than this code.
 
     Examples:
 
@@ -104,9 +115,15 @@ def rebuild(name: str | None) -> None:
     """
 
     async def work(settings: Settings, conninfo: str) -> int:
-        async with opened(conninfo) as database, projecting(settings, conninfo):
-            begun = await asyncio.to_thread(_begin, conninfo, [name] if name else NAMES)
-            await _watch(database, begun)
+        async with opened(conninfo) as database:
+            newer = status.newer(await status.builds(database.fetch), PROJECTIONS)
+            if newer and not downgrade:
+                raise status.TablesAreNewer("\n".join((*newer.values(), status.DOWNGRADE)))
+            # All of another version: views show them together.
+            names = {*newer, name} if name else NAMES
+            async with projecting(settings, conninfo):
+                begun = await asyncio.to_thread(_begin, conninfo, names)
+                await _watch(database, begun)
         return 0
 
     run(work)
@@ -115,7 +132,10 @@ def rebuild(name: str | None) -> None:
 @projections.command()
 @click.argument("name", type=click.Choice(NAMES), required=False, metavar="[PROJECTION]")
 def retry(name: str | None) -> None:
-    """Take in again what was set aside, by one projection or by all. Exits with 65 if anything still is.
+    """Take in again what was set aside, by one projection or by all.
+
+    Exits with 65 if anything still is, and with 69 if tables are newer than this code and nothing takes the
+    log into them.
 
     Example:
 
@@ -123,10 +143,11 @@ def retry(name: str | None) -> None:
     """
 
     async def work(settings: Settings, conninfo: str) -> int:
-        async with opened(conninfo) as database, projecting(settings, conninfo):
-            await status.ask_for_retry(database.fetch, name)
-            with console.status("Trying again..."):
-                await until(lambda: status.is_retried(database.fetch))
+        async with opened(conninfo) as database:
+            asked = await status.ask_for_retry(database.fetch, PROJECTIONS, [name] if name else NAMES)
+            async with projecting(settings, conninfo):
+                with console.status("Trying again..."):
+                    await until(lambda: status.is_retried(database.fetch, asked))
             faults = await status.faults(database.fetch)
         _print_faults(faults)
         return EXIT_CORRUPT if faults else 0
@@ -147,7 +168,7 @@ async def opened(conninfo: str) -> AsyncIterator[Database]:
         await database.close()
 
 
-def _begin(conninfo: str, names: Sequence[str]) -> Sequence[str]:
+def _begin(conninfo: str, names: Iterable[str]) -> Sequence[str]:
     with open_builds(conninfo) as builds:
         return [builds.begin(name).build for name in names]
 
@@ -175,12 +196,20 @@ async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
 
 
 def _print_builds(builds: Sequence[status.BuildStatus]) -> None:
-    table = Table("projection", "version", "state", "position", "behind", "set aside", box=None)
+    columns = ("projection", "version", "state", "position", "behind", "set aside", "driven", "time left")
+    table = Table(*columns, box=None)
     for build in builds:
         behind = build.head - build.position
         numbers = (f"{number:,}" for number in (build.position, behind, build.set_aside))
-        table.add_row(build.name, str(build.version), build.state, *numbers)
+        driven = "yes" if build.is_driven else "no"
+        table.add_row(build.name, str(build.version), build.state, *numbers, driven, _time_left(build))
     out.print(table)
+
+
+def _time_left(build: status.BuildStatus) -> str:
+    if build.state == "live":
+        return ""
+    return "unknown" if build.seconds_left is None else str(timedelta(seconds=ceil(build.seconds_left)))
 
 
 def _print_faults(faults: Sequence[status.Fault]) -> None:

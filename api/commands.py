@@ -20,6 +20,7 @@ from infrastructure.background import for_ever
 from infrastructure.personas import PersonaError
 from infrastructure.postgres import EmbeddedServer
 from infrastructure.settings import Settings, SettingsError, read_settings
+from projections.status import TablesAreNewer
 
 EXIT_STOPPED = 0
 EXIT_NOT_FOUND = 1
@@ -52,6 +53,9 @@ def run(work: Work) -> None:
     except CorruptLog as error:
         console.print(str(error), style="red", markup=False)
         sys.exit(EXIT_CORRUPT)
+    except TablesAreNewer as error:
+        console.print(str(error), style="red", markup=False)
+        sys.exit(EXIT_UNAVAILABLE)
     except (psycopg.Error, PersistenceError, Unavailable, RuntimeError) as error:
         console.print(f"The database can't be used: {_reason(error)}", style="red", markup=False)
         sys.exit(EXIT_UNAVAILABLE)

@@ -1,15 +1,22 @@
 """One process among all does a piece of work; when it dies, another takes it up.
 
-Whoever holds an advisory lock leads. PostgreSQL gives the lock back when its connection ends, however the
-process died, so nobody is elected and nothing is renewed.
+Whoever holds the work's advisory lock leads. PostgreSQL gives the lock back when its connection ends, however
+the process died, so nobody is elected and nothing is renewed.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from psycopg import AsyncConnection
 
-from infrastructure.postgres import hold_connection, watch_over
+from infrastructure.postgres import CHECK_SECONDS, hold_connection, watch_over
+
+TURN = 0x76_62_5F_74_75_72_6E
+"""An advisory lock: of whoever is just taking others."""
+
+TAKE = """
+    SELECT name FROM unnest(%s::text[], %s::bigint[]) AS work (name, lock) WHERE pg_try_advisory_lock(lock)
+"""
 
 STANDBY_SECONDS = 0.5
 """How often those who stand by try to lead."""
@@ -17,11 +24,21 @@ STANDBY_SECONDS = 0.5
 
 async def lead(conninfo: str, lock: int, work: Callable[[], Awaitable[None]]) -> None:
     """For ever, do this work whenever nobody else does. It is cancelled where the lock is lost."""
+    await lead_some(conninfo, {"": lock}, lambda _: work())
+
+
+async def lead_some(
+    conninfo: str, locks: Mapping[str, int], work: Callable[[Collection[str]], Awaitable[None]]
+) -> None:
+    """The same for pieces of work that one process does together, each by its own lock. `work` is given the
+    names of those that nobody else does: they grow, as others leave."""
 
     async def hold(connection: AsyncConnection) -> None:
-        await _taken(connection, lock)
-        working = asyncio.ensure_future(work())
-        watching = asyncio.ensure_future(watch_over(connection))
+        held: set[str] = set()
+        while not held:
+            await _take(connection, locks, held)
+        working = asyncio.ensure_future(work(held))
+        watching = asyncio.ensure_future(_take_all(connection, locks, held))
         try:
             done, _ = await asyncio.wait([working, watching], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -34,10 +51,21 @@ async def lead(conninfo: str, lock: int, work: Callable[[], Awaitable[None]]) ->
     await hold_connection(conninfo, "leading", hold)
 
 
-async def _taken(connection: AsyncConnection, lock: int) -> None:
-    """Return once the lock is held."""
-    while True:
-        row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", (lock,))).fetchone()
-        if row and row[0]:
-            return
+async def _take_all(connection: AsyncConnection, locks: Mapping[str, int], held: set[str]) -> None:
+    """Take what others leave; listen to the connection until it is lost."""
+    while len(held) < len(locks):
+        async with asyncio.timeout(CHECK_SECONDS):
+            await _take(connection, locks, held)
+    await watch_over(connection)
+
+
+async def _take(connection: AsyncConnection, locks: Mapping[str, int], held: set[str]) -> None:
+    """Take what nobody else has; wait a while where that isn't all."""
+    left = {name: lock for name, lock in locks.items() if name not in held}
+    async with connection.transaction():
+        # Two who begin together would else share what one could do at once.
+        await connection.execute("SELECT pg_advisory_xact_lock(%s)", (TURN,))
+        taken = await connection.execute(TAKE, ([*left], [*left.values()]))
+        held.update([name for (name,) in await taken.fetchall()])
+    if len(held) < len(locks):
         await asyncio.sleep(STANDBY_SECONDS)

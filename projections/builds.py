@@ -4,9 +4,12 @@
 
 Whoever reads does so through the views of the schemas `analytics` and `live`, which always show what is live.
 A build is made anew when the code has a newer version of its projection, or when somebody asks for it.
+
+Code of another version may run at the same time. It goes on with builds of its own versions, and the views
+are of one code as a whole: they change hands once all that is live is of the versions that the new one has.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any, Literal
@@ -58,7 +61,15 @@ CURRENT = """
     JOIN {tracking} ON application_name = build ORDER BY began_at, build
 """
 
-SWAP = "UPDATE projections SET state = 'retired' WHERE name = %s AND state = 'live'"
+POSITIONS = """
+    SELECT application_name, notification_id FROM {tracking}
+    WHERE application_name = ANY(%s) ORDER BY application_name FOR UPDATE
+"""
+# What else is being built of it, by code of another version, would never be shown, and holds what was said.
+RETIRE = "UPDATE projections SET state = 'retired' WHERE name = %s AND build <> %s"
+GIVE_UP_OLDER = """
+    UPDATE projections SET state = 'retired' WHERE name = %s AND version < %s AND state = 'building'
+"""
 SHOW = "UPDATE projections SET state = 'live' WHERE build = %s"
 SHOWN = "SELECT fingerprint FROM projection_views"
 SHOW_VIEWS = """
@@ -69,6 +80,12 @@ REGISTER = "INSERT INTO projections (build, name, version, state) VALUES (%s, %s
 
 LOCK_TIMEOUT = "SET LOCAL lock_timeout = '200ms'"
 """Views and tables that somebody reads for long are replaced later: new readers would queue behind us."""
+
+
+def lock_of(name: str, version: int) -> int:
+    """The advisory lock of the one process that drives the builds of a projection's version."""
+    digest = sha256(f"verbatim projection {name} {version}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
 
 
 class Build(Struct, frozen=True):
@@ -104,9 +121,19 @@ class Builds:
         with self.recorder.connection() as connection:
             return _all(connection, self.recorder)
 
-    def ours(self) -> Sequence[Build]:
-        """Those that this code takes events into."""
-        return [build for build in self.all() if build.state != "retired" and self._is_ours(build)]
+    def ours(self, names: Collection[str]) -> Sequence[Build]:
+        """Those that this code takes events into, of the projections with these names."""
+        return [
+            build
+            for build in self.all()
+            if build.state != "retired" and build.name in names and self._is_ours(build)
+        ]
+
+    def newer(self) -> Sequence[Build]:
+        """What is read of a later version than this code has, and so is for others to drive."""
+        with self.recorder.connection() as connection:
+            live = self._live(connection)
+        return [build for build in live if build.version > self.projections[build.name].version]
 
     def begin_missing(self) -> None:
         """Begin a build where there is none, or an older one."""
@@ -114,21 +141,28 @@ class Builds:
         for projection in self.projections.values():
             of_it = [build for build in builds if build.name == projection.name]
             live = next((build for build in of_it if build.state == "live"), None)
-            if live is None:
-                self.begin(projection.name, "live")
-            elif live.version < projection.version and not any(map(self._is_being_built, of_it)):
-                self.begin(projection.name, "building")
+            if live is None or live.version < projection.version:
+                self._give_up_older(projection)
+                self.begin(projection.name)
 
-    def begin(self, name: str, state: State = "building") -> Build:
-        """Begin a build, with tables that are empty."""
+    def _give_up_older(self, projection: Projection) -> None:
+        """A build that an older release has left half done would hold what was said, and never be shown."""
+        with self.recorder.connection() as connection:
+            connection.execute(GIVE_UP_OLDER, (projection.name, projection.version))
+
+    def begin(self, name: str) -> Build:
+        """Begin a build, with tables that are empty: to be read at once where there is nothing else to read.
+
+        One that is being made already is joined.
+        """
         projection = self.projections[name]
         with self.recorder.connection() as connection:
-            # Two who begin at the same time would both make the live one.
+            # Two who begin at the same time would both make one.
             connection.execute("LOCK TABLE projections IN SHARE ROW EXCLUSIVE MODE")
-            if state == "live" and any(
-                build.name == name and build.state == "live" for build in _all(connection, self.recorder)
-            ):
-                state = "building"
+            of_it = [build for build in _all(connection, self.recorder) if build.name == name]
+            if under_way := next(filter(self._is_being_built, of_it), None):
+                return under_way
+            state = "building" if any(build.state == "live" for build in of_it) else "live"
             number = _one(connection, "SELECT nextval('projection_builds')")
             build = Build(f"{name}_{number}", name, projection.version, state, 0)
             connection.execute(SQL("CREATE SCHEMA {}").format(Identifier(build.build)))
@@ -140,17 +174,36 @@ class Builds:
                 self.recorder._insert_tracking(cursor, Tracking(build.build, 0))
         return build
 
-    def swap_in(self, build: Build) -> bool:
-        """Have a build take the live one's place, unless somebody is reading that for long just now."""
+    def swap_in(self, builds: Sequence[Build]) -> bool:
+        """Have builds take the places of the live ones, together. Not just now, if somebody is reading those
+        for long, if they have gone further since, or if others of our code must be shown with them."""
         try:
             with self.recorder.connection() as connection:
                 connection.execute(LOCK_TIMEOUT)
-                connection.execute(SWAP, (build.name,))
-                connection.execute(SHOW, (build.build,))
+                if not self._may_be_shown(connection, builds):
+                    return False
+                for build in builds:
+                    connection.execute(RETIRE, (build.name, build.build))
+                    connection.execute(SHOW, (build.build,))
                 self._publish(connection)
         except psycopg.errors.LockNotAvailable:
             return False
         return True
+
+    def _may_be_shown(self, connection: Connection[Any], builds: Sequence[Build]) -> bool:
+        new = {build.name: build for build in builds}
+        live = self._live(connection)
+        if not all(self._is_ours(new.get(build.name, build)) for build in live):
+            return False
+        replaced = [build for build in live if build.name in new]
+        names = [build.build for build in (*builds, *replaced)]
+        query = SQL(POSITIONS).format(tracking=self.recorder.table)
+        # Whoever drives the live ones waits until it is done: readers must not be shown less than before.
+        rows = connection.execute(query, (names,)).fetchall()
+        positions = {row["application_name"]: row["notification_id"] for row in rows}
+        return len(positions) == len(names) and all(
+            positions[new[build.name].build] >= positions[build.build] for build in replaced
+        )
 
     def drop_retired(self) -> None:
         """Drop the tables that nobody is shown any more, as far as nobody reads them still."""
@@ -167,9 +220,16 @@ class Builds:
             except psycopg.errors.LockNotAvailable:
                 pass
 
-    def _publish(self, connection: Connection[Any]) -> None:
+    def _live(self, connection: Connection[Any]) -> Sequence[Build]:
+        """What is live, of all that this code has in any version."""
         builds = _all(connection, self.recorder)
-        statements = self._views({build.name: build.build for build in builds if build.state == "live"})
+        return [build for build in builds if build.state == "live" and build.name in self.projections]
+
+    def _publish(self, connection: Connection[Any]) -> None:
+        live = self._live(connection)
+        if not all(map(self._is_ours, live)):
+            return  # our views may want columns that these tables don't have: theirs stay
+        statements = self._views({build.name: build.build for build in live})
         # Only if there is something new to show, or somebody new to show it to: making a view anew waits for
         # those who read it.
         told = "\0".join((*statements, str(has_reader(connection))))

@@ -5,7 +5,7 @@ aside with its error, and with all that follows in its session there: the others
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import groupby
 from operator import attrgetter
@@ -21,7 +21,7 @@ from domain.log import LogReader, LogSource, Told
 from domain.ports import Recorded
 from projections.builds import Build, Builds, schema
 from projections.projection import Change, Projection, array
-from projections.tracking import ProjectionRecorder
+from projections.tracking import Overtaken, ProjectionRecorder
 
 logger = logging.getLogger(__name__)
 
@@ -56,25 +56,29 @@ class Runner:
         self._ahead: dict[int, Future[tuple[LogReader, Sequence[Told]]]] = {}
         self._reading = ThreadPoolExecutor(1, "read-ahead")
 
-    def step(self) -> bool:
+    def step(self, names: Collection[str] | None = None) -> bool:
         """Take in a batch for each position at which builds stand, the furthest first: what is live doesn't
-        wait for what is being built. Whether there may be more.
+        wait for what is being built. Of the projections with these names alone, if they are given. Whether
+        there may be more.
 
-        Raises Overtaken, and the library's errors where the database can't be reached.
+        Raises the library's errors where the database can't be reached.
         """
-        builds = self._builds.ours()
+        led = self._builds.projections if names is None else names
+        head = self._source.head()
         try:
-            moved = [self._advance(*group) for group in self._groups(builds)]
+            moved = [self._advance(*group) for group in self._groups(self._builds.ours(led), head)]
+            self._retry(led)
+        except Overtaken:
+            self._drop_readers()
+            return True  # code of another version has shown its own tables, or somebody else leads by now
         except BaseException:
             self._drop_readers()  # they have read what wasn't written
             raise
-        self._retry(builds)
-        self._settle()
+        self._settle(led, head)
         return any(moved)
 
-    def _groups(self, builds: Sequence[Build]) -> Sequence[tuple[Sequence[Build], int]]:
+    def _groups(self, builds: Sequence[Build], limit: int) -> Sequence[tuple[Sequence[Build], int]]:
         """Builds that stand at one place, and how far they can go before they meet others."""
-        limit = self._source.head()
         groups: list[tuple[Sequence[Build], int]] = []
         furthest_first = sorted(builds, key=attrgetter("position"), reverse=True)
         for position, group in groupby(furthest_first, key=attrgetter("position")):
@@ -166,7 +170,7 @@ class Runner:
 
     # --- what happens seldom
 
-    def _retry(self, builds: Sequence[Build]) -> None:
+    def _retry(self, led: Collection[str]) -> None:
         """Make the rows of sessions anew for which somebody has asked."""
         with self._recorder.connection() as connection:
             cursor = RawCursor(connection)
@@ -175,7 +179,7 @@ class Runner:
             # They may remember keys that were destroyed since, which is why somebody asks.
             self._drop_readers()
         for name, session_id in asked:
-            for build in self._builds.ours():
+            for build in self._builds.ours(led):
                 if build.build == name:
                     self._make_anew(build, session_id)
 
@@ -191,14 +195,18 @@ class Runner:
             place = SQL("{}.{}").format(Identifier(build.build), Identifier(table))
             cursor.execute(SQL("DELETE FROM {} WHERE session_id = $1").format(place), (session_id,))
 
-    def _settle(self) -> None:
-        """Show what has caught up; drop what isn't shown any more."""
-        builds = self._builds.ours()
-        head = self._source.head()
+    def _settle(self, led: Collection[str], head: int) -> None:
+        """Show what has caught up with what is live, or with the log where that isn't ours; drop what isn't
+        shown any more."""
+        builds = self._builds.ours(led)
         live = {build.name: build.position for build in builds if build.state == "live"}
-        for build in builds:
-            if build.state == "building" and build.position >= live.get(build.name, head):
-                self._builds.swap_in(build)
+        caught_up = [
+            build
+            for build in builds
+            if build.state == "building" and build.position >= live.get(build.name, head)
+        ]
+        if caught_up:
+            self._builds.swap_in(caught_up)
         self._builds.drop_retired()
 
 

@@ -1,12 +1,12 @@
 """Of all processes that would do a piece of work, one does it; when that one is gone, another."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import suppress
 
 import pytest
 
-from infrastructure.leadership import lead
+from infrastructure.leadership import lead, lead_some
 from tests.support.postgres import execute
 from tests.support.waiting import until
 
@@ -70,6 +70,29 @@ async def test_whoever_loses_the_lock_stops_and_somebody_leads_again(
         )
         await until(lambda leader=leader: not leader.leads, "it to stop")
         await until(lambda: len(leaders(candidates)) == 1, "somebody to lead")
+
+
+async def test_of_several_pieces_of_work_one_does_what_nobody_else_does(new_conninfo: str) -> None:
+    def leading(*names: str) -> tuple[asyncio.Task[None], list[Collection[str]]]:
+        """A process that would lead these, and what it leads."""
+        led: list[Collection[str]] = []
+
+        async def work(names: Collection[str]) -> None:
+            led.append(names)
+            await asyncio.Event().wait()
+
+        locks = {name: LOCK + ord(name) for name in names}
+        return asyncio.create_task(lead_some(new_conninfo, locks, work)), led
+
+    old, of_old = leading("a", "b")
+    await until(lambda: of_old == [{"a", "b"}], "the first to lead all that it can")
+    new, of_new = leading("b", "c")
+    await until(lambda: of_new == [{"c"}], "the other to lead the rest")
+
+    old.cancel()
+    await until(lambda: of_new == [{"b", "c"}], "the other to lead what is left")
+    new.cancel()
+    await asyncio.gather(old, new, return_exceptions=True)
 
 
 async def test_work_that_breaks_is_told_of(new_conninfo: str) -> None:

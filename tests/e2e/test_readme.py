@@ -137,18 +137,19 @@ async def test_the_commands_for_the_service_s_own_machine_show_it_too(
     assert "nothing to find fault with: " in output
 
 
-async def test_the_operators_commands_erase_the_visitor(
+async def test_the_operators_commands_do_what_is_said_of_them(
     service: Service, new_conninfo: str, data_dir: Path, tmp_path: Path
 ) -> None:
     visitor = await service.start_session()
-    (command,) = re.findall(r"```sh\n(.*?)```", OPERATORS, re.DOTALL)
+    commands = "".join(re.findall(r"```sh\n(.*?)```", OPERATORS, re.DOTALL))
     environment = {"DATABASE_URL": new_conninfo, "VERBATIM_DATA_DIR": str(data_dir), "PYTHONPATH": str(ROOT)}
-    command = command.replace("VISITOR_ID", f"{visitor.visitor_id} --yes")
-    command = command.replace(".venv/bin/verbatim", f"{sys.executable} -m api.entry")
+    commands = commands.replace("VISITOR_ID", f"{visitor.visitor_id} --yes")
+    commands = commands.replace(".venv/bin/verbatim", f"{sys.executable} -m api.entry")
 
-    output = await run("bash", "-euc", command, cwd=tmp_path, **environment)
+    output = await run("bash", "-euc", commands, cwd=tmp_path, **environment)
 
     assert f"Visitor {visitor.visitor_id} is erased, since " in output
+    assert "time left" in output
 
 
 async def test_every_make_target_that_is_named_exists_and_make_help_lists_it() -> None:

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from domain.events import SessionEnded, VisitorMessagePosted
 from domain.ports import Recorded
@@ -194,13 +195,30 @@ def picky(version: int = 1, hates: str = "poison") -> Projection:
     )
 
 
+def said_table(column: str) -> dict[str, str]:
+    return {"said": f"CREATE TABLE said (session_id uuid, version int, {column} text)"}
+
+
+def choosy(version: int) -> Projection:
+    """The same under another name."""
+    return replace(picky(version), name="choosy", tables=said_table("text"))
+
+
 def no_views(_: Any) -> Sequence[str]:
     return ()
 
 
-async def chats(store: SessionStore, *texts: str) -> Sequence[UUID]:
+def shown(live: Any) -> Sequence[str]:
+    return [f"CREATE OR REPLACE VIEW said AS SELECT text FROM {live['picky']}.said"]
+
+
+def read(conninfo: str) -> Sequence[Any]:
+    return execute(conninfo, "SELECT text FROM said")
+
+
+async def chats(store: SessionStore, *texts: str, seed: int = 1) -> Sequence[UUID]:
     """Sessions in each of which two things are said: one of these, and then something harmless."""
-    random = Random(1)
+    random = Random(seed)
     found = []
     for text in texts:
         begun = story(random, 0)
@@ -285,17 +303,14 @@ async def test_a_log_that_can_t_be_read_at_one_place_is_read_everywhere_else(sto
 async def test_a_newer_version_is_built_beside_the_old_one_which_is_read_meanwhile(stores: Stores) -> None:
     await chats(await stores.open(), *("one" for _ in range(30)))
 
-    def show(live: Any) -> Sequence[str]:
-        return [f"CREATE OR REPLACE VIEW said AS SELECT text FROM {live['picky']}.said"]
-
-    with projecting(stores.conninfo, (picky(),), show=show) as old:
+    with projecting(stores.conninfo, (picky(),), show=shown) as old:
         old.catch_up()
     seen: set[int] = set()
     is_over = threading.Event()
     reading = threading.Thread(target=read_on, args=(stores.conninfo, seen, is_over))
     reading.start()
 
-    with projecting(stores.conninfo, (picky(version=2),), most=7, show=show) as new:
+    with projecting(stores.conninfo, (picky(version=2),), most=7, show=shown) as new:
         states = [{build.version: build.state for build in new.builds.all()}]
         while new.runner.step():
             states.append({build.version: build.state for build in new.builds.all()})
@@ -323,10 +338,7 @@ def read_on(conninfo: str, seen: set[int], is_over: threading.Event) -> None:
 async def test_a_swap_waits_for_whoever_reads_for_long_and_lets_others_read(stores: Stores) -> None:
     await chats(await stores.open(), "one")
 
-    def show(live: Any) -> Sequence[str]:
-        return [f"CREATE OR REPLACE VIEW said AS SELECT text FROM {live['picky']}.said"]
-
-    with projecting(stores.conninfo, (picky(),), show=show) as process:
+    with projecting(stores.conninfo, (picky(),), show=shown) as process:
         process.catch_up()
         with psycopg.connect(stores.conninfo) as reader:
             reader.execute("SELECT * FROM said")
@@ -349,6 +361,87 @@ async def test_code_that_is_older_than_the_tables_leaves_them_alone(stores: Stor
         old.catch_up()
 
         assert [(build.version, build.position) for build in old.builds.all()] == [(2, 0)]
+
+
+async def test_while_a_newer_version_is_built_the_old_code_goes_on_with_the_old_one(stores: Stores) -> None:
+    store = await stores.open()
+    await chats(store, "one", "one", "one")
+    with projecting(stores.conninfo, (picky(version=1),), show=shown) as old:
+        old.catch_up()
+        with projecting(stores.conninfo, (picky(version=2),), most=5, show=shown) as new:
+            new.runner.step()
+            await chats(store, "two", seed=2)
+            old.catch_up()
+
+            assert len(read(stores.conninfo)) == 8, "what is read doesn't stand still"
+            assert {build.version for build in new.builds.all() if build.state == "live"} == {1}
+
+            new.catch_up()
+            old.catch_up()
+
+            assert [(build.version, build.state) for build in new.builds.all()] == [(2, "live")]
+            assert len(read(stores.conninfo)) == 8
+            await chats(store, "three", seed=3)
+            old.catch_up()
+            assert len(read(stores.conninfo)) == 8, "the old code leaves the new tables alone"
+
+
+async def test_no_build_is_shown_that_tells_less_than_what_it_replaces(stores: Stores) -> None:
+    await chats(await stores.open(), "one")
+    with projecting(stores.conninfo, (picky(version=1),), show=shown) as old:
+        old.catch_up()
+        with projecting(stores.conninfo, (picky(version=2),), show=shown) as new:
+            (behind,) = new.builds.ours({"picky"})
+
+            assert not new.builds.swap_in([behind])
+            assert len(read(stores.conninfo)) == 2
+
+
+async def test_views_change_hands_when_all_that_they_show_is_of_the_new_code(stores: Stores) -> None:
+    """The new code's views want what the old tables don't have."""
+    await chats(await stores.open(), "one")
+
+    def show(live: Any) -> Sequence[str]:
+        tables = f"{live['picky']}.said JOIN {live['choosy']}.said AS other USING (session_id, version, text)"
+        return [f"CREATE OR REPLACE VIEW said AS SELECT text FROM {tables}"]
+
+    def versions(first: int, second: int) -> Sequence[Projection]:
+        column = "text" if first == 2 else "of_old"
+        return [replace(picky(version=first), tables=said_table(column)), choosy(second)]
+
+    def show_old(live: Any) -> Sequence[str]:
+        return [f"CREATE OR REPLACE VIEW said AS SELECT of_old AS text FROM {live['picky']}.said"]
+
+    with projecting(stores.conninfo, versions(1, 1), show=show_old) as old:
+        old.catch_up()
+    with projecting(stores.conninfo, versions(2, 2), show=show) as new:
+        while new.runner.step({"picky"}):
+            pass
+        assert execute(stores.conninfo, "SELECT text FROM said ORDER BY text") == [("fine",), ("one",)]
+        assert {build.version for build in new.builds.all() if build.state == "live"} == {1}
+
+        new.catch_up()
+
+        assert execute(stores.conninfo, "SELECT text FROM said ORDER BY text") == [("fine",), ("one",)]
+        assert {(build.version, build.state) for build in new.builds.all()} == {(2, "live")}
+
+
+async def test_a_build_that_is_under_way_is_joined(stores: Stores) -> None:
+    with projecting(stores.conninfo, (picky(),), show=no_views) as process:
+        assert process.builds.begin("picky") == process.builds.begin("picky")
+
+        assert [build.state for build in process.builds.all()] == ["live", "building"]
+
+
+async def test_what_an_older_release_has_left_half_done_is_dropped(stores: Stores) -> None:
+    with projecting(stores.conninfo, (picky(version=1),), show=no_views):
+        pass
+    with projecting(stores.conninfo, (picky(version=2),), show=no_views):
+        pass
+    with projecting(stores.conninfo, (picky(version=3),), show=no_views) as process:
+        process.catch_up()
+
+        assert [(build.version, build.state) for build in process.builds.all()] == [(3, "live")]
 
 
 async def test_what_ends_after_all_is_said_is_found_by_search(stores: Stores) -> None:
