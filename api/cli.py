@@ -17,13 +17,14 @@ from api.app import build, open_store
 from api.children import begin_work
 from api.cli_analytics import demo_data
 from api.cli_audit import replay
+from api.cli_doctor import doctor
 from api.cli_erasure import erase, retain
 from api.cli_export import export
 from api.cli_projections import project, projections
 from api.cli_proofs import anchor, verify
 from api.commands import EXIT_UNAVAILABLE, console, not_in_the_log, run
 from api.projecting import projecting_beside
-from api.server import CantListen, bound, make_server
+from api.server import CantListen, at_home, bound, make_server
 from api.siblings import Siblings
 from api.workers import Workers, sockets_of
 from infrastructure.log_lines import set_up_logs
@@ -170,7 +171,7 @@ def _where_the_operators_token_is(settings: Settings, *, is_new: bool) -> str:
 
 
 def _say_ready(settings: Settings, host: str, port: int, operators: str) -> None:
-    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    here = at_home(host)
     url = f"http://[{here}]:{port}" if ":" in here else f"http://{here}:{port}"
     keeps = "DATABASE_URL" if settings.database_url else f"{settings.data_dir}/postgres"
     welcome.print(f"[bold]Verbatim[/bold] is ready. Chat at [bold]{url}/[/bold]")
@@ -180,6 +181,7 @@ def _say_ready(settings: Settings, host: str, port: int, operators: str) -> None
     welcome.print(f"  Assistant  {settings.assistant}    Log kept in {keeps}    Stop with Ctrl+C")
 
 
+main.add_command(doctor)
 main.add_command(replay)
 main.add_command(demo_data)
 main.add_command(export)

@@ -57,7 +57,7 @@ def run(work: Work) -> None:
         console.print(str(error), style="red", markup=False)
         sys.exit(EXIT_UNAVAILABLE)
     except (psycopg.Error, PersistenceError, Unavailable, RuntimeError) as error:
-        console.print(f"The database can't be used: {_reason(error)}", style="red", markup=False)
+        console.print(f"The database can't be used: {reason(error)}", style="red", markup=False)
         sys.exit(EXIT_UNAVAILABLE)
 
 
@@ -72,7 +72,7 @@ def _what_is_in_the_way(error: OSError) -> str:
     return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """What the server says, in a line and without the statement; else what the error says."""
     server_error = error if isinstance(error, psycopg.Error) else error.__cause__
     said = server_error.diag.message_primary if isinstance(server_error, psycopg.Error) else None
@@ -90,7 +90,7 @@ async def _with_database(settings: Settings, work: Work) -> int:
 
     loop.add_signal_handler(signal.SIGTERM, stop)  # until what is started has a handler of its own
     try:
-        async with _database(settings) as conninfo:
+        async with database_of(settings) as conninfo:
             return await work(settings, conninfo)
     except asyncio.CancelledError:
         if told_to_stop:
@@ -99,7 +99,11 @@ async def _with_database(settings: Settings, work: Work) -> int:
 
 
 @asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator[str]:
+async def database_of(settings: Settings) -> AsyncIterator[str]:
+    """The conninfo of a database that can be reached: the settings', or one that is started meanwhile.
+
+    Raises psycopg.OperationalError, RuntimeError.
+    """
     if settings.database_url is not None:
         # Tried first, since what is built on it has longer ways to say that it can't be reached.
         await (await psycopg.AsyncConnection.connect(settings.database_url, connect_timeout=5)).close()

@@ -30,6 +30,11 @@ class CantListen(Exception):
         super().__init__(os.strerror(number) if number and self.is_port else str(fault))
 
 
+def at_home(host: str) -> str:
+    """Where this machine reaches what listens on a host."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+
+
 def bound(host: str, port: int) -> list[socket.socket]:
     """A socket on each address of the host, for as many as there are here. Raises CantListen."""
     try:

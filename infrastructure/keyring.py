@@ -181,11 +181,17 @@ def settle_master_key(settings: Settings, conninfo: str) -> bytes:
         connection.execute(CREATE_VISITOR_KEYS)
         connection.execute(CREATE_MASTER_KEY_CHECK)
         sealed = connection.execute(SEALED_BY_IT).fetchone()
-        master_key = settings.master_key or read_master_key(settings.data_dir)
-        if sealed and not (master_key and _opens(master_key, *sealed)):
-            raise CorruptLog(_refusal(settings))
-        master_key = master_key or keep_master_key(settings.data_dir)
+        master_key = fitting_master_key(settings, sealed) or keep_master_key(settings.data_dir)
         connection.execute(KEEP_CHECK, (_seal(AESGCM(master_key), CHECKED, b""),))
+    return master_key
+
+
+def fitting_master_key(settings: Settings, sealed: tuple[bytes, bytes] | None) -> bytes | None:
+    """The master key of the settings, else of the data folder, if there is one. `sealed` is what the database
+    gives for SEALED_BY_IT. Raises CorruptLog where it was written with another one, SettingsError."""
+    master_key = settings.master_key or read_master_key(settings.data_dir)
+    if sealed and not (master_key and _opens(master_key, *sealed)):
+        raise CorruptLog(_refusal(settings))
     return master_key
 
 

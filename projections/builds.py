@@ -67,9 +67,6 @@ POSITIONS = """
 """
 # What else is being built of it, by code of another version, would never be shown, and holds what was said.
 RETIRE = "UPDATE projections SET state = 'retired' WHERE name = %s AND build <> %s"
-GIVE_UP_OLDER = """
-    UPDATE projections SET state = 'retired' WHERE name = %s AND version < %s AND state = 'building'
-"""
 SHOW = "UPDATE projections SET state = 'live' WHERE build = %s"
 SHOWN = "SELECT fingerprint FROM projection_views"
 SHOW_VIEWS = """
@@ -142,13 +139,7 @@ class Builds:
             of_it = [build for build in builds if build.name == projection.name]
             live = next((build for build in of_it if build.state == "live"), None)
             if live is None or live.version < projection.version:
-                self._give_up_older(projection)
                 self.begin(projection.name)
-
-    def _give_up_older(self, projection: Projection) -> None:
-        """A build that an older release has left half done would hold what was said, and never be shown."""
-        with self.recorder.connection() as connection:
-            connection.execute(GIVE_UP_OLDER, (projection.name, projection.version))
 
     def begin(self, name: str) -> Build:
         """Begin a build, with tables that are empty: to be read at once where there is nothing else to read.

@@ -150,6 +150,7 @@ async def test_the_operators_commands_do_what_is_said_of_them(
 
     assert f"Visitor {visitor.visitor_id} is erased, since " in output
     assert "time left" in output
+    assert "ok    master key" in output
 
 
 async def test_every_make_target_that_is_named_exists_and_make_help_lists_it() -> None:

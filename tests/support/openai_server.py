@@ -164,7 +164,7 @@ class OpenAIServer:
         headers = {
             name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])
         }
-        body = json.loads(await reader.readexactly(int(headers["content-length"])))
+        body = json.loads(await reader.readexactly(int(headers.get("content-length", 0))) or b"{}")
         request = Request(headers, body, writer)
         self.requests.append(request)
         answers = self.replies if request.streamed else self.reports
