@@ -115,8 +115,7 @@ def build(
     origins = Origins(settings.allowed_origins)
     room = Room(per_address=settings.sockets_per_address, per_session=settings.sockets_per_session)
     sockets = Sockets(conversations, origins, room)
-    tables = Tables(database.fetch_slowly)
-    erasure = Erasure(store, keyring, tables, clock)
+    erasure = Erasure(store, keyring, Tables(database.fetch_slowly), clock)
     deadlines = DeadlineKeeper(table, conversations.attend, clock)
     meters.append_queue.set_function(lambda: log.pending)
     meters.live_replies.set_function(lambda: conversations.speaking)
@@ -135,6 +134,7 @@ def build(
                 for_ever("the log's news", store.keep_up),
                 for_ever("deadlines", deadlines.run),
                 for_ever("checkpoints", notary.run),
+                for_ever("tidying up", erasure.keep_tidy),
                 for_ever("rate limits", forget_old_limits),
             ):
                 yield
@@ -175,7 +175,6 @@ def build(
             "persona": _always(persona_view(persona, knowledge, avatar, settings.max_message_chars)),
             "avatar": _always(avatar),
             "erasure": _always(erasure),
-            "tables": _always(tables),
             "sockets": _always(sockets),
             "registry": _always(registry),
             "siblings": _always(siblings),

@@ -3,8 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from litestar import Response, delete
-from litestar.background_tasks import BackgroundTask
+from litestar import delete
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
 
@@ -13,7 +12,6 @@ from api.docs import OPERATOR
 from api.errors import problems
 from api.limits import OperatorRequests
 from domain.erasure import Erasure, Receipt
-from projections.forgetting import Tables
 
 WAIT_SECONDS = 5.0
 """How long the answer waits for projections, before it says that they are still to follow."""
@@ -31,13 +29,12 @@ VisitorId = Annotated[UUID, PathParameter(description="The visitor: a credential
     security=[OPERATOR],
     tags=["Audit"],
 )
-async def erase_visitor(
-    erasure: NamedDependency[Erasure], tables: NamedDependency[Tables], visitor_id: VisitorId
-) -> Response[Receipt]:
+async def erase_visitor(erasure: NamedDependency[Erasure], visitor_id: VisitorId) -> Receipt:
     """Forget a visitor: end their sessions, destroy their key, and have projections hold nothing they said.
 
     It can't be undone. Ask again after a failure, or where `projections` is `pending`: what else the
     receipt says is the same.
     """
     receipt = await erasure.erase(visitor_id, WAIT_SECONDS)
-    return Response(receipt, background=BackgroundTask(tables.tidy))
+    erasure.tidy_later(receipt.position)
+    return receipt

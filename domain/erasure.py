@@ -18,7 +18,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from domain import session as decide
-from domain.errors import Conflict, CorruptLog, SessionNotFound, VisitorNotFound
+from domain.errors import Conflict, CorruptLog, SessionNotFound, Unavailable, VisitorNotFound
 from domain.ports import Clock, EventStore, Head, Keyring
 from domain.session import ChatSession
 
@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.05
 """How often we look whether what was made from the log has been purged."""
+
+TIDY_SECONDS = 1.0
+"""The same, where nobody waits for it."""
 
 
 class Purge(Struct, frozen=True):
@@ -88,6 +91,8 @@ class Erasure:
         self._keyring = keyring
         self._forgetting = forgetting
         self._clock = clock
+        self._untidied = 0
+        self._is_untidy = asyncio.Event()
 
     async def sessions_of(self, visitor_id: UUID) -> Sequence[UUID]:
         """The sessions that would be erased, or are. Raises VisitorNotFound, Unavailable."""
@@ -128,6 +133,24 @@ class Erasure:
         """
         if await self.have_passed(position, within):
             await self._forgetting.tidy()
+
+    def tidy_later(self, position: int) -> None:
+        """Have `keep_tidy` do the same, however long projections take to come so far."""
+        self._untidied = max(self._untidied, position)
+        self._is_untidy.set()
+
+    async def keep_tidy(self) -> None:
+        """For ever, do what `tidy_later` was asked for."""
+        while True:
+            await self._is_untidy.wait()
+            position = self._untidied
+            with suppress(Unavailable):
+                if await self._forgetting.forgotten(position) is not None:
+                    await self._forgetting.tidy()
+                    if self._untidied == position:  # else there is more of it by now
+                        self._is_untidy.clear()
+                    continue
+            await asyncio.sleep(TIDY_SECONDS)
 
     async def _forget(self, visitor_id: UUID) -> tuple[datetime, Mapping[UUID, datetime | None]]:
         """When the key was destroyed, and when each session was erased."""

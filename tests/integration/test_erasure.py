@@ -16,6 +16,7 @@ from eventsourcing.persistence import StoredEvent
 from websockets.exceptions import ConnectionClosed
 
 import api.erasure
+import domain.erasure
 from domain.conversations import Conversations, Rules
 from domain.erasure import Erasure
 from domain.errors import KeyDestroyed, SessionError
@@ -250,6 +251,27 @@ async def test_where_nobody_projects_the_receipt_says_so_and_later_that_it_is_do
     assert (pending.pop("projections"), pending.pop("purged")) == ("pending", [])
     assert (purged.pop("projections"), len(purged.pop("purged"))) == ("purged", 4)
     assert pending == purged
+
+
+async def test_files_are_tidied_up_when_projections_have_forgotten_however_late_that_is(
+    new_conninfo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.erasure, "WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(domain.erasure, "TIDY_SECONDS", 0.02)
+    async with served(new_conninfo, tmp_path, Puppet(), settings_of(tmp_path)) as service:
+        visitor = await service.start_session()
+        assert (await erase(service, visitor.visitor_id)).json()["projections"] == "pending"
+        assert tidied(new_conninfo) == set()
+
+        with kept_projecting(new_conninfo):
+            await until(
+                lambda: {"sessions", "entries", "visitor_keys"} <= tidied(new_conninfo), "tables to be tidied"
+            )
+
+
+def tidied(conninfo: str) -> set[str]:
+    query = "SELECT relname FROM pg_stat_user_tables WHERE last_vacuum IS NOT NULL"
+    return {name for (name,) in execute(conninfo, query)}
 
 
 async def is_purged(service: Service, visitor_id: UUID) -> bool:
