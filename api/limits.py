@@ -124,7 +124,11 @@ class SessionStarts(PerMinute):
 
 
 class OperatorRequests(PerMinute):
-    """What is asked for with the operators' token, or without it: guesses count, too."""
+    """What is asked for with the operators' token, or without it: guesses count, too.
+
+    Right and wrong ones of an address are one count: if the right token were still let in when there are too
+    many guesses, anybody could go on to guess for as long as they like.
+    """
 
     setting = "operator_requests_per_minute"
 

@@ -383,6 +383,7 @@ async def test_pages_of_other_sites_may_not_even_try(visitor: Visitor) -> None:
 
 async def test_operators_ask_so_often_a_minute_and_guesses_count(new_conninfo: str, data_dir: Path) -> None:
     few = {**SETTINGS, "VERBATIM_OPERATOR_REQUESTS_PER_MINUTE": "5"}
+    elsewhere = {**OPERATOR, "X-Forwarded-For": "192.0.2.1"}
     async with served(new_conninfo, data_dir, Puppet(), few) as service, service.http() as http:
         visitor = await service.start_session()
         answers = [await audit(visitor, "state"), await audit(visitor, "events")]
@@ -393,7 +394,9 @@ async def test_operators_ask_so_often_a_minute_and_guesses_count(new_conninfo: s
         refused = await audit(visitor, "export")
         async with connect(replay_url(visitor), additional_headers=OPERATOR) as connection:
             assert await dismissed(connection) == (4429, "rate_limited")
+        unconcerned = await http.get(path_of(visitor, "state"), headers=elsewhere)
 
+    assert unconcerned.status_code == 200, "who guesses locks out nobody at another address"
     assert [answer.status_code for answer in answers] == [200, 200, 401, 401]
     assert problem(refused)[:2] == (429, "rate_limited")
     assert problem(refused)[2] == "Too many requests: try again in a moment"
