@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 import rich_click as click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from api.app import Record, open_record
 from api.commands import EXIT_CORRUPT, EXIT_NOT_FOUND, console, not_in_the_log, run
@@ -122,14 +122,10 @@ async def _all_checkpoints(record: Record) -> Anchor:
 
 
 async def _verify_log(record: Record, anchor: Anchor | None) -> Verdict:
-    columns = (TextColumn("Verifying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("Verifying"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=None)
-
-        def progress(position: int, head: int) -> None:
-            bar.update(task, completed=position, total=head)
-
-        return await record.auditor.verify_log(anchor, progress)
+        task = bar.add_task("", total=1)
+        return await record.auditor.verify_log(anchor, lambda done: bar.update(task, completed=done))
 
 
 def _summary(verdict: Verdict, seconds: float | None) -> str:

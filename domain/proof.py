@@ -40,7 +40,15 @@ class Verdict(Struct, frozen=True):
         return not self.findings
 
 
-Check = Callable[[Collection[UUID] | None], Awaitable[Sequence[Finding]]]
+Progress = Callable[[float], None]
+"""Told which share of a work is done, from 0 to 1, in whatever thread does it."""
+
+
+def unwatched(_: float) -> None:
+    """Nobody wants to be told."""
+
+
+Check = Callable[[Collection[UUID] | None, Progress], Awaitable[Sequence[Finding]]]
 """Another check, of what is made from the log: what is wrong there with these sessions, or with any."""
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -9,13 +10,13 @@ import psycopg
 from msgspec.structs import replace
 
 from domain.errors import Unavailable
-from domain.proof import Anchor, Check, Finding, PublicKey, Verdict
+from domain.proof import Anchor, Check, Finding, Progress, PublicKey, Verdict, unwatched
 from infrastructure.checkpoints import COLUMNS, checkpoint_of
 from infrastructure.keyring import WrappedKeyring
 from infrastructure.postgres import UNAVAILABLE, Database
 from infrastructure.proof_bundle import ProofBundle
 from infrastructure.signing import SigningKey
-from infrastructure.verification import Progress, Verification, snapshot
+from infrastructure.verification import Verification, snapshot
 
 T = TypeVar("T")
 
@@ -53,17 +54,20 @@ class PostgresAuditor:
 
         async with self._turn:
             verdict = await self._in_snapshot(verify)
-            return _with(verdict, await self._more([session_id])) if verdict else None
+            return _with(verdict, await self._more([session_id], unwatched)) if verdict else None
 
-    async def verify_log(self, anchor: Anchor | None = None, progress: Progress = lambda *_: None) -> Verdict:
-        """Verify all there is. `progress` is called in a thread. Raises Unavailable."""
+    async def verify_log(self, anchor: Anchor | None = None, progress: Progress = unwatched) -> Verdict:
+        """Verify all there is. `progress` is called in threads. Raises Unavailable."""
+        of_log, of_rest = _halves(progress)
 
         def verify(connection: psycopg.Connection) -> Verdict:
-            return self._verification(connection, anchor).of_log(progress)
+            verdict = self._verification(connection, anchor).of_log(of_log)
+            of_log(1)
+            return verdict
 
         async with self._turn:
             # Together: each waits half of its time for the database, and they wait for different things.
-            verdict, more = await asyncio.gather(self._in_snapshot(verify), self._more(None))
+            verdict, more = await asyncio.gather(self._in_snapshot(verify), self._more(None, of_rest))
         return _with(verdict, more)
 
     async def checkpoints(self, after: int, most: int, *, hints: bool = False) -> Anchor:
@@ -102,12 +106,32 @@ class PostgresAuditor:
         except psycopg.OperationalError:
             raise Unavailable from None
 
-    async def _more(self, session_ids: Collection[UUID] | None) -> Sequence[Finding]:
+    async def _more(self, session_ids: Collection[UUID] | None, progress: Progress) -> Sequence[Finding]:
         """What the other checks find."""
+        findings: list[Finding] = []
         try:
-            return [finding for check in self._checks for finding in await check(session_ids)]
+            for number, check in enumerate(self._checks):
+                findings += await check(session_ids, partial(_share, progress, number, len(self._checks)))
         except UNAVAILABLE:
             raise Unavailable from None
+        progress(1)
+        return findings
+
+
+def _share(progress: Progress, before: int, of: int, done: float) -> None:
+    """Tell of one work among so many of the same size, `before` of which are done."""
+    progress((before + done) / of)
+
+
+def _halves(progress: Progress) -> tuple[Progress, Progress]:
+    """For two works that are done at the same time and together are the whole."""
+    done = [0.0, 0.0]
+
+    def told(half: int, share: float) -> None:
+        done[half] = share
+        progress(sum(done) / 2)
+
+    return partial(told, 0), partial(told, 1)
 
 
 def _with(verdict: Verdict, more: Sequence[Finding]) -> Verdict:

@@ -4,7 +4,7 @@ It reads within one snapshot, so that nothing is taken for missing that has only
 page, so that a log of any size will do. It blocks, and is for a thread or a process of its own.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from eventsourcing.persistence import StoredEvent
 from psycopg import IsolationLevel, RawCursor
 
 from domain.errors import CorruptLog
-from domain.proof import Anchor, Finding, Verdict
+from domain.proof import Anchor, Finding, Progress, Verdict, unwatched
 from infrastructure import codec
 from infrastructure.checkpoints import COLUMNS, checkpoint_of
 from infrastructure.cover_checks import Cover, CoverChecks, Covered, Stored, compared, covers
@@ -56,9 +56,6 @@ ABOUT = f"""
 
 LAST_COVERED = "SELECT coalesce(max(up_to), 0) FROM checkpoints"
 
-Progress = Callable[[int, int], None]
-"""Told how far it has come: the position, and that of the end."""
-
 
 @contextmanager
 def snapshot(conninfo: str, *, read_only: bool = True) -> Iterator[psycopg.Connection]:
@@ -89,7 +86,7 @@ class Verification:
         self._findings: list[Finding] = []
         self._sessions = SessionChecks(self._findings.append)
 
-    def of_log(self, progress: Progress = lambda *_: None) -> Verdict:
+    def of_log(self, progress: Progress = unwatched) -> Verdict:
         """Verify all there is."""
         ((head,),) = self._fetch(HEAD)
         checks = CoverChecks(
@@ -102,7 +99,7 @@ class Verification:
                 if not checks.take(place):
                     uncovered_since = uncovered_since or at
             events += len(rows)
-            progress(rows[-1][0], head)
+            progress(min(rows[-1][0] / head, 1))
         checks.finish()
         return self._verdict(events, checks.count, checks.latest, checks.uncovered, uncovered_since)
 

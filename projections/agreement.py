@@ -19,7 +19,7 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from domain.errors import CorruptLog
 from domain.log import LogSource, Told
-from domain.proof import Finding
+from domain.proof import Finding, Progress, unwatched
 from projections.builds import schema
 from projections.projection import Projection
 from projections.runner import write
@@ -93,14 +93,16 @@ class Agreement:
         self._open = open_log
         self._projections = {projection.name: projection for projection in projections}
 
-    async def __call__(self, session_ids: Collection[UUID] | None) -> Sequence[Finding]:
-        return await asyncio.to_thread(self._check, session_ids)
+    async def __call__(
+        self, session_ids: Collection[UUID] | None, progress: Progress = unwatched
+    ) -> Sequence[Finding]:
+        return await asyncio.to_thread(self._check, session_ids, progress)
 
-    def _check(self, session_ids: Collection[UUID] | None) -> Sequence[Finding]:
+    def _check(self, session_ids: Collection[UUID] | None, progress: Progress) -> Sequence[Finding]:
         with self._open() as (connection, log):
             try:
                 _keep_tables(connection, self._projections)
-                return [*Comparison(connection, log, self._projections).findings(session_ids)]
+                return [*Comparison(connection, log, self._projections).findings(session_ids, progress)]
             finally:
                 connection.rollback()
 
@@ -153,7 +155,7 @@ class Comparison:
             (build, session_id): Fault(*fault) for build, session_id, *fault in self._fetch(FAULTS)
         }
 
-    def findings(self, session_ids: Collection[UUID] | None) -> Iterator[Finding]:
+    def findings(self, session_ids: Collection[UUID] | None, progress: Progress) -> Iterator[Finding]:
         """What is wrong with these sessions, or with any, also with such as the log doesn't know."""
         gone = [
             (live, table) for live in self._live for table in live.tables if not self._is_there(live, table)
@@ -169,6 +171,7 @@ class Comparison:
             for number, part in enumerate(parts):
                 ahead += [reading.submit(self._read, part) for part in parts[number + 1 : number + 2]]
                 yield from self._compared(part, ahead.pop(0).result)
+                progress((number + 1) / len(parts))
 
     def _is_there(self, live: Live, table: Table) -> bool:
         return self._fetch("SELECT to_regclass($1) IS NOT NULL", (f"{live.build}.{table.name}",))[0][0]

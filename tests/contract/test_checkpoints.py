@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from domain.errors import Unavailable
 from domain.events import ReplyChunksRecorded, ReplyCompleted, ReplyStarted, VisitorMessagePosted
-from domain.proof import Anchor, Finding
+from domain.proof import Anchor, Finding, Progress
 from infrastructure import codec
 from infrastructure.anchors import AnchorError, read_anchor
 from infrastructure.auditor import PostgresAuditor
@@ -316,23 +316,43 @@ async def test_a_reply_s_hash_is_that_of_its_words(log: Proven) -> None:
 async def test_a_log_longer_than_a_page_is_verified_whole(log: Proven) -> None:
     await chatter(log, CHANCE, sessions=30, steps=700)
     await log.sign(most_events=333)
-    told: list[tuple[int, int]] = []
 
-    with_progress = await auditor(log).verify_log(
-        progress=lambda position, head: told.append((position, head))
+    verdict = await auditor(log).verify_log()
+
+    assert verdict.ok
+    assert verdict.events > PAGE_EVENTS
+
+
+async def test_its_progress_is_that_of_all_checks_together_to_the_end(log: Proven) -> None:
+    await chatter(log, CHANCE, sessions=30, steps=700)
+    told: list[float] = []
+    log_is_done = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def progress(done: float) -> None:
+        told.append(done)
+        if done == 0.5:
+            loop.call_soon_threadsafe(log_is_done.set)
+
+    async def check(_: Collection[UUID] | None, progress: Progress) -> Sequence[Finding]:
+        await log_is_done.wait()
+        for done in (0.5, 1.0):
+            progress(done)
+        return ()
+
+    await PostgresAuditor(log.conninfo, log.database, log.keyring, KEY, [check, check]).verify_log(
+        progress=progress
     )
 
-    assert with_progress.ok
-    assert with_progress.events > PAGE_EVENTS
-    assert len(told) > 1
-    assert told[-1][0] == told[-1][1]
+    assert len([done for done in told if 0 < done < 0.5]) > 0, "page by page"
+    assert sorted({done for done in told if done > 0.5}) == [0.625, 0.75, 0.875, 1.0]
 
 
 async def test_what_other_checks_find_is_told_too(log: Proven) -> None:
     session = await log.talk.begin()
     asked: list[Collection[UUID] | None] = []
 
-    async def check(session_ids: Collection[UUID] | None) -> Sequence[Finding]:
+    async def check(session_ids: Collection[UUID] | None, _: Progress) -> Sequence[Finding]:
         asked.append(session_ids)
         return [Finding("the projections don't agree")]
 
