@@ -34,6 +34,8 @@ SET_ASIDE = """
     ON CONFLICT (build, session_id) DO UPDATE SET version = excluded.version, position = excluded.position,
         topic = excluded.topic, error = excluded.error, at = now(), retry = false
 """
+# Read at every step, in no time worth saving: others write there, too, when a visitor is erased, and what
+# they ask for must be known before anything more is taken in.
 FAULTY = "SELECT build, session_id, retry FROM projection_faults"
 FORGET_FAULT = "DELETE FROM projection_faults WHERE build = $1 AND session_id = $2"
 
