@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
-from api.app import open_builds
+from api.app import open_builds, open_runner
 from api.cli import main
-from projections.status import BuildStatus, at_their_pace
+from infrastructure.settings import read_settings
 from tests.support.postgres import execute
 
 Run = Callable[..., Result]
@@ -23,15 +23,17 @@ def environment(new_conninfo: str, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def run(environment: Mapping[str, str]) -> Run:
-    """The command in this process."""
+    """The command in this process, with settings of its own."""
 
-    def run(*arguments: str) -> Result:
-        return CliRunner().invoke(main, arguments, env=environment)
+    def run(*arguments: str, **settings: str) -> Result:
+        return CliRunner().invoke(main, arguments, env={**environment, **settings})
 
     return run
 
 
-def test_tables_that_are_newer_are_told_of_and_nothing_waits_for_them(run: Run, new_conninfo: str) -> None:
+def test_tables_that_are_newer_are_told_of_and_nothing_waits_for_them(
+    run: Run, environment: Mapping[str, str], new_conninfo: str, caplog: pytest.LogCaptureFixture
+) -> None:
     run(*DEMO)
     # As a newer release would leave them.
     execute(new_conninfo, "UPDATE projections SET version = 99 WHERE name = 'transcripts'")
@@ -48,6 +50,15 @@ def test_tables_that_are_newer_are_told_of_and_nothing_waits_for_them(run: Run, 
         assert told in refused.stderr
         assert "verbatim projections rebuild --downgrade" in refused.stderr
 
+    ((visitor_id,),) = execute(new_conninfo, "SELECT visitor_id FROM live.sessions LIMIT 1")
+    erased = run("erase", str(visitor_id), "--yes")
+    assert (erased.exit_code, told in erased.stderr) == (69, True), "it is erased, and isn't waited for"
+    assert "is erased, since" in erased.stdout
+    retained = run("retain", VERBATIM_RETENTION_DAYS="1")
+    assert (retained.exit_code, told in retained.stderr) == (69, True)
+
+    with open_runner(read_settings(environment), new_conninfo):
+        assert "transcripts has tables of version 99, which this code leaves alone" in caplog.text
     assert run("projections", "retry", "sessions").exit_code == 0, "others go on"
     assert run("projections", "rebuild", "sessions", "--downgrade").exit_code == 0
     standing = run("projections", "status")
@@ -74,14 +85,3 @@ def test_what_is_being_built_is_shown(run: Run, new_conninfo: str) -> None:
     ]
     (built,) = [build for build in told["builds"] if build["build"] == begun.build]
     assert (built["is_driven"], built["seconds_left"]) == (False, None)
-
-
-def test_what_is_left_is_told_at_the_pace_of_now() -> None:
-    def standing(position: int, state: str = "building") -> BuildStatus:
-        return BuildStatus("sessions_2", "sessions", 2, state, position, 5_000, 0, is_driven=True)
-
-    (timed,) = at_their_pace([standing(1_000)], [standing(2_000)], seconds=2)
-    (stuck,) = at_their_pace([standing(1_000)], [standing(1_000)], seconds=2)
-    (live,) = at_their_pace([standing(1_000, "live")], [standing(2_000, "live")], seconds=2)
-
-    assert (timed.seconds_left, stuck.seconds_left, live.seconds_left) == (6, None, None)

@@ -21,6 +21,7 @@ from domain.conversations import Conversations, Rules
 from domain.erasure import Erasure
 from domain.errors import KeyDestroyed, SessionError
 from domain.events import SessionEnded, SessionStarted, VisitorErased, VisitorMessagePosted
+from infrastructure.background import for_ever
 from infrastructure.clock import SystemClock
 from infrastructure.doorbells import LocalDoorbell
 from infrastructure.event_store import SessionStore
@@ -247,31 +248,11 @@ async def test_where_nobody_projects_the_receipt_says_so_and_later_that_it_is_do
         with kept_projecting(new_conninfo):
             await until(lambda: is_purged(service, visitor.visitor_id), "projections to forget")
         purged = (await erase(service, visitor.visitor_id)).json()
+        await until(lambda: "visitor_keys" in tidied(new_conninfo), "tables to be tidied")
 
     assert (pending.pop("projections"), pending.pop("purged")) == ("pending", [])
     assert (purged.pop("projections"), len(purged.pop("purged"))) == ("purged", 4)
     assert pending == purged
-
-
-async def test_files_are_tidied_up_when_projections_have_forgotten_however_late_that_is(
-    new_conninfo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(api.erasure, "WAIT_SECONDS", 0.0)
-    monkeypatch.setattr(domain.erasure, "TIDY_SECONDS", 0.02)
-    async with served(new_conninfo, tmp_path, Puppet(), settings_of(tmp_path)) as service:
-        visitor = await service.start_session()
-        assert (await erase(service, visitor.visitor_id)).json()["projections"] == "pending"
-        assert tidied(new_conninfo) == set()
-
-        with kept_projecting(new_conninfo):
-            await until(
-                lambda: {"sessions", "entries", "visitor_keys"} <= tidied(new_conninfo), "tables to be tidied"
-            )
-
-
-def tidied(conninfo: str) -> set[str]:
-    query = "SELECT relname FROM pg_stat_user_tables WHERE last_vacuum IS NOT NULL"
-    return {name for (name,) in execute(conninfo, query)}
 
 
 async def is_purged(service: Service, visitor_id: UUID) -> bool:
@@ -488,3 +469,43 @@ async def test_what_can_t_be_digested_is_gone_from_tables_with_its_visitor(world
         tables.catch_up()
 
         assert "secret" not in str(tables.tables())
+
+
+class Watched(Tables):
+    """It is known how often they were looked at."""
+
+    looks = 0
+
+    async def forgotten(self, position: int) -> Sequence[str] | None:
+        self.looks += 1
+        return await super().forgotten(position)
+
+
+async def test_files_are_tidied_up_when_projections_have_forgotten_however_late_that_is(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(domain.erasure, "TIDY_SECONDS", 0.02)
+    conninfo = world.stores.conninfo
+    process, tables = await world.process(), Watched(world.database.fetch)
+    with projecting(conninfo) as projections:
+        erasure = Erasure(process.store, process.keyring, tables, SystemClock())
+        visitor_id = uuid4()
+        await chat(process.store, visitor_id, "secret")
+        receipt = await erasure.erase(visitor_id, within=0)
+        assert receipt.projections == "pending"
+        erasure.tidy_later(receipt.position)
+
+        async with for_ever("tidying up", erasure.keep_tidy):
+            looks = tables.looks
+            await until(lambda: tables.looks > looks + 1, "it to be looked twice")
+            assert tidied(conninfo) == set(), "it is too early"
+
+            projections.catch_up()
+            await until(
+                lambda: {"sessions", "entries", "visitor_keys"} <= tidied(conninfo), "tables to be tidied"
+            )
+
+
+def tidied(conninfo: str) -> set[str]:
+    query = "SELECT relname FROM pg_stat_user_tables WHERE last_vacuum IS NOT NULL"
+    return {name for (name,) in execute(conninfo, query)}
