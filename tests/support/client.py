@@ -54,6 +54,7 @@ class Client(ABC):
         self.endings = 0
         self._changed = asyncio.Event()
         self._running = asyncio.create_task(self._run())
+        self._running.add_done_callback(lambda _: self._changed.set())
 
     async def say(self, text: str) -> Said:
         """Say something, and wait for the end of its reply."""
@@ -68,8 +69,10 @@ class Client(ABC):
         return said
 
     async def until(self, is_so: Callable[[], bool]) -> None:
-        """Wait for what frames will tell."""
+        """Wait for what frames will tell. Raises what this client itself has failed with."""
         while not is_so():
+            if self._running.done():
+                self._running.result()
             self._changed.clear()
             await self._changed.wait()
 
@@ -97,14 +100,15 @@ class Client(ABC):
 
     def _take(self, frame: Frame) -> None:
         metadata = frame.get("metadata", {})
-        said = self.said.get(metadata.get("client_message_id", ""))
-        if said is not None:
-            said.message_id = frame["message_id"]
+        message_id = frame.get("message_id")
+        if message_id is None:
+            if metadata.get("code") == "unavailable":
+                self.drop()  # and come back
+        elif said := self.said.get(metadata.get("client_message_id", "")):
+            said.message_id = message_id
             said.times_accepted += frame["type"] == "accepted"
-        elif (message_id := frame.get("message_id")) is not None:
+        else:
             self._hear(self._asked(message_id), frame)
-        elif metadata.get("code") == "unavailable":
-            self.drop()  # and come back
         self.warnings += frame["type"] == "idle_warning"
         self.endings += frame["type"] == "session_end"
         if frame["type"] != "accepted" and frame["type"] != "connected" and "cursor" in metadata:
