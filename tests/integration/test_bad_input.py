@@ -264,6 +264,7 @@ async def test_every_bad_frame_gets_the_error_that_is_due_and_the_socket_lives_o
             await socket.send(sent)
             frame = await socket.receive()
             assert frame["type"] == "error", template
+            assert frame["metadata"].pop("client_message_id", "") in sent, "an error of a message names it"
             assert frame["metadata"] == {"error_type": error_type, "code": code}, template
             assert frame["error"].startswith(text), template
             assert (frame["done"], frame["complete"]) == (False, False)
