@@ -16,8 +16,8 @@ import { Outbox, type OutgoingMessage } from "./outbox.js";
 import { Requests, type Request } from "./requests.js";
 import { startSession } from "./rest.js";
 import { Sessions, type FollowedSession } from "./sessions.js";
-import { hasTexts, Shelf } from "./shelf.js";
 import type { State } from "./states.js";
+import { hasTexts, parsed, Store } from "./store.js";
 import { FrameStream } from "./stream.js";
 import { validMessage, wellFormed } from "./validation.js";
 import { Wishes } from "./wishes.js";
@@ -52,8 +52,8 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
     this.#settings = settingsOf(options);
     const { storage, history, timing, pace } = this.#settings;
     const prefix = `verbatim-chat ${this.#addresses.socket} `;
-    this.#sessions = new Sessions(new Shelf(storage, `${prefix}session `), history === "all" ? FROM_THE_START : undefined);
-    this.#outbox = new Outbox(new Shelf(storage, `${prefix}message `));
+    this.#sessions = new Sessions(new Store(storage, `${prefix}session `), history === "all" ? FROM_THE_START : undefined);
+    this.#outbox = new Outbox(new Store(storage, `${prefix}message `));
     for (const { session_id, visitor_id } of this.#outbox.all) this.#sessions.follow(session_id, visitor_id);
     const route = {
       isReady: (session_id: string) => this.state === "open" && !!this.#sessions.get(session_id)?.isReady,
@@ -406,10 +406,6 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
 }
 
 function frameIn(text: string): ServerFrame | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return hasTexts(value, "type") ? (value as ServerFrame) : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = parsed(text);
+  return hasTexts(value, "type") ? (value as ServerFrame) : undefined;
 }

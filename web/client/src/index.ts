@@ -10,5 +10,5 @@ export type { ChatOptions, Timing } from "./options.js";
 export type { OutgoingMessage } from "./outbox.js";
 export type { Pace } from "./pace.js";
 export type { FollowedSession } from "./sessions.js";
-export type { KeyValueStorage } from "./shelf.js";
 export type { State, StateChange } from "./states.js";
+export type { KeyValueStorage } from "./store.js";

@@ -2,7 +2,7 @@
 import type { WebSocketClass } from "./connection.js";
 import { LIMITS } from "./frames.js";
 import { PACE, type Pace } from "./pace.js";
-import { tabStorage, type KeyValueStorage } from "./shelf.js";
+import { tabStorage, type KeyValueStorage } from "./store.js";
 
 /** Times in ms. */
 export interface Timing {

@@ -1,7 +1,7 @@
 // Messages that the service hasn't acknowledged. Each has its id from the start and keeps it, whatever happens: the
 // service records an id once, so that sending again is always safe. Only `accepted`, or a refusal for good, takes one out.
 import type { ChatMessage } from "./frames.js";
-import { hasTexts, type Shelf } from "./shelf.js";
+import { hasTexts, type Store } from "./store.js";
 
 /** A message, as it is sent. */
 export interface OutgoingMessage extends ChatMessage {
@@ -9,19 +9,14 @@ export interface OutgoingMessage extends ChatMessage {
 }
 
 interface Kept {
-  readonly order: number;
   readonly message: OutgoingMessage;
 }
 
 export class Outbox {
   readonly #messages = new Map<string, OutgoingMessage>();
-  #order = 0;
 
-  constructor(private readonly shelf: Shelf) {
-    for (const { order, message } of shelf.all(isKept).sort((one, other) => one.order - other.order)) {
-      this.#messages.set(message.client_message_id, message);
-      this.#order = order;
-    }
+  constructor(private readonly store: Store) {
+    for (const { message } of store.all(isKept)) this.add(message);
   }
 
   /** In their order. */
@@ -31,12 +26,12 @@ export class Outbox {
 
   add(message: OutgoingMessage): void {
     this.#messages.set(message.client_message_id, message);
-    this.shelf.put(message.client_message_id, { order: ++this.#order, message });
+    this.store.put(message.client_message_id, { message });
   }
 
   /** Take a message out. Whether it was still there. */
   take({ client_message_id }: OutgoingMessage): boolean {
-    this.shelf.remove(client_message_id);
+    this.store.remove(client_message_id);
     return this.#messages.delete(client_message_id);
   }
 

@@ -1,7 +1,7 @@
 // Starting a session, over HTTP.
 import { ChatError } from "./errors.js";
 import type { NewSession, SessionView } from "./frames.js";
-import { hasTexts } from "./shelf.js";
+import { hasTexts } from "./store.js";
 
 /** Start a session. Throws ChatError. */
 export async function startSession(url: string, wanted: NewSession, signal?: AbortSignal): Promise<SessionView> {

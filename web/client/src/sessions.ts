@@ -2,7 +2,7 @@
 // resumes after it, and a frame that doesn't lie after it has been given out already.
 import { isAfter } from "./cursors.js";
 import type { PlacedFrame, ServerFrame } from "./frames.js";
-import { hasTexts, type Shelf } from "./shelf.js";
+import { hasTexts, type Store } from "./store.js";
 
 export class FollowedSession {
   /** Whether this connection has joined it. */
@@ -28,10 +28,10 @@ export class Sessions {
 
   /** `start` is where all of them begin on this page, also those from before a reload; else each where it was left. */
   constructor(
-    private readonly shelf: Shelf,
+    private readonly store: Store,
     private readonly start: string | undefined,
   ) {
-    for (const { session_id, visitor_id, cursor } of shelf.all(isKept)) this.follow(session_id, visitor_id, start ?? cursor);
+    for (const { session_id, visitor_id, cursor } of store.all(isKept)) this.follow(session_id, visitor_id, start ?? cursor);
   }
 
   get all(): readonly FollowedSession[] {
@@ -48,13 +48,13 @@ export class Sessions {
     if (known) return known;
     const session = new FollowedSession(session_id, visitor_id, after);
     this.#sessions.set(session_id, session);
-    this.move(session, after);
+    this.#keep(session);
     return session;
   }
 
   forget(session_id: string): void {
     this.#sessions.delete(session_id);
-    this.shelf.remove(session_id);
+    this.store.remove(session_id);
   }
 
   leaveAll(): void {
@@ -63,9 +63,9 @@ export class Sessions {
 
   move(session: FollowedSession, cursor: string | undefined): void {
     session.cursor = cursor;
-    const { session_id, visitor_id } = session;
-    // Not one that was forgotten meanwhile.
-    if (this.get(session_id) === session) this.shelf.put(session_id, { session_id, visitor_id, cursor });
+    // Before the word is given out, not in a while: a page that goes without notice would be given it twice. A page that
+    // wants all again doesn't ask where it was.
+    if (!this.start) this.#keep(session);
   }
 
   /** Whether a frame is to be given out. What has a place in the log is, once. */
@@ -80,9 +80,15 @@ export class Sessions {
     if (frame.complete) {
       session.hasEnded = true;
       // There is nothing in it that this tab hasn't been given: only a page that wants all again comes back for it.
-      if (!this.start) this.shelf.remove(session.session_id);
+      if (!this.start) this.store.remove(session.session_id);
     }
     return true;
+  }
+
+  #keep(session: FollowedSession): void {
+    const { session_id, visitor_id, cursor } = session;
+    // Not one that was forgotten meanwhile.
+    if (this.get(session_id) === session) this.store.put(session_id, { session_id, visitor_id, cursor });
   }
 }
 

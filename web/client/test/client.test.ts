@@ -281,16 +281,11 @@ describe("a message", () => {
     expect(client.outbox.map(({ message }) => message)).toEqual(["One", "Two"]);
   });
 
-  it("is kept in memory where the browser gives no storage", async () => {
-    const forbidden = {
-      length: 0,
-      key: () => null,
-      getItem: () => null,
-      setItem: () => {
-        throw new DOMException("full", "QuotaExceededError");
-      },
-      removeItem: () => undefined,
+  it("is kept in memory where the storage refuses whatever is asked of it", async () => {
+    const refuse = () => {
+      throw new DOMException("no", "SecurityError");
     };
+    const forbidden = { length: 1, key: refuse, getItem: refuse, setItem: refuse, removeItem: refuse };
     const { client, peer } = await following({ storage: forbidden });
 
     client.sendMessage("Hello", SESSION, VISITOR);

@@ -309,12 +309,14 @@ describe("after a reload", () => {
     expect((await (await server.peer()).join()).after).toBe("3.2");
   });
 
-  it("all comes again for a page that asks for it", async () => {
+  it("all comes again for a page that asks for it, and nothing is kept of where it was", async () => {
     const { client, peer } = await following({ history: "all" });
     expect(peer.received[0]).toMatchObject({ after: "0.0" });
+    const kept = [...tab.storage.entries];
     const words = wordsOf(client);
     peer.send(scripted.chunk("A ", "3.2"));
     await until(() => words.length === 1, "a word");
+    expect([...tab.storage.entries]).toEqual(kept);
 
     const reloaded = tab.load(server.url, { history: "all" });
     const wordsAgain = wordsOf(reloaded);
@@ -333,6 +335,23 @@ describe("after a reload", () => {
 
       expect(tab.load(server.url, { history }).sessions.length).toBe(history === "all" ? 1 : 0);
     }
+  });
+
+  it("sessions and messages are in the order in which they came, whatever order the storage has", async () => {
+    const ids = ["c", "a", "b"].map((digit) => digit.repeat(8) + SESSION.slice(8));
+    for (const id of ids) tab.load(server.url).sendMessage(`In ${id}`, id, VISITOR);
+
+    const reloaded = tab.load(server.url);
+    expect(reloaded.sessions.map(({ session_id }) => session_id)).toEqual(ids);
+    expect(reloaded.outbox.map(({ session_id }) => session_id)).toEqual(ids);
+    const stop = reloaded.stop();
+    reloaded.connect();
+    const peer = await server.peer();
+    for (const _ of ids) await peer.join();
+
+    expect((await peer.next("stop")).session_id, "the latest").toBe(ids.at(-1));
+    reloaded.close();
+    await expect(stop).rejects.toMatchObject({ code: "lost" });
   });
 
   it("what somebody else has put into the storage is passed over", () => {

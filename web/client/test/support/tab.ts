@@ -13,8 +13,9 @@ export class TabStorage implements KeyValueStorage {
     return this.entries.size;
   }
 
+  /** In an order that has nothing to do with when they were put there, as browsers have it. */
   key(index: number): string | null {
-    return [...this.entries.keys()][index] ?? null;
+    return [...this.entries.keys()].sort()[index] ?? null;
   }
 
   getItem(key: string): string | null {
