@@ -1,4 +1,4 @@
-// The client as one file for pages without a build of their own: `/static/chat-client.js`, with partysocket in it.
+// The client as one file for pages without a build of their own: `/static/chat-client.js`.
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -11,11 +11,9 @@ export default defineConfig({
       preserveEntrySignatures: "strict",
       output: {
         entryFileNames: "[name].js",
-        minify: { compress: { dropConsole: true } }, // partysocket's advice to developers
-        postBanner: "/* Verbatim. Licences: chat-client.licenses.md */",
+        postBanner: "/* Verbatim. Licence: Apache-2.0 */",
       },
     },
-    license: { fileName: "chat-client.licenses.md" },
     reportCompressedSize: false,
   },
   test: {

@@ -19,23 +19,3 @@ export class Backoff {
     this.#attempt = 0;
   }
 }
-
-/** A time to wait that can be cut short. */
-export class Pause {
-  #end: (() => void) | undefined;
-
-  wait(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => this.end(), ms);
-      this.#end = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
-
-  end(): void {
-    this.#end?.();
-    this.#end = undefined;
-  }
-}

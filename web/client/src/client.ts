@@ -3,14 +3,16 @@
 import { addressesOf, type Addresses } from "./addresses.js";
 import { Backoff } from "./backoff.js";
 import { chunkMessage, completeMessage, type ChunkMessage, type CompleteMessage } from "./callbacks.js";
+import { Commands } from "./commands.js";
 import { Connection, type Loss } from "./connection.js";
 import { Delivery } from "./delivery.js";
 import { Emitter, type Listener } from "./emitter.js";
-import { ChatError, errorOf, isPassing } from "./errors.js";
+import { ChatError, errorOf } from "./errors.js";
 import type { ChatEvents } from "./events.js";
-import type { ClientFrame, Connected, Feedback, NewSession, ServerFrame, SessionView, Stop } from "./frames.js";
+import type { ClientFrame, Feedback, NewSession, ServerFrame, SessionView, Stop } from "./frames.js";
 import { Heartbeat } from "./heartbeat.js";
 import { newId, validId } from "./ids.js";
+import { Joining } from "./joining.js";
 import { settingsOf, type ChatOptions, type Settings } from "./options.js";
 import { Outbox, type OutgoingMessage } from "./outbox.js";
 import { Requests, type Request } from "./requests.js";
@@ -20,7 +22,6 @@ import type { State } from "./states.js";
 import { hasTexts, parsed, Store } from "./store.js";
 import { FrameStream } from "./stream.js";
 import { validMessage, wellFormed } from "./validation.js";
-import { Wishes } from "./wishes.js";
 
 const FROM_THE_START = "0.0";
 const ERASED = "session_erased";
@@ -34,19 +35,20 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
   readonly #outbox: Outbox;
   readonly #delivery: Delivery;
   readonly #requests = new Requests();
-  readonly #wishes = new Wishes();
+  readonly #commands: Commands;
+  readonly #joining: Joining;
   readonly #heartbeat: Heartbeat;
   #state: State = "idle";
   #connection: Connection | undefined;
   #failure: ChatError | undefined;
-  /** The latest error that the service has told on this connection. */
-  #told: ChatError | undefined;
+  /** The latest error frame of this connection. */
+  #lastError: ChatError | undefined;
   #latest: { readonly message: OutgoingMessage; readonly at: number } | undefined;
   #onMessage: Listener<ChunkMessage | CompleteMessage> | null = null;
   #onError: Listener<ChatError> | null = null;
   #onClose: (() => void) | null = null;
 
-  /** `url` is the socket's, such as `wss://chat.example/ws/chat/`. Nothing is sent yet. */
+  /** `url` is the socket's, such as `wss://chat.example/ws/chat/`. Nothing is sent yet. Throws TypeError. */
   constructor(url: string, options: ChatOptions = {}) {
     this.#addresses = addressesOf(url);
     this.#settings = settingsOf(options);
@@ -55,16 +57,26 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
     this.#sessions = new Sessions(new Store(storage, `${prefix}session `), history === "all" ? FROM_THE_START : undefined);
     this.#outbox = new Outbox(new Store(storage, `${prefix}message `));
     for (const { session_id, visitor_id } of this.#outbox.all) this.#sessions.follow(session_id, visitor_id);
+    const send = (frame: ClientFrame, request: Request) => this.#send(frame, request);
+    this.#commands = new Commands(send);
+    this.#joining = new Joining(this.#sessions, send, {
+      joined: () => this.#proceed(),
+      refused: ({ session_id }, error) => {
+        this.#drop(session_id, error);
+        this.#proceed();
+      },
+      retry: (reason) => this.#connection?.retry(reason),
+    });
     const route = {
       isReady: (session_id: string) => this.state === "open" && !!this.#sessions.get(session_id)?.isReady,
-      send: (frame: ClientFrame, request: Request) => this.#send(frame, request),
+      send,
       undelivered: (message: OutgoingMessage, error: ChatError) => this.#undelivered(message, error),
     };
     this.#delivery = new Delivery(this.#outbox, route, pace, new Backoff(timing.retryMs, timing.retryMostMs));
     this.#heartbeat = new Heartbeat(
       timing.quietMs,
       () => (this.#requests.isEmpty ? timing.answerMs : timing.busyMs),
-      () => this.#send({ type: "ping" }, { answer: "pong" }),
+      () => send({ type: "ping" }, { answer: "pong" }),
       () => this.#connection?.retry("no answer"),
     );
     this.#events.on("chunk", (frame) => this.#onMessage?.(chunkMessage(frame)));
@@ -79,7 +91,7 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
   connect(): void {
     if (this.#connection) return;
     this.#failure = undefined;
-    this.#told = undefined;
+    this.#lastError = undefined;
     this.#to("connecting");
     const { timing, WebSocket } = this.#settings;
     const listener = {
@@ -161,7 +173,7 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
 
   /** Start a session, and follow it. Those that have ended are forgotten. Throws ChatError. */
   async createSession(wanted: NewSession = {}, signal?: AbortSignal): Promise<SessionView> {
-    const session = await startSession(this.#addresses.sessions, wanted, signal);
+    const session = await startSession(this.#addresses.sessions, wanted, this.#settings.timing.requestMs, signal);
     // A socket can follow a few sessions only: those that are over make room.
     for (const { session_id, hasEnded } of this.#sessions.all) {
       const waits = this.#outbox.all.some((message) => message.session_id === session_id);
@@ -177,7 +189,7 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
     const isKnown = this.#sessions.get(session_id) !== undefined;
     const session = this.#sessions.follow(session_id, visitor_id, after);
     const isJoining = this.state === "open" || this.state === "resuming";
-    if (isJoining && !isKnown) this.#join(session);
+    if (isJoining && !isKnown) this.#joining.join(session);
   }
 
   /** Know nothing of a session any more, here and after a reload. Its messages that weren't sent are dropped. */
@@ -185,6 +197,7 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
     const session_id = validId("session_id", sessionId);
     this.#outbox.takeAllOf(session_id);
     this.#sessions.forget(session_id);
+    this.#joining.forgotten();
     if (this.state === "resuming") this.#proceed();
   }
 
@@ -193,12 +206,12 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
    * where the service refuses or the connection is lost. Needn't be awaited.
    */
   stop(sessionId?: string): Promise<void> {
-    return this.#wish(() => ({ type: "stop", ...this.#credentials(sessionId) }));
+    return this.#command(() => ({ type: "stop", ...this.#credentials(sessionId) }));
   }
 
   /** Say what you think of a reply that has ended. Throws ChatError where the service refuses. Needn't be awaited. */
   feedback(responseId: string, rating: Feedback["rating"], comment = "", sessionId?: string): Promise<void> {
-    return this.#wish(() => {
+    return this.#command(() => {
       const credentials = this.#credentials(sessionId);
       const response_id = validId("response_id", responseId);
       const frame = { type: "feedback", ...credentials, response_id, rating, comment: wellFormed(comment) } as const;
@@ -209,16 +222,18 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
 
   /**
    * All frames from now on, for `for await`. Ends with `close()`; throws ChatError when the client has failed, or when
-   * the reader is more than `buffer` frames behind.
+   * the reader is more than `buffer` frames behind. One that is closed already, or has failed, must be connected before.
    */
   frames(buffer = 1000): AsyncIterableIterator<ServerFrame, undefined> {
     const stream = new FrameStream(buffer, () => stops.forEach((stop) => stop()));
+    const endIfOver = () => {
+      if (this.state === "closed" || this.state === "failed") stream.end(this.#failure);
+    };
     const stops = [
       this.on("frame", (frame) => frame.type === "pong" || stream.push(frame)),
-      this.on("state", ({ state }) => {
-        if (state === "closed" || state === "failed") stream.end(this.#failure);
-      }),
+      this.on("state", endIfOver),
     ];
+    endIfOver();
     return stream;
   }
 
@@ -235,8 +250,8 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
 
   #queue(message: OutgoingMessage): string {
     if (this.#failure) throw this.#failure;
-    const double = this.#double(message);
-    if (double) return double;
+    const duplicate = this.#duplicate(message);
+    if (duplicate) return duplicate;
     const { session_id, visitor_id, client_message_id } = message;
     if (this.#outbox.all.length >= this.#settings.maxQueued) {
       throw new ChatError("Too many messages wait to be sent", "outbox_full", session_id);
@@ -249,24 +264,24 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
   }
 
   /** The id of the message that this is the second click of. */
-  #double({ message, session_id }: OutgoingMessage): string | undefined {
+  #duplicate({ message, session_id }: OutgoingMessage): string | undefined {
     const latest = this.#latest;
     if (!latest || Date.now() - latest.at >= this.#settings.timing.debounceMs) return undefined;
     const isSame = latest.message.message === message && latest.message.session_id === session_id;
     return isSame ? latest.message.client_message_id : undefined;
   }
 
-  #wish(frame: () => Stop | Feedback): Promise<void> {
-    const granted = this.#ask(frame);
-    granted.catch(() => undefined); // whoever doesn't wait for it isn't bothered
-    return granted;
+  #command(frame: () => Stop | Feedback): Promise<void> {
+    const done = this.#execute(frame);
+    done.catch(() => undefined); // whoever doesn't wait for it isn't bothered
+    return done;
   }
 
-  async #ask(frame: () => Stop | Feedback): Promise<void> {
-    const granted = this.#wishes.add(this.#valid(frame));
-    if (this.#failure) this.#wishes.refuseAll(this.#failure);
-    else if (this.state === "open") this.#wishes.send((wish, request) => this.#send(wish, request));
-    await granted;
+  async #execute(frame: () => Stop | Feedback): Promise<void> {
+    const done = this.#commands.add(this.#valid(frame));
+    if (this.#failure) this.#commands.rejectAll(this.#failure);
+    else if (this.state === "open") this.#commands.sendAll();
+    await done;
   }
 
   /** What is to be sent. Throws ChatError, and tells of it. */
@@ -297,34 +312,7 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
     if (state !== previous) this.#events.emit("state", { state, previous });
   }
 
-  // --- sessions are joined
-
-  #join(session: FollowedSession): void {
-    const { session_id, visitor_id, cursor } = session;
-    const joined = ({ metadata }: Connected) => {
-      session.isJoined = true;
-      if (!session.cursor) this.#sessions.move(session, metadata.cursor);
-      this.#proceed();
-    };
-    this.#send({ type: "join", session_id, visitor_id, ...(cursor && { after: cursor }) }, {
-      answer: "connected",
-      done: (frame) => joined(frame as Connected),
-      refused: (error) => this.#joinRefused(session, error),
-    });
-  }
-
-  #joinRefused(session: FollowedSession, error: ChatError): void {
-    if (isPassing(error)) {
-      this.#connection?.retry(error.code);
-    } else if (error.code === "invalid_request" && session.cursor) {
-      // The log has lost what this cursor names, as when an old copy of it was brought back: the present is what is left.
-      this.#sessions.move(session, undefined);
-      this.#join(session);
-    } else {
-      this.#drop(session.session_id, error);
-      this.#proceed();
-    }
-  }
+  // --- sessions go on, or are over
 
   /** A session is over for this client, and so is what was still to be said in it. */
   #drop(session_id: string, error: ChatError): void {
@@ -341,23 +329,23 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
 
   /** Once all sessions are joined: go on with what waits. */
   #proceed(): void {
+    if (!this.#connection) return; // a listener has closed it just now
     if (this.state !== "open") {
-      if (!this.#sessions.all.every(({ isReady }) => isReady)) return;
+      if (!this.#sessions.areReady) return;
       this.#to("open");
     }
-    this.#wishes.send((wish, request) => this.#send(wish, request));
+    this.#commands.sendAll();
     this.#delivery.next();
   }
 
   // --- what the connection tells
 
   #opened(): void {
-    this.#told = undefined;
+    this.#lastError = undefined;
     this.#heartbeat.heard();
-    const waiting = this.#sessions.all.filter(({ isReady }) => !isReady);
-    if (waiting.length) this.#to("resuming");
-    for (const session of waiting) this.#join(session);
-    if (!waiting.length) this.#proceed();
+    if (!this.#sessions.areReady) this.#to("resuming");
+    this.#joining.joinAll();
+    this.#proceed();
   }
 
   #received(text: string): void {
@@ -367,7 +355,7 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
       this.#events.emit("problem", new ChatError("What was received is no frame", "unreadable"));
       return;
     }
-    if (frame.type === "error") this.#told = errorOf(frame);
+    if (frame.type === "error") this.#lastError = errorOf(frame);
     const isNew = this.#sessions.takes(frame);
     // New or not, also of a session that was forgotten meanwhile: an answer that isn't counted shifts all others.
     this.#requests.receive(frame);
@@ -378,7 +366,7 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
   }
 
   #lost({ code, reason, isFinal }: Loss): void {
-    const [connection, told] = [this.#connection, this.#told];
+    const [connection, lastError] = [this.#connection, this.#lastError];
     this.#heartbeat.stop();
     this.#sessions.leaveAll();
     this.#requests.loseAll();
@@ -387,7 +375,7 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
     if (isFinal) {
       // The service says in a frame why it closes, and names the code of that again as its reason.
       const bare = new ChatError(reason || `Closed by the service: ${code}`, reason || "error");
-      const failure = told?.code === reason ? told : bare;
+      const failure = lastError?.code === reason ? lastError : bare;
       if (failure.code === ERASED) for (const { session_id } of this.#sessions.all) this.#drop(session_id, failure);
       this.#end("failed", failure);
     } else {
@@ -401,7 +389,7 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
     this.#failure = state === "failed" ? why : undefined;
     connection?.close();
     this.#to(state);
-    this.#wishes.refuseAll(why);
+    this.#commands.rejectAll(why);
   }
 }
 

@@ -1,10 +1,6 @@
-// One connection after another, on partysocket, until it is closed or the service wants no more.
-//
-// Two things of partysocket are not used. Its delays have no jitter, so ours are in its URL provider, which it asks before
-// each attempt. Its buffer is sent before `open` is told, hence before the sessions are joined again: what waits to be sent
-// is kept in the outbox.
-import ReconnectingWebSocket from "partysocket/ws";
-import { Backoff, Pause } from "./backoff.js";
+// One connection after another, until it is closed or the service wants no more. Nothing is sent but on an open one: what
+// waits is kept in the outbox, for the sessions must be joined before.
+import { Backoff } from "./backoff.js";
 import { SUBPROTOCOL, type ClientFrame } from "./frames.js";
 import type { Timing } from "./options.js";
 import { onWake } from "./wake.js";
@@ -30,95 +26,113 @@ export interface ConnectionListener {
 /** What `WebSocket` is, where it isn't the browser's. */
 export type WebSocketClass = new (url: string, protocols?: string[]) => object;
 
-/** What a connection is closed with that gives no answer any more. */
-const NO_ANSWER = 4000;
-/** What browsers say of one that couldn't be made. */
-const NOT_MADE = 1006;
+/** What is told of a connection that was given up. */
+const GIVEN_UP = 4000;
+/** What browsers say of one that couldn't be made, or broke. */
+const BROKEN = 1006;
+const OPEN = 1;
 
 export class Connection {
-  readonly #socket: ReconnectingWebSocket;
   readonly #backoff: Backoff;
-  readonly #pause = new Pause();
   readonly #sleepLightly: () => void;
-  #hasTried = false;
-  #isOver = false;
+  /** The one that there is, or that is being made. */
+  #socket: WebSocket | undefined;
+  /** Until the next attempt, or until the one in progress has taken too long. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #openedAt: number | undefined;
-  /** Somebody waits: the next attempt is made at once. */
-  #hurries = false;
   #hasFailed = false;
+  #isOver = false;
 
   constructor(
     private readonly url: string,
     private readonly listener: ConnectionListener,
     private readonly timing: Timing,
-    webSocket: WebSocketClass | undefined,
+    private readonly webSocket: WebSocketClass,
   ) {
     this.#backoff = new Backoff(timing.retryMs, timing.retryMostMs);
-    this.#socket = new ReconnectingWebSocket(() => this.#nextUrl(), [SUBPROTOCOL], {
-      minReconnectionDelay: 0,
-      maxReconnectionDelay: 0,
-      maxEnqueuedMessages: 0,
-      connectionTimeout: timing.connectMs,
-      WebSocket: webSocket,
-    });
-    // Its listeners get copies, in which browsers lose the code: these get the events themselves.
-    this.#socket.onopen = () => this.#opened();
-    this.#socket.onmessage = ({ data }) => this.#isOver || listener.received(String(data));
-    this.#socket.onclose = ({ code, reason }) => this.#lost(code, reason);
-    this.#socket.onerror = () => this.#failed();
     this.#sleepLightly = onWake(() => this.#wake());
+    this.#attemptIn(0); // not now: who closes it in the same breath makes none
   }
 
   /** Send, if there is a connection. */
   send(frame: ClientFrame): void {
-    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(frame));
+    if (this.#socket?.readyState === OPEN) this.#socket.send(JSON.stringify(frame));
   }
 
-  /** Give this connection up for a new one, in a while. */
+  /** Give this connection, or this attempt, up for a new one, in a while. */
   retry(reason: string): void {
-    if (!this.#isOver) this.#socket.reconnect(NO_ANSWER, reason);
+    if (this.#socket) this.#giveUp(GIVEN_UP, reason);
   }
 
   /** For good. */
   close(): void {
-    this.#socket.close(1000);
-    this.#isOver = true;
     this.#sleepLightly();
-    this.#pause.end();
+    if (this.#socket) this.#giveUp(1000, "");
+    this.#isOver = true;
+    clearTimeout(this.#timer);
   }
 
-  async #nextUrl(): Promise<string> {
-    // A hidden page's timers may come so late that it was woken before it waits.
-    if (this.#hasTried && !this.#hurries) await this.#pause.wait(this.#backoff.next());
-    this.#hasTried = true;
-    return this.url;
+  #attemptIn(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#attempt(), ms);
+  }
+
+  #attempt(): void {
+    try {
+      this.#listenTo(new this.webSocket(this.url, [SUBPROTOCOL]) as WebSocket);
+    } catch {
+      this.#fail(""); // what guards the page forbids it
+    }
+  }
+
+  #listenTo(socket: WebSocket): void {
+    this.#socket = socket;
+    this.#timer = setTimeout(() => this.#fail("timeout"), this.timing.connectMs);
+    // One that was given up may take long to end: nothing is heard of it any more.
+    const on = <Name extends keyof WebSocketEventMap>(name: Name, heard: (event: WebSocketEventMap[Name]) => void) => {
+      socket.addEventListener(name, (event) => this.#socket === socket && heard(event));
+    };
+    on("open", () => this.#opened());
+    on("message", ({ data }) => this.listener.received(String(data)));
+    on("error", () => this.#fail("")); // Node's own isn't always closed after it
+    on("close", ({ code, reason }) => this.#lost(code, reason));
   }
 
   #opened(): void {
-    if (this.#isOver) return;
+    clearTimeout(this.#timer);
     this.#openedAt = Date.now();
     this.#hasFailed = false;
     this.listener.opened();
   }
 
-  #lost(code: number, reason: string): void {
-    if (this.#isOver) return;
-    const wasOpen = this.#openedAt !== undefined;
-    // One that was closed again at once was no success.
-    if (Date.now() - (this.#openedAt ?? Infinity) >= this.timing.stableMs) this.#backoff.reset();
-    this.#openedAt = undefined;
-    this.#hurries = false;
-    this.listener.lost({ code: wasOpen ? code : NOT_MADE, reason, isFinal: code >= 4400 && code < 4500 });
-  }
-
-  #failed(): void {
-    if (!this.#isOver && !this.#hasFailed) this.listener.failed();
+  #fail(reason: string): void {
+    const isFirst = !this.#hasFailed;
     this.#hasFailed = true;
+    if (isFirst) this.listener.failed();
+    if (!this.#isOver) this.#giveUp(BROKEN, reason);
   }
 
+  #giveUp(code: number, reason: string, waitMs?: number): void {
+    const socket = this.#socket;
+    this.#socket = undefined;
+    socket?.close();
+    this.#lost(code, reason, waitMs);
+  }
+
+  #lost(code: number, reason: string, waitMs?: number): void {
+    const openedAt = this.#openedAt;
+    // One that was closed again at once was no success.
+    if (openedAt !== undefined && Date.now() - openedAt >= this.timing.stableMs) this.#backoff.reset();
+    this.#socket = this.#openedAt = undefined;
+    this.#attemptIn(waitMs ?? this.#backoff.next());
+    const isFinal = code >= 4400 && code < 4500;
+    this.listener.lost({ code: openedAt === undefined ? BROKEN : code, reason, isFinal });
+  }
+
+  /** An attempt that began while there was no network may hang for as long as it is allowed to: a new one is made, too. */
   #wake(): void {
-    this.#hurries = true;
-    this.#pause.end();
     if (this.#openedAt !== undefined) this.listener.woken();
+    else if (this.#socket) this.#giveUp(GIVEN_UP, "woken", 0);
+    else this.#attemptIn(0);
   }
 }

@@ -1,15 +1,15 @@
 // Gets messages out of the outbox: in their order, one at a time, no faster than the service takes them. The next one goes
 // out when the one before is on the record, so that a refusal or a lost connection never turns their order round.
 import type { Backoff } from "./backoff.js";
-import { isPassing, type ChatError } from "./errors.js";
+import type { ChatError } from "./errors.js";
 import type { Outbox, OutgoingMessage } from "./outbox.js";
 import { Bucket, type Pace } from "./pace.js";
-import type { Request } from "./requests.js";
+import type { Send } from "./requests.js";
 
 export interface Route {
   /** Whether messages of this session can be sent now. */
   isReady(session_id: string): boolean;
-  send(frame: OutgoingMessage, request: Request): void;
+  readonly send: Send;
   /** A message was refused for good. */
   undelivered(message: OutgoingMessage, error: ChatError): void;
 }
@@ -72,7 +72,7 @@ export class Delivery {
 
   #refused(message: OutgoingMessage, error: ChatError): void {
     this.#isSending = false;
-    if (isPassing(error)) this.#notBefore = Date.now() + this.backoff.next();
+    if (error.isPassing) this.#notBefore = Date.now() + this.backoff.next();
     else if (this.outbox.take(message)) this.route.undelivered(message, error);
     this.next();
   }

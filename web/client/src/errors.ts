@@ -8,6 +8,8 @@ import type { ErrorCode, ErrorFrame } from "./frames.js";
  */
 export type ClientErrorCode = "not_connected" | "closed" | "lost" | "outbox_full" | "buffer_full" | "unreadable";
 
+const PASSING: readonly string[] = ["not_connected", "rate_limited", "unavailable", "internal_error"];
+
 /** `message` is for people, `code` for programs. */
 export class ChatError extends Error {
   override readonly name = "ChatError";
@@ -21,15 +23,13 @@ export class ChatError extends Error {
   ) {
     super(message);
   }
+
+  /** Whether the same may work later. */
+  get isPassing(): boolean {
+    return PASSING.includes(this.code);
+  }
 }
 
 export function errorOf(frame: ErrorFrame): ChatError {
   return new ChatError(frame.error, frame.metadata.code, frame.session_id, frame.message_id);
-}
-
-const PASSING: readonly string[] = ["rate_limited", "unavailable", "internal_error"];
-
-/** Whether what was refused may be taken later. */
-export function isPassing(error: ChatError): boolean {
-  return PASSING.includes(error.code);
 }

@@ -11,7 +11,5 @@ export function validId(name: string, value: string): string {
 /** A `client_message_id`. */
 export function newId(): string {
   // `randomUUID` is only there on pages that came over TLS, or from this machine.
-  const { randomUUID } = crypto as { randomUUID?: () => string };
-  if (randomUUID) return randomUUID.call(crypto);
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -12,6 +12,8 @@ export interface Timing {
   readonly retryMostMs: number;
   /** How long an attempt may take. */
   readonly connectMs: number;
+  /** How long the service may take to start a session. */
+  readonly requestMs: number;
   /** A connection that has held for so long was a success: the next attempts are made quickly again. */
   readonly stableMs: number;
   /** When nothing has come for so long, it is asked whether the connection is still there ... */
@@ -28,6 +30,7 @@ export const TIMING: Timing = {
   retryMs: 1_000,
   retryMostMs: 30_000,
   connectMs: 10_000,
+  requestMs: 10_000,
   stableMs: 5_000,
   quietMs: 25_000,
   answerMs: 5_000,
@@ -56,11 +59,13 @@ export interface ChatOptions {
   readonly WebSocket?: WebSocketClass;
 }
 
-/** Options with nothing left open, but for `WebSocket`: the browser's own. */
-export type Settings = Required<Omit<ChatOptions, "WebSocket" | "timing">> &
-  Pick<ChatOptions, "WebSocket"> & { readonly timing: Timing };
+/** Options with nothing left open. */
+export type Settings = Required<ChatOptions> & { readonly timing: Timing };
 
+/** Throws TypeError where there is no `WebSocket`. */
 export function settingsOf(options: ChatOptions): Settings {
+  const { WebSocket = (globalThis as { WebSocket?: WebSocketClass }).WebSocket } = options;
+  if (!WebSocket) throw new TypeError("There is no WebSocket: give one, such as that of `ws`, as the option `WebSocket`");
   return {
     history: "unseen",
     storage: tabStorage(),
@@ -68,6 +73,7 @@ export function settingsOf(options: ChatOptions): Settings {
     maxQueued: 100,
     pace: PACE,
     ...options,
+    WebSocket,
     timing: { ...TIMING, ...options.timing },
   };
 }

@@ -1,7 +1,7 @@
 // What was sent on this connection and awaits its answer. The service takes frames one after another and answers in
 // that order, but only of a message does an error say that it answers it: it is the first that is still waiting.
 import { errorOf, type ChatError } from "./errors.js";
-import type { ServerFrame } from "./frames.js";
+import type { ClientFrame, ServerFrame } from "./frames.js";
 
 export interface Request {
   /** The type of the frame that says it is done; `silence`, where only a later answer tells that. */
@@ -12,8 +12,11 @@ export interface Request {
   lost?(): void;
 }
 
+/** Send a frame, and have the request told what becomes of it. */
+export type Send = (frame: ClientFrame, request: Request) => void;
+
 export class Requests {
-  #waiting: Request[] = [];
+  readonly #waiting: Request[] = [];
 
   get isEmpty(): boolean {
     return !this.#waiting.length;
@@ -37,8 +40,6 @@ export class Requests {
   }
 
   loseAll(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const request of waiting) request.lost?.();
+    for (const request of this.#waiting.splice(0)) request.lost?.();
   }
 }

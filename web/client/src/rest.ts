@@ -1,18 +1,40 @@
 // Starting a session, over HTTP.
 import { ChatError } from "./errors.js";
 import type { NewSession, SessionView } from "./frames.js";
-import { hasTexts } from "./store.js";
+import { hasTexts, parsed } from "./store.js";
 
-/** Start a session. Throws ChatError. */
-export async function startSession(url: string, wanted: NewSession, signal?: AbortSignal): Promise<SessionView> {
-  const body = JSON.stringify(wanted);
-  const headers = { "Content-Type": "application/json" };
-  const response = await fetch(url, { method: "POST", body, headers, ...(signal && { signal }) }).catch((error: unknown) => {
-    if (signal?.aborted) throw error;
-    throw new ChatError("The service can't be reached", "not_connected");
-  });
-  const answer: unknown = await response.json().catch(() => undefined);
-  if (response.ok && hasTexts(answer, "session_id", "visitor_id", "cursor")) return answer as unknown as SessionView;
+/** Start a session. Throws ChatError, or what the signal is aborted with. */
+export async function startSession(url: string, wanted: NewSession, mostMs: number, signal?: AbortSignal): Promise<SessionView> {
+  const { ok, status, body } = await post(url, JSON.stringify(wanted), mostMs, signal);
+  const answer = parsed(body);
+  if (ok && hasTexts(answer, "session_id", "visitor_id", "cursor")) return answer as unknown as SessionView;
   if (hasTexts(answer, "detail", "code")) throw new ChatError(answer.detail, answer.code);
-  throw new ChatError(`The service has answered with ${response.status}`, "unreadable");
+  throw new ChatError(`The service has answered with ${status}`, "unreadable");
+}
+
+interface Answer {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly body: string;
+}
+
+async function post(url: string, body: string, mostMs: number, signal?: AbortSignal): Promise<Answer> {
+  // Not `AbortSignal.any`, which came later than all else that is used here.
+  const abort = new AbortController();
+  const cancel = () => abort.abort();
+  const timer = setTimeout(cancel, mostMs);
+  signal?.addEventListener("abort", cancel);
+  if (signal?.aborted) cancel();
+  try {
+    const headers = { "Content-Type": "application/json" };
+    const response = await fetch(url, { method: "POST", body, headers, signal: abort.signal });
+    return { ok: response.ok, status: response.status, body: await response.text() };
+  } catch {
+    signal?.throwIfAborted();
+    const why = abort.signal.aborted ? `gave no answer within ${mostMs} ms` : "can't be reached";
+    throw new ChatError(`The service ${why}`, "not_connected");
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", cancel);
+  }
 }

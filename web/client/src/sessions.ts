@@ -38,6 +38,11 @@ export class Sessions {
     return [...this.#sessions.values()];
   }
 
+  /** Whether messages can be sent in each of them. */
+  get areReady(): boolean {
+    return this.all.every(({ isReady }) => isReady);
+  }
+
   get(session_id: string): FollowedSession | undefined {
     return this.#sessions.get(session_id);
   }

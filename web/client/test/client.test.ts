@@ -1,8 +1,9 @@
 import { describe, expect, it, vi } from "vitest";
-import { ChatError } from "../src/index.js";
+import { ChatError, ChatWebSocket } from "../src/index.js";
 import { following, problemsOf, server, tab, wordsOf } from "./support/scene.js";
 import * as scripted from "./support/scripted.js";
 import { MESSAGE_ID, RESPONSE_ID, SESSION, VISITOR } from "./support/scripted.js";
+import { SilentServer } from "./support/silent.js";
 import { reaches } from "./support/tab.js";
 import { until } from "./support/until.js";
 
@@ -70,6 +71,12 @@ describe("the specification's interface", () => {
     expect(peer.request.headers["sec-websocket-protocol"]).toBe("verbatim.v1");
     expect(peer.request.url).toBe("/ws/chat/");
     expect(server.peers).toHaveLength(1);
+  });
+
+  it("can't be had where there is no WebSocket, and says what is missing", () => {
+    vi.stubGlobal("WebSocket", undefined);
+
+    expect(() => new ChatWebSocket(server.url)).toThrow(/no WebSocket: give one.* as the option `WebSocket`/);
   });
 });
 
@@ -361,6 +368,36 @@ describe("createSession()", () => {
   });
 });
 
+describe("createSession() that gets no answer", () => {
+  it.each([
+    ["", "nothing"],
+    ["HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\n{", "the beginning of an answer"],
+  ])("%#: after $1 is given up, and may be tried again", async (first) => {
+    const silent = await SilentServer.start(first);
+    const client = tab.load(silent.url, { timing: { requestMs: 30 } });
+
+    const error = await client.createSession({}, new AbortController().signal).catch((thrown: unknown) => thrown);
+    await silent.stop();
+
+    expect(error).toBeInstanceOf(ChatError);
+    expect(error).toMatchObject({ code: "not_connected", message: "The service gave no answer within 30 ms", isPassing: true });
+  });
+
+  it("is given up at once by the page's signal", async () => {
+    const silent = await SilentServer.start();
+    const abort = new AbortController();
+    const starting = tab.load(silent.url).createSession({}, abort.signal);
+    await silent.reached(1);
+
+    abort.abort();
+    const late = tab.load(silent.url).createSession({}, abort.signal);
+
+    await expect(starting).rejects.toMatchObject({ name: "AbortError" });
+    await expect(late).rejects.toMatchObject({ name: "AbortError" });
+    await silent.stop();
+  });
+});
+
 describe("stop and feedback", () => {
   it("are done when the service has answered what came after them", async () => {
     const { client, peer } = await following();
@@ -474,6 +511,17 @@ describe("for await", () => {
 
     await expect(reading).rejects.toMatchObject({ code: "origin_not_allowed" });
     expect(await left.next()).toEqual({ done: true, value: undefined });
+  });
+
+  it("begun too late ends at once: with close(), or with why the client has failed", async () => {
+    const { client, peer } = await following();
+    peer.close(4403, "origin_not_allowed");
+    await reaches(client, "failed");
+    await expect(client.frames().next()).rejects.toMatchObject({ code: "origin_not_allowed" });
+
+    client.close();
+
+    expect(await client.frames().next()).toEqual({ done: true, value: undefined });
   });
 });
 

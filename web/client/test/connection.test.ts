@@ -1,10 +1,24 @@
 import { describe, expect, it, vi } from "vitest";
+import WebSocket from "ws";
 import type { State, StateChange } from "../src/index.js";
 import { following, problemsOf, replaceServer, server, tab, wordsOf } from "./support/scene.js";
 import * as scripted from "./support/scripted.js";
 import { ScriptedServer, SESSION, VISITOR } from "./support/scripted.js";
+import { SilentServer } from "./support/silent.js";
 import { reaches } from "./support/tab.js";
 import { until } from "./support/until.js";
+
+/** A `WebSocket` that a page's guards forbid so many times. */
+function forbidden(times: number) {
+  return class Forbidden extends WebSocket {
+    static attempts = 0;
+
+    constructor(url: string, protocols?: string[]) {
+      if (Forbidden.attempts++ < times) throw new DOMException("no", "SecurityError");
+      super(url, protocols);
+    }
+  };
+}
 
 describe("a client that is closed and connected in the same breath, as React's StrictMode has it", () => {
   it("opens one socket", async () => {
@@ -171,7 +185,7 @@ describe("a connection that is lost", () => {
     await reaches(client, "open");
   });
 
-  it.each(["online", "visibilitychange"])("is made again at once when the browser says %s", async (event) => {
+  it.each(["online", "visibilitychange"])("is made again in its time, or at once when the browser says %s", async (event) => {
     const page = Object.assign(new EventTarget(), { visibilityState: "visible" });
     vi.stubGlobal("window", page);
     vi.stubGlobal("document", page);
@@ -180,13 +194,67 @@ describe("a connection that is lost", () => {
     peer.drop();
     await reaches(client, "offline");
 
-    // Its next attempt is an hour away, and perhaps it doesn't even wait for it yet.
+    // Its next attempt is an hour away: had it been now, it would have come before this one.
+    const other = tab.load(server.url, { storage: null }, client);
+    other.connect();
+    await server.peer();
+    await reaches(other, "open");
+    expect(server.peers).toHaveLength(2);
     page.dispatchEvent(new Event(event));
     const again = await server.peer();
     vi.restoreAllMocks();
 
     await again.join();
     await reaches(client, "open");
+  });
+
+  it("is made again at once when the network is back, though an attempt hangs, and not if it is closed by then", async () => {
+    const page = new EventTarget();
+    vi.stubGlobal("window", page);
+    const silent = await SilentServer.start();
+    const client = tab.load(silent.url, { timing: { retryMs: 3_600_000, retryMostMs: 3_600_000, connectMs: 3_600_000 } });
+    const closed = tab.load(silent.url, {}, client);
+    client.follow(SESSION, VISITOR);
+    closed.on("disconnect", () => closed.close());
+    for (const each of [client, closed]) each.connect();
+    await silent.reached(2);
+
+    await server.stop();
+    replaceServer(await silent.replaced());
+    page.dispatchEvent(new Event("online"));
+    await (await server.peer()).join();
+    await reaches(client, "open");
+
+    expect([closed.state, server.peers.length]).toEqual(["closed", 1]);
+  });
+
+  it("in the middle of being closed is given up like any other", async () => {
+    const sockets: WebSocket[] = [];
+    class Watched extends WebSocket {
+      constructor(url: string, protocols?: string[]) {
+        super(url, protocols);
+        sockets.push(this);
+      }
+    }
+    const { client, peer } = await following({ WebSocket: Watched });
+    peer.socket.pause(); // it reads no more, and so never sees the end of it
+    peer.close(1012);
+    await until(() => sockets[0]?.readyState === WebSocket.CLOSING, "the end to begin");
+
+    client.reconnect();
+    await (await server.peer()).join();
+
+    await reaches(client, "open");
+  });
+
+  it("that may not even be tried is told, and tried again", async () => {
+    const client = tab.load(server.url, { WebSocket: forbidden(1) });
+    const problems = problemsOf(client);
+    client.connect();
+
+    await server.peer();
+    await reaches(client, "open");
+    expect(problems).toEqual(["not_connected"]);
   });
 
   it("without anybody noticing is found out, and made again", async () => {
@@ -266,6 +334,19 @@ describe("close()", () => {
     expect(server.peers).toHaveLength(3);
   });
 
+  it("when told that it may not connect is the end of it", async () => {
+    const Forbidden = forbidden(Infinity);
+    const client = tab.load(server.url, { WebSocket: Forbidden, timing: { retryMs: 0 } });
+    client.on("problem", () => client.close());
+    client.connect();
+    await reaches(client, "closed");
+
+    // A later one connects: had the first been about to try again, it would have come first.
+    await following();
+
+    expect(Forbidden.attempts).toBe(1);
+  });
+
   it("from a listener, in the middle of anything, is the end of it", async () => {
     for (const state of ["connecting", "resuming", "open", "offline"] as const) {
       const client = tab.load(server.url);
@@ -279,6 +360,19 @@ describe("close()", () => {
       }
       await reaches(client, "closed");
     }
+  });
+
+  it("when a session is refused is the end of it", async () => {
+    const client = tab.load(server.url);
+    client.follow(SESSION, VISITOR);
+    client.on("refused", () => client.close());
+    client.connect();
+    const peer = await server.peer();
+    await peer.next("join");
+    peer.send(scripted.error("session_not_found", "Session not found"));
+    await until(() => peer.socket.readyState === peer.socket.CLOSED, "the server to see it");
+
+    expect(client.state).toBe("closed");
   });
 
   it("leaves the outbox as it is, for connect() to go on with", async () => {
@@ -347,7 +441,7 @@ describe("after a reload", () => {
     const stop = reloaded.stop();
     reloaded.connect();
     const peer = await server.peer();
-    for (const _ of ids) await peer.join();
+    for (let joined = 0; joined < ids.length; joined++) await peer.join();
 
     expect((await peer.next("stop")).session_id, "the latest").toBe(ids.at(-1));
     reloaded.close();
@@ -414,6 +508,33 @@ describe("more than one session", () => {
     client.forget(OTHER);
 
     await reaches(client, "open");
+  });
+
+  it("has room for another one when one is forgotten: on a connection that doesn't follow that any more", async () => {
+    const { client, peer } = await following();
+    client.forget(SESSION);
+    client.follow(OTHER, VISITOR, "7.0");
+    await peer.next("join");
+    peer.send(scripted.error("too_many_sessions", "This socket follows 16 sessions", OTHER));
+
+    const again = await server.peer();
+    expect(await again.join()).toMatchObject({ session_id: OTHER, after: "7.0" });
+    await reaches(client, "open");
+    expect(again.isQuiet, "the other one isn't joined").toBe(true);
+  });
+
+  it("is refused where there are too many, and connecting again would change nothing", async () => {
+    const { client, peer } = await following();
+    const refused: string[] = [];
+    client.on("refused", ({ session_id, error }) => refused.push(`${session_id}: ${error.code}`));
+    client.follow(OTHER, VISITOR, "7.0");
+    await peer.next("join");
+    peer.send(scripted.error("too_many_sessions", "This socket follows 16 sessions", OTHER));
+    await until(() => refused.length === 1, "the refusal");
+
+    expect(refused).toEqual([`${OTHER}: too_many_sessions`]);
+    expect(client.state).toBe("open");
+    expect(server.peers).toHaveLength(1);
   });
 
   it("goes on without one that is refused", async () => {

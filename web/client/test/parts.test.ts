@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { addressesOf } from "../src/addresses.js";
-import { Backoff, Pause } from "../src/backoff.js";
+import { Backoff } from "../src/backoff.js";
 import { isAfter } from "../src/cursors.js";
 import { LIMITS } from "../src/frames.js";
 import { newId, validId } from "../src/ids.js";
@@ -38,13 +38,6 @@ describe("backoff", () => {
     expect(backoff.next()).toBe(1250);
     backoff.reset();
     expect(backoff.next()).toBe(250);
-  });
-
-  it("can be cut short", async () => {
-    const pause = new Pause();
-    const waiting = pause.wait(3_600_000);
-    pause.end();
-    await waiting;
   });
 });
 

@@ -35,9 +35,9 @@ export class Tab {
   readonly storage = new TabStorage();
   readonly #clients: ChatWebSocket[] = [];
 
-  /** A page is loaded: a new client, and the one before it is gone without a word. */
-  load(url: string, options: ChatOptions = {}): ChatWebSocket {
-    this.leave();
+  /** A page is loaded: a new client, and the one before it is gone without a word, unless it is on the same page. */
+  load(url: string, options: ChatOptions = {}, beside?: ChatWebSocket): ChatWebSocket {
+    if (!beside) this.leave();
     const timing = { ...QUICK, ...options.timing };
     const client = new ChatWebSocket(url, { WebSocket, storage: this.storage, ...options, timing });
     this.#clients.push(client);
