@@ -222,7 +222,7 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
 
   /**
    * All frames from now on, for `for await`. Ends with `close()`; throws ChatError when the client has failed, or when
-   * the reader is more than `buffer` frames behind. One that is closed already, or has failed, must be connected before.
+   * the reader is more than `buffer` frames behind. Does either at once, if it is so already.
    */
   frames(buffer = 1000): AsyncIterableIterator<ServerFrame, undefined> {
     const stream = new FrameStream(buffer, () => stops.forEach((stop) => stop()));

@@ -19,7 +19,7 @@ export class Store {
 
   /** Keep a value: the latest of all, unless the key is there already. */
   put(key: string, value: object): void {
-    // By the time, for another client in this tab may have put something meanwhile. A storage has no order of its own.
+    // A storage has no order of its own. Time gives one to what several clients of a tab have put there.
     const order = this.#orders.get(key) ?? (this.#latest = Math.max(this.#latest + 1, Date.now()));
     this.#orders.set(key, order);
     this.#use((storage) => storage.setItem(this.prefix + key, JSON.stringify({ ...value, order })));
@@ -30,7 +30,7 @@ export class Store {
     this.#use((storage) => storage.removeItem(this.prefix + key));
   }
 
-  /** All that is kept and is still what `is` says, the latest last. Who goes on with it puts it again, which keeps the order. */
+  /** All that is kept and is still what `is` says, the latest last. Put it again in this order, so that it stays before what comes later. */
   all<Value>(is: (value: unknown) => value is Value): Value[] {
     const values = this.#use((storage) =>
       Array.from({ length: storage.length }, (_, index) => storage.key(index) ?? "")
