@@ -11,7 +11,7 @@ import msgspec
 import rich_click as click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Column, Table
+from rich.table import Table
 
 from api.app import open_builds
 from api.children import begin_work
@@ -196,8 +196,9 @@ async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
 
 
 def _print_builds(builds: Sequence[status.BuildStatus]) -> None:
-    others = ("version", "state", "position", "behind", "set aside", "driven", "time left")
-    table = Table(Column("projection", no_wrap=True, min_width=max(map(len, NAMES))), *others, box=None)
+    columns = ("projection", "version", "state", "position", "behind", "set aside", "driven", "time left")
+    # Narrow enough for 80 columns.
+    table = Table(*columns, box=None, pad_edge=False, collapse_padding=True)
     for build in builds:
         behind = build.head - build.position
         numbers = (f"{number:,}" for number in (build.position, behind, build.set_aside))
