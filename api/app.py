@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import psycopg
 from litestar import Litestar
-from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
@@ -20,6 +19,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from api.analytics import Analytics
 from api.audit import Audit
+from api.cross_origin import shared
 from api.docs import OPENAPI, asyncapi_document
 from api.erasure import erase_visitor
 from api.errors import JsonRequest, on_chat_error, on_http_exception, on_unexpected
@@ -194,7 +194,6 @@ def build(
                 "operator_requests_per_minute": settings.operator_requests_per_minute,
             }
         ),
-        cors_config=build_cors(settings),
         middleware=[
             count_requests(registry),
             count_sockets(meters.open_sockets),
@@ -210,7 +209,7 @@ def build(
         request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,
     )
-    app.asgi_handler = identified(guarded(at_a_host(app.asgi_handler)), REQUEST_ID)
+    app.asgi_handler = identified(guarded(at_a_host(shared(app.asgi_handler, origins))), REQUEST_ID)
     return app
 
 
@@ -421,16 +420,6 @@ def build_rules(settings: Settings, texts: Texts) -> Rules:
             warning_text=texts.idle_warning,
             end_text=texts.session_end,
         ),
-    )
-
-
-def build_cors(settings: Settings) -> CORSConfig:
-    """What browsers are told of other sites' pages."""
-    return CORSConfig(
-        allow_origins=sorted(settings.allowed_origins),
-        allow_headers=["Content-Type", "Last-Event-ID", "X-Visitor-Id"],
-        allow_methods=["GET", "POST", "DELETE"],
-        max_age=86_400,
     )
 
 

@@ -12,6 +12,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
 
 from api.auth import NotAnOperator
+from api.cross_origin import READABLE_BY_ALL
 from api.frames import ErrorType, refusal
 from api.origins import OriginNotAllowed
 from domain.errors import (
@@ -111,6 +112,12 @@ def safe(error: Exception, where: str, session_id: object = None) -> ChatError:
 RETRY_SECONDS = 60
 """After a minute, all that is counted by the minute is counted anew."""
 
+HEADERS: Mapping[type[ChatError], dict[str, str]] = {
+    RateLimited: {"Retry-After": str(RETRY_SECONDS)},
+    OriginNotAllowed: READABLE_BY_ALL,  # else its page would take it for a connection that is lost
+}
+"""What some failures say besides."""
+
 CODES = {
     400: "invalid_request",
     401: "unauthorized",
@@ -148,7 +155,7 @@ def problem_response(
 
 
 def on_chat_error(_: Request[Any, Any, Any], error: ChatError) -> Response[Problem]:
-    headers = {"Retry-After": str(RETRY_SECONDS)} if isinstance(error, RateLimited) else None
+    headers = next((more for kind, more in HEADERS.items() if isinstance(error, kind)), None)
     return problem_response(told(error).status, error.code, str(error), headers)
 
 

@@ -17,6 +17,8 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from msgspec import Struct
 
+from api.cross_origin import READABLE_BY_ALL
+
 STATIC = Path(__file__).parent / "static"
 
 LEAST_PACKED = 500
@@ -26,7 +28,8 @@ READ = (HttpMethod.GET, HttpMethod.HEAD)
 
 
 class Asset(Struct, frozen=True):
-    """A file as it is sent; `packed` is the same in gzip, where that is smaller."""
+    """A file as it is sent; `packed` is the same in gzip, where that is smaller. Of a text, Litestar adds
+    the charset to the media type."""
 
     body: bytes
     packed: bytes | None
@@ -59,28 +62,28 @@ def static_file(
         raise NotFoundException
     answer = _answer(asset, request)
     answer.set_header("Cross-Origin-Resource-Policy", "cross-origin")
-    answer.set_header("Access-Control-Allow-Origin", "*")
+    for name, value in READABLE_BY_ALL.items():
+        answer.set_header(name, value)
     return answer
 
 
 def _asset(path: Path) -> Asset:
     body = path.read_bytes()
     packed = gzip.compress(body, mtime=0)
-    media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return Asset(
         body=body,
         packed=packed if LEAST_PACKED <= len(packed) < len(body) else None,
-        media_type=f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type,
+        media_type=mimetypes.guess_type(path.name)[0] or "application/octet-stream",
         etag=hashlib.sha256(body).hexdigest()[:32],
     )
 
 
 def _answer(asset: Asset, request: Request[Any, Any, Any]) -> Response[bytes]:
-    is_packed = asset.packed is not None and "gzip" in request.headers.get("accept-encoding", "")
+    is_packed = asset.packed is not None and _takes_gzip(request.headers.get("accept-encoding", ""))
     # Two representations, two tags: what one browser keeps packed, a cache must not give to another as plain.
     tag = f'"{asset.etag}-gzip"' if is_packed else f'"{asset.etag}"'
     headers = {"ETag": tag, "Cache-Control": "public, no-cache", "Vary": "Accept-Encoding"}
-    if tag in _tags(request.headers.get("if-none-match", "")):
+    if {tag, "*"} & _tags(request.headers.get("if-none-match", "")):
         return Response(b"", status_code=304, headers=headers, media_type=asset.media_type)
     if is_packed and asset.packed is not None:
         headers["Content-Encoding"] = "gzip"
@@ -88,6 +91,26 @@ def _answer(asset: Asset, request: Request[Any, Any, Any]) -> Response[bytes]:
     return Response(asset.body, headers=headers, media_type=asset.media_type)
 
 
-def _tags(header: str) -> list[str]:
-    """What a browser has. A proxy that packs or unpacks makes a tag a weak one."""
-    return [tag.strip().removeprefix("W/") for tag in header.split(",")]
+def _takes_gzip(header: str) -> bool:
+    """Whether `Accept-Encoding` lets gzip in: by its name, else by `*`, and not with a weight of 0."""
+    weights = {"*": 0.0}
+    for coding in header.lower().split(","):
+        name, _, parameter = coding.partition(";")
+        weights[name.strip()] = _weight(parameter)
+    return weights.get("gzip", weights["*"]) > 0
+
+
+def _weight(parameter: str) -> float:
+    """`q=0.5` is 0.5. Nothing is 1, and what can't be read is 0: plain is right for everybody."""
+    name, _, value = parameter.partition("=")
+    if not parameter.strip():
+        return 1
+    try:
+        return float(value) if name.strip() == "q" else 0
+    except ValueError:
+        return 0
+
+
+def _tags(header: str) -> set[str]:
+    """What a browser has; `*` is anything. A proxy that packs or unpacks makes a tag a weak one."""
+    return {tag.strip().removeprefix("W/") for tag in header.split(",")}

@@ -15,6 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
+from api.origins import MOST_LOGGED
 from tests.support.puppet import Puppet
 from tests.support.service import Frame, Service, Socket, Visitor, followers, served, server_sent
 from tests.support.waiting import until
@@ -80,16 +81,67 @@ async def test_pages_of_other_sites_are_told_that_they_may_not(visitor: Visitor)
     assert (refused.status_code, refused.json()["code"]) == (403, "origin_not_allowed")
 
 
-@pytest.mark.parametrize(("origin", "allowed"), [(SHOP, SHOP), (STRANGER, None)])
+@pytest.mark.parametrize(
+    ("path", "origin", "readable_by"),
+    [
+        (SESSIONS, SHOP, SHOP),
+        (SESSIONS, STRANGER, None),
+        ("/health/live", SHOP, SHOP),
+        ("/health/live", STRANGER, None),
+        ("/nowhere", STRANGER, None),
+        ("/api/audit/sessions/", STRANGER, None),
+        ("/api/docs/openapi.json", STRANGER, None),
+    ],
+)
 async def test_browsers_are_told_whose_pages_may_read_the_answers(
-    service: Service, origin: str, allowed: str | None
+    service: Service, path: str, origin: str, readable_by: str | None
+) -> None:
+    async with service.http() as http:
+        answer = await http.request("POST" if path == SESSIONS else "GET", path, headers={"Origin": origin})
+
+    is_refusal = answer.status_code == 403 and answer.json()["code"] == "origin_not_allowed"
+    assert is_refusal == (path == SESSIONS and origin == STRANGER)
+    assert answer.headers.get("access-control-allow-origin") == ("*" if is_refusal else readable_by)
+    assert "access-control-allow-credentials" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "origin", "may_ask"),
+    [
+        (SESSIONS, SHOP, "*"),
+        (SESSIONS, STRANGER, "*"),
+        ("/health/live", SHOP, SHOP),
+        ("/health/live", STRANGER, None),
+    ],
+)
+async def test_a_page_may_ask_where_it_is_told_whether_it_may(
+    service: Service, path: str, origin: str, may_ask: str | None
 ) -> None:
     async with service.http() as http:
         preflight = await http.options(
-            SESSIONS, headers={"Origin": origin, "Access-Control-Request-Method": "POST"}
+            path, headers={"Origin": origin, "Access-Control-Request-Method": "POST"}
         )
 
-    assert preflight.headers.get("access-control-allow-origin") == allowed
+    assert preflight.headers.get("access-control-allow-origin") == may_ask
+    assert "access-control-allow-credentials" not in preflight.headers
+    assert "authorization" not in preflight.headers.get("access-control-allow-headers", "").lower()
+
+
+async def test_an_origin_that_is_refused_is_logged_once_with_the_setting_and_only_so_many_are(
+    visitor: Visitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with visitor.service.http() as http:
+        for origin in [
+            STRANGER,
+            STRANGER,
+            *(f"https://{number}.example" for number in range(MOST_LOGGED + 5)),
+        ]:
+            assert (await http.get(visitor.path + "/", headers={"Origin": origin})).status_code == 403
+    await refused_at(visitor.join_url(), origin=Origin(STRANGER))
+
+    lines = [line for line in caplog.messages if "VERBATIM_ALLOWED_ORIGINS" in line]
+    assert sum(f"'{STRANGER}'" in line for line in lines) == 1
+    assert len(lines) == MOST_LOGGED
 
 
 # --- how much
