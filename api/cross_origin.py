@@ -1,8 +1,8 @@
 """What browsers are told of pages of other sites (CORS): whose may read an answer. Never with credentials.
 
 Not by Litestar's own configuration: that overwrites an answer's `Vary`, and leaves it out where no origin was
-sent, so that a browser gives a page of one site what it keeps from another. And a page that may not chat must be
-able to read why.
+sent, so that a browser gives a page of one site what it keeps from another. And a page that may not chat has
+to be able to read why.
 """
 
 from collections.abc import Awaitable, Sequence

@@ -14,6 +14,7 @@ from msgspec import Struct
 from api.auth import NotAnOperator
 from api.cross_origin import READABLE_BY_ALL
 from api.frames import ErrorType, refusal
+from api.limits import TooManySessions
 from api.origins import OriginNotAllowed
 from domain.errors import (
     ChatError,
@@ -74,6 +75,7 @@ TABLE: dict[type[ChatError], Told] = {
     InvalidRequest: Told(400, "validation_error"),
     NotAnOperator: Told(401, "processing_error"),
     OriginNotAllowed: Told(403, "processing_error"),
+    TooManySessions: Told(429, "processing_error"),
     Mistake: Told(500, "processing_error"),
 }
 

@@ -1,15 +1,23 @@
 """How a session is joined, by whatever transport: who may, from where on, and how one is greeted."""
 
+from typing import NamedTuple
 from uuid import UUID
 
 from api.frames import Connected, ConnectedInfo, Cursor
 from domain.conversations import Conversations
 
 
-async def join(
-    conversations: Conversations, session_id: UUID, visitor_id: UUID, after: str | None
-) -> tuple[Connected, Cursor]:
-    """The greeting of one who joins after a cursor or, without one, at the present; and where to go on from.
+class Joined(NamedTuple):
+    """How one who joins is greeted, and where to go on from; `is_over` where nothing is to come any more: the
+    session has ended, and all of it was received."""
+
+    greeting: Connected
+    after: Cursor
+    is_over: bool
+
+
+async def join(conversations: Conversations, session_id: UUID, visitor_id: UUID, after: str | None) -> Joined:
+    """Let one in who joins after a cursor or, without one, at the present.
 
     An empty `after` is none, by every transport: a page that has no cursor yet sends it like that.
     Raises InvalidRequest, and what `Conversations.enter` raises.
@@ -24,4 +32,4 @@ async def join(
         conversation_data=session.details,
         metadata=ConnectedInfo("connected", str(cursor)),
     )
-    return greeting, cursor
+    return Joined(greeting, cursor, greeting.complete and cursor.events_after == session.version)

@@ -12,7 +12,14 @@ from litestar.middleware.rate_limit import CacheObject, RateLimitConfig, RateLim
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
-from domain.errors import RateLimited
+from domain.errors import ChatError, RateLimited
+
+
+class TooManySessions(ChatError):
+    code = "too_many_sessions"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"A socket can follow {most} sessions that haven't ended: open another one")
 
 
 def sender(host: str | None) -> str:

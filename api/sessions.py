@@ -191,7 +191,7 @@ class Sessions(Controller):
     ) -> Stream:
         """Follow the session as SSE, after `Last-Event-ID`: `event` is a frame's type, `id` its cursor."""
         take_place(request, session_id)
-        greeting, cursor = await join(conversations, session_id, visitor_id, last_event_id or after)
+        greeting, cursor, _ = await join(conversations, session_id, visitor_id, last_event_id or after)
         history = conversations.follow(session_id, cursor.events_after)
         return event_stream(request, _all_frames(greeting, history, cursor))
 

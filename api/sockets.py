@@ -36,7 +36,7 @@ from api.frames import (
     subject_of,
 )
 from api.joining import join
-from api.limits import Room, sender
+from api.limits import Room, TooManySessions, sender
 from api.origins import Origins
 from api.wire import EXTENSION, FrameCache, payloads, text_frame
 from domain.conversations import Conversations
@@ -44,7 +44,7 @@ from domain.errors import ChatError, InvalidRequest, Restarting, SessionErased
 from domain.ports import Recorded
 
 MAX_JOINED = 16
-"""Sessions that one socket may follow."""
+"""Sessions that one socket may follow; those whose end it was given make room for others."""
 
 SUBPROTOCOL = "verbatim.v1"
 """For sockets that want `message` and `accepted` frames, too."""
@@ -86,7 +86,10 @@ async def chat_socket(socket: WebSocket, sockets: NamedDependency[Sockets]) -> N
 class _Visitor:
     """One socket."""
 
-    __slots__ = ("_by_session", "_cache", "_conversations", "_followers", "_has_more", "_send_raw", "_socket")
+    __slots__ = (
+        *("_by_session", "_cache", "_conversations", "_followers", "_has_more", "_over", "_send_raw"),
+        "_socket",
+    )
 
     def __init__(self, socket: WebSocket, sockets: Sockets, *, has_more: bool) -> None:
         self._socket = socket
@@ -95,6 +98,7 @@ class _Visitor:
         self._cache = sockets.cache
         self._by_session = sockets.room.by_session
         self._followers: dict[UUID, asyncio.Task[None]] = {}
+        self._over: set[UUID] = set()  # of these sessions, those whose end was given
         self._send_raw = EXTENSION in (socket.scope.get("extensions") or {})
 
     async def serve(self) -> None:
@@ -123,8 +127,7 @@ class _Visitor:
 
     def leave(self) -> None:
         for session_id in tuple(self._followers):
-            self._unfollow(session_id)
-            self._by_session.give_back(session_id)
+            self._forget(session_id)
 
     # --- frames in
 
@@ -180,20 +183,21 @@ class _Visitor:
 
     async def _join(self, frame: Join) -> None:
         with self._with_room(frame.session_id):
-            greeting, after = await join(self._conversations, frame.session_id, frame.visitor_id, frame.after)
+            joined = await join(self._conversations, frame.session_id, frame.visitor_id, frame.after)
             self._unfollow(frame.session_id)
-            await self._send(greeting)
-            self._follow(frame.session_id, after)
+            await self._send(joined.greeting)
+            self._follow(frame.session_id, joined.after)
+            if joined.is_over:
+                self._over.add(frame.session_id)
 
     @contextmanager
     def _with_room(self, session_id: UUID) -> Iterator[None]:
         """With a place among those who follow a session, given back unless it is followed in the end.
 
-        Raises InvalidRequest, RateLimited.
+        Raises TooManySessions, RateLimited.
         """
         if session_id not in self._followers:
-            if len(self._followers) >= MAX_JOINED:
-                raise InvalidRequest(f"a socket can follow {MAX_JOINED} sessions: open another one")
+            self._make_room()
             self._by_session.take(session_id)
         try:
             yield
@@ -201,18 +205,38 @@ class _Visitor:
             if session_id not in self._followers:
                 self._by_session.give_back(session_id)
 
+    def _make_room(self) -> None:
+        """See that one more session can be followed. Raises TooManySessions.
+
+        Not before there is need: what comes after an end, such as an erasure, is told, too.
+        """
+        if len(self._followers) < MAX_JOINED:
+            return
+        over = next((session_id for session_id in self._followers if session_id in self._over), None)
+        if over is None:
+            raise TooManySessions(MAX_JOINED)
+        self._forget(over)
+
     # --- frames out
 
     def _follow(self, session_id: UUID, after: Cursor) -> None:
         history = self._conversations.follow(session_id, after.events_after)
-        self._followers[session_id] = asyncio.create_task(self._deliver(history, after))
+        self._followers[session_id] = asyncio.create_task(self._deliver(session_id, history, after))
 
     def _unfollow(self, session_id: UUID) -> None:
         # At once: what it still had to say would come twice after the greeting of the next.
         if follower := self._followers.pop(session_id, None):
             follower.cancel()
+        self._over.discard(session_id)
 
-    async def _deliver(self, history: AsyncGenerator[Sequence[Recorded], None], after: Cursor) -> None:
+    def _forget(self, session_id: UUID) -> None:
+        """Follow it no more, and give its place back."""
+        self._unfollow(session_id)
+        self._by_session.give_back(session_id)
+
+    async def _deliver(
+        self, session_id: UUID, history: AsyncGenerator[Sequence[Recorded], None], after: Cursor
+    ) -> None:
         try:
             async with aclosing(history):
                 async for news in history:
@@ -223,6 +247,8 @@ class _Visitor:
                             await self._write(wire)
                         if recorded.session.erased_at:
                             raise SessionErased
+                        if recorded.session.ended:
+                            self._over.add(session_id)
             # Nobody follows any more: this process is about to stop.
             await self._socket.close(RESTART, "restart")
         except (WebSocketDisconnect, ClientDisconnected):

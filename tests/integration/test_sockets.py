@@ -609,12 +609,44 @@ async def test_one_socket_follows_several_sessions_up_to_a_limit(service: Servic
         one_more = await service.start_session()
         await socket.send(one_more.message("Hello"))
         refused = await socket.receive()
-        assert refused["metadata"]["code"] == "invalid_request"
+        assert (refused["type"], refused["metadata"]["code"]) == ("error", "too_many_sessions")
+        assert refused["metadata"]["error_type"] == "processing_error"
         assert str(MAX_JOINED) in refused["error"]
         assert (await one_more.transcript())["entries"] == [], "what is refused is not recorded"
 
         await socket.send(visitors[0].message("Hello"))
         assert text_of(await socket.receive_until("complete")) == "Hello ", "the others are still followed"
+
+
+async def test_sessions_that_have_ended_make_room_for_others_on_their_socket(service: Service) -> None:
+    lasting, *ended = [await service.start_session() for _ in range(MAX_JOINED)]
+
+    async with lasting.socket() as socket:
+        for visitor in ended:
+            await socket.send(visitor.message("bye"))
+            await socket.receive_until("complete")
+        for _ in range(MAX_JOINED - 1):
+            another = await service.start_session()
+            await socket.send(another.message("Hello"))
+            assert text_of(await socket.receive_until("complete")) == "Hello "
+        await socket.send((await service.start_session()).message("One too many"))
+        assert (await socket.receive())["metadata"]["code"] == "too_many_sessions"
+
+        await socket.send(lasting.message("Hello"))
+        assert (await socket.receive_until("complete"))[-1]["session_id"] == str(lasting.session_id)
+
+
+@pytest.mark.parametrize("has_cursor", [False, True])
+async def test_so_do_sessions_that_were_joined_after_their_end(service: Service, has_cursor: bool) -> None:
+    visitors = [await service.start_session() for _ in range(MAX_JOINED + 1)]
+
+    async with visitors[0].socket(join=False) as socket, service.http() as http:
+        for visitor in visitors:
+            ids = {"session_id": str(visitor.session_id), "visitor_id": str(visitor.visitor_id)}
+            await http.delete(visitor.path + "/", headers=visitor.headers)
+            after = (await visitor.get()).json()["cursor"] if has_cursor else None
+            await socket.send({"type": "join", "after": after, **ids})
+            assert (await socket.receive())["complete"]
 
 
 # --- ping, stop, delete, failure

@@ -241,7 +241,7 @@ export type ClientFrame = ChatMessage | Join | Stop | Feedback | Ping;
 export const SUBPROTOCOL = "verbatim.v1";
 
 /** What `metadata.code` of an error, and `code` of a problem, may be. More may come. */
-export type ErrorCode = "conflict" | "error" | "internal_error" | "invalid_request" | "message_required" | "message_too_long" | "method_not_allowed" | "not_found" | "origin_not_allowed" | "rate_limited" | "reply_failed" | "reply_interrupted" | "reply_not_found" | "reply_timeout" | "session_erased" | "session_expired" | "session_full" | "session_not_active" | "session_not_found" | "too_large" | "unauthorized" | "unavailable" | "visitor_mismatch" | "visitor_not_found" | (string & {});
+export type ErrorCode = "conflict" | "error" | "internal_error" | "invalid_request" | "message_required" | "message_too_long" | "method_not_allowed" | "not_found" | "origin_not_allowed" | "rate_limited" | "reply_failed" | "reply_interrupted" | "reply_not_found" | "reply_timeout" | "session_erased" | "session_expired" | "session_full" | "session_not_active" | "session_not_found" | "too_large" | "too_many_sessions" | "unauthorized" | "unavailable" | "visitor_mismatch" | "visitor_not_found" | (string & {});
 
 /** What the service accepts, unless its settings say otherwise. Characters are code points. */
 export const LIMITS = {"messageChars": 4000, "messagesPerMinute": 30};

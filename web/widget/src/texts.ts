@@ -32,6 +32,7 @@ const ERRORS = {
   "error.session_not_active": "This conversation has ended.",
   "error.session_not_found": "This conversation isn't there any more.",
   "error.too_large": "This is more than can be sent at once.",
+  "error.too_many_sessions": "Too many conversations are open here. Please reload the page.",
   "error.unauthorized": "The chat isn't set up correctly on this page.",
   "error.unavailable": "The chat is busy for a moment. Your message is kept, and is sent as soon as it can be.",
   "error.unreadable": "The chat has answered with something unexpected.",
