@@ -67,7 +67,7 @@ async def test_what_anyone_may_see_can_be_kept(http: httpx.AsyncClient) -> None:
         assert "no-store" not in (await http.get(path)).headers.get("cache-control", "")
 
 
-@pytest.mark.parametrize("path", ["/", "/api/docs/"])
+@pytest.mark.parametrize("path", ["/", "/static/embed.html", "/api/docs/"])
 async def test_a_page_needs_no_script_or_style_but_those_in_files_of_ours(
     http: httpx.AsyncClient, path: str
 ) -> None:

@@ -1,4 +1,4 @@
-// The page as files with stable names, in `api/static`. The widget isn't built into it: it is loaded by its script tag, as
+// The pages as files with stable names, in `api/static`. The widget isn't built into it: it is loaded by its script tag, as
 // any other site would.
 import { defineConfig } from "vitest/config";
 
@@ -11,7 +11,8 @@ export default defineConfig({
     target: "es2022",
     modulePreload: false,
     rolldownOptions: {
-      output: { entryFileNames: "page.js", assetFileNames: "page[extname]" },
+      input: { page: "index.html", embed: "embed.html" },
+      output: { entryFileNames: "[name].js", assetFileNames: "[name][extname]" },
     },
     reportCompressedSize: false,
   },

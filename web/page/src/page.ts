@@ -14,6 +14,7 @@ const events = element("#events");
 const dropButton = there(document.querySelector<HTMLButtonElement>("#drop"));
 const transcriptButton = there(document.querySelector<HTMLButtonElement>("#transcript"));
 const hint = element("#hint");
+const trouble = element("#trouble");
 
 let record: SessionRecord | undefined;
 let followed: Session | undefined;
@@ -22,6 +23,7 @@ let started = 0;
 let drops = 0;
 
 chat.addEventListener("verbatim-frame", (event) => take((event as CustomEvent<ServerFrame>).detail));
+chat.addEventListener("click", leave);
 dropButton.addEventListener("click", drop);
 transcriptButton.addEventListener("click", () => void showTranscript());
 
@@ -36,12 +38,25 @@ function take(frame: ServerFrame): void {
 /** Show the record of the session that the widget is in, from its start. */
 function follow(session: Session | undefined): void {
   if (!session || session.session_id === followed?.session_id) return;
+  begin(session);
+  record = new SessionRecord(session, showEvents);
+}
+
+/** The widget has no session any more once somebody starts again, and none until the first message. */
+function leave(): void {
+  const isLeft = !chat.client.sessions.some(({ session_id }) => session_id === followed?.session_id);
+  if (followed && isLeft) begin(undefined);
+}
+
+function begin(session: Session | undefined): void {
   record?.close();
+  record = undefined;
   followed = session;
   tally = new Tally();
   events.replaceChildren();
-  record = new SessionRecord(session, showEvents);
-  dropButton.disabled = transcriptButton.disabled = false;
+  dropButton.disabled = transcriptButton.disabled = !session;
+  trouble.textContent = "";
+  showCount();
 }
 
 function drop(): void {
@@ -95,13 +110,26 @@ function part(name: string, text: string): HTMLSpanElement {
 /** The transcript asks for the visitor's id in a header, which a link can't send. */
 async function showTranscript(): Promise<void> {
   if (!followed) return;
-  const shown = window.open("", "_blank");
-  const answer = await fetch(`/api/chats/sessions/${followed.session_id}/transcript/?format=html`, {
-    headers: { "X-Visitor-Id": followed.visitor_id },
+  trouble.textContent = "";
+  const tab = window.open("", "_blank"); // at once, or it counts as one that nobody has asked for
+  if (!tab) {
+    trouble.textContent = "The browser has blocked the transcript's tab.";
+    return;
+  }
+  const page = await transcriptOf(followed).catch(() => undefined);
+  // It is never revoked: its tab may be reloaded for as long as this page is there.
+  if (page) tab.location.replace(URL.createObjectURL(page));
+  else {
+    tab.close();
+    trouble.textContent = "The transcript can't be read right now. Please try again.";
+  }
+}
+
+async function transcriptOf({ session_id, visitor_id }: Session): Promise<Blob | undefined> {
+  const answer = await fetch(`/api/chats/sessions/${session_id}/transcript/?format=html`, {
+    headers: { "X-Visitor-Id": visitor_id },
   });
-  const page = URL.createObjectURL(await answer.blob());
-  if (shown) shown.location.replace(page);
-  setTimeout(() => URL.revokeObjectURL(page), 60_000);
+  return answer.ok ? answer.blob() : undefined;
 }
 
 function element(selector: string): HTMLElement {

@@ -23,6 +23,12 @@ export interface Session {
 
 const RETRY_MS = 1_000;
 
+/** A reply is recorded in many small events, each of which is told: they are fetched several at once. */
+const SPACING_MS = 250;
+
+/** Refusals that will pass, unlike those of a session that is erased or gone. */
+const PASSING: readonly number[] = [408, 425, 429];
+
 /** Reads a session's events in their order, each once. */
 export class SessionRecord {
   readonly #session: Session;
@@ -56,10 +62,11 @@ export class SessionRecord {
         this.#cursor = page.cursor;
         this.#mayHaveMore ||= page.has_more;
         if (page.events.length && !this.#closed()) this.#listener(page.events);
+        if (!page.has_more) await wait(SPACING_MS);
       } catch {
         // Out of reach, as the socket is: it is asked again until it answers.
         this.#mayHaveMore = true;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        await wait(RETRY_MS);
       }
     }
     this.#isReading = false;
@@ -74,8 +81,12 @@ export class SessionRecord {
     const { session_id, visitor_id } = this.#session;
     const url = `/api/chats/sessions/${session_id}/events/?after=${this.#cursor}&limit=500`;
     const answer = await fetch(url, { headers: { "X-Visitor-Id": visitor_id } });
-    if (answer.status >= 400 && answer.status < 500) this.close(); // erased, or gone: there is nothing more to read
+    if (answer.status >= 400 && answer.status < 500 && !PASSING.includes(answer.status)) this.close();
     if (!answer.ok) throw new Error(`The record can't be read: ${answer.status}`);
     return (await answer.json()) as EventsPage;
   }
+}
+
+function wait(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -12,46 +12,69 @@ export interface Count {
   readonly doubled: number;
 }
 
-/** Words by the version of the event that recorded them. */
+/** The words of one event: those on the record, once that is read, and those that were shown, by their cursors. */
+interface Batch {
+  recorded: readonly string[] | undefined;
+  readonly shown: Map<string, string>;
+  lost: number;
+}
+
+/** Counts as it goes: a page asks after every word, and a conversation may have many thousands. */
 export class Tally {
-  readonly #recorded = new Map<number, readonly string[]>();
-  readonly #shown = new Map<number, ShownWord[]>();
+  readonly #batches = new Map<number, Batch>();
+  /** Those that are still being shown: what they lack may yet come. */
+  readonly #open = new Set<number>();
   #latest = 0;
+  #shown = 0;
+  #lost = 0;
+  #doubled = 0;
 
   /** Some words were put on the record, as one event. */
   record(version: number, words: readonly string[]): void {
-    this.#recorded.set(version, words);
+    this.#batch(version).recorded = words;
+    this.#look(version);
   }
 
   /** A word was shown. */
-  show(word: ShownWord): void {
-    const version = versionOf(word.cursor);
-    const words = this.#shown.get(version);
-    if (words) words.push(word);
-    else this.#shown.set(version, [word]);
-    this.reach(word.cursor);
+  show({ cursor, word }: ShownWord): void {
+    const version = versionOf(cursor);
+    const { shown } = this.#batch(version);
+    this.#shown += 1;
+    if (shown.has(cursor)) this.#doubled += 1;
+    shown.set(cursor, word);
+    this.#look(version);
+    this.reach(cursor);
   }
 
   /** All up to this place was shown: what isn't shown by now is lost. */
   reach(cursor: string): void {
-    this.#latest = Math.max(this.#latest, versionOf(cursor));
+    const version = versionOf(cursor);
+    if (version <= this.#latest) return;
+    this.#latest = version;
+    for (const open of [...this.#open]) this.#look(open);
   }
 
   count(): Count {
-    let [shown, lost, doubled] = [0, 0, 0];
-    for (const [version, words] of this.#shown) {
-      const places = new Set(words.map(({ cursor }) => cursor));
-      shown += words.length;
-      doubled += words.length - places.size;
-      const recorded = this.#recorded.get(version);
-      if (recorded && version < this.#latest && text(once(words)) !== recorded.join("")) {
-        lost += Math.max(1, recorded.length - places.size);
-      }
+    return { shown: this.#shown, lost: this.#lost, doubled: this.#doubled };
+  }
+
+  #batch(version: number): Batch {
+    const batch = this.#batches.get(version) ?? { recorded: undefined, shown: new Map<string, string>(), lost: 0 };
+    this.#batches.set(version, batch);
+    return batch;
+  }
+
+  /** Count anew what a batch has lost, if it has been shown as far as it will be. */
+  #look(version: number): void {
+    if (version >= this.#latest) {
+      this.#open.add(version);
+      return;
     }
-    for (const [version, words] of this.#recorded) {
-      if (version < this.#latest && !this.#shown.has(version)) lost += words.length;
-    }
-    return { shown, lost, doubled };
+    this.#open.delete(version);
+    const batch = this.#batch(version);
+    const lost = lostOf(batch);
+    this.#lost += lost - batch.lost;
+    batch.lost = lost;
   }
 }
 
@@ -59,10 +82,7 @@ function versionOf(cursor: string): number {
   return Number(cursor.split(".")[0]);
 }
 
-function once(words: readonly ShownWord[]): readonly ShownWord[] {
-  return [...new Map(words.map((word) => [word.cursor, word])).values()];
-}
-
-function text(words: readonly ShownWord[]): string {
-  return words.map(({ word }) => word).join("");
+function lostOf({ recorded, shown }: Batch): number {
+  if (!recorded || [...shown.values()].join("") === recorded.join("")) return 0;
+  return Math.max(1, recorded.length - shown.size);
 }

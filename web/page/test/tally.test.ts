@@ -44,6 +44,31 @@ test("a word that isn't the recorded one counts as lost", () => {
   expect(counted.count().lost).toBe(1);
 });
 
+test("a word that comes late isn't lost any more", () => {
+  const counted = tally(first, third);
+  counted.reach("5.0");
+  counted.show(second);
+  expect(counted.count().lost).toBe(1); // they came in another order than they were recorded in
+  const another = tally();
+  another.reach("5.0");
+  for (const word of all) another.show(word);
+  expect(another.count()).toEqual({ shown: 3, lost: 0, doubled: 0 });
+});
+
+test("a long conversation is counted after every word in next to no time", () => {
+  const counted = new Tally();
+  const started = performance.now();
+  for (let version = 1; version <= 2_000; version++) {
+    counted.record(version, Array<string>(10).fill("word "));
+    for (let offset = 1; offset <= 10; offset++) {
+      counted.show({ cursor: `${version}.${offset * 5}`, word: "word " });
+      counted.count();
+    }
+  }
+  expect(counted.count()).toEqual({ shown: 20_000, lost: 0, doubled: 0 });
+  expect(performance.now() - started).toBeLessThan(1_000); // 22 s where all words are counted each time
+});
+
 test("words may be shown before the record is read", () => {
   const counted = new Tally();
   for (const word of all) counted.show(word);

@@ -1,0 +1,1 @@
+for(let e of document.querySelectorAll(`.service`))e.textContent=location.origin;
