@@ -295,11 +295,17 @@ def open_builds(conninfo: str) -> Iterator[Builds]:
 
 
 async def keep_projecting(runner: Runner, doorbell: Doorbell, led: Collection[str]) -> None:
-    """For ever, take in what is recorded, soon after somebody rings, by the projections that are led here."""
+    """For ever, take in what is recorded, soon after somebody rings, by the projections that are led here.
+
+    While conversations go on, it rests as long as it works: PostgreSQL's part of its work isn't nicer to others.
+    """
+    loop = asyncio.get_running_loop()
     while True:
-        while await asyncio.to_thread(runner.step, frozenset(led)):
-            pass
-        await doorbell.wait(POLL_SECONDS)
+        head, began = runner.head, loop.time()
+        if not await asyncio.to_thread(runner.step, frozenset(led)):
+            await doorbell.wait(POLL_SECONDS)
+        elif runner.head > head:
+            await asyncio.sleep(loop.time() - began)
 
 
 class Record(NamedTuple):

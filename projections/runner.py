@@ -45,11 +45,15 @@ class Unreadable(Exception):
 
 
 class Runner:
-    """Takes what the log has into the tables of all builds. It blocks: it is for a thread or a process."""
+    """Takes what the log has into the tables of all builds. It blocks: it is for a thread or a process.
+
+    `head` is the log's latest position, as its latest step has found it.
+    """
 
     def __init__(
         self, recorder: ProjectionRecorder, source: LogSource, builds: Builds, most: int = MOST_EVENTS
     ) -> None:
+        self.head = 0
         self._recorder = recorder
         self._most = most
         self._source = source
@@ -66,7 +70,7 @@ class Runner:
         Raises the library's errors where the database can't be reached.
         """
         led = self._builds.projections if names is None else names
-        head = self._source.head()
+        self.head = head = self._source.head()
         try:
             moved = [self._advance(*group) for group in self._groups(self._builds.ours(led), head)]
             self._retry(led)
