@@ -1,11 +1,12 @@
 """The examples of `web/examples` in a real browser, on another website's port, against the real service."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import BrowserContext, Page, Route, expect
 
 from tests.support.browser import Site, faults_of, has_no_barriers
 from tests.support.line import line_to
@@ -194,6 +195,26 @@ async def test_a_first_message_that_can_t_start_a_session_stays_in_the_field(
         await expect(chat.state).to_have_text("open")
         await chat.field.press("Enter")
         await expect(chat.replies).to_have_text("hello")
+
+
+async def test_what_is_typed_while_the_session_is_being_started_stays(
+    opened: Opener, context: BrowserContext
+) -> None:
+    is_answered = asyncio.Event()
+
+    async def slowly(route: Route) -> None:
+        await is_answered.wait()
+        await route.continue_()
+
+    await context.route("**/api/chats/sessions/", slowly)
+    chat = await opened()
+    await chat.say("hello")
+    await expect(chat.queued).to_have_text("hello")
+    await chat.field.fill("half a thou")
+    is_answered.set()
+    await expect(chat.replies).to_have_text("hello")
+    await expect(chat.said).to_have_text("hello")
+    await expect(chat.field).to_have_value("half a thou")
 
 
 async def test_after_the_end_of_a_session_the_next_message_starts_another_one(

@@ -21,13 +21,17 @@ export interface View {
   readonly problem?: string | undefined;
 }
 
+/** Before anything is known of it, as on a server that draws a page. */
+export const NOTHING: View = { entries: [], queued: [], suggestions: [], state: "idle" };
+
 type Session = Pick<ChatWebSocket["sessions"][number], "session_id" | "visitor_id">;
 
 export class Conversation {
   readonly #chat: ChatWebSocket;
   readonly #listeners = new Set<() => void>();
-  #view: View = { entries: [], queued: [], suggestions: [], state: "idle" };
+  #view = NOTHING;
   #session: Promise<Session> | undefined;
+  #count = 0;
 
   /** `url` is the socket's. The tab's conversation is taken up again, from its start, with what it hadn't sent. */
   constructor(url: string) {
@@ -61,6 +65,8 @@ export class Conversation {
 
   /** Say something: the first message starts the session. Whether it was taken, to be sent as soon as that is possible. */
   readonly say = async (text: string): Promise<boolean> => {
+    const waiting = { id: `waiting ${++this.#count}`, text };
+    this.#change({ queued: [...this.#view.queued, waiting], problem: undefined });
     try {
       const { session_id, visitor_id } = await (this.#session ??= this.#chat.createSession());
       const id = this.#chat.sendMessage(text, session_id, visitor_id);
@@ -70,6 +76,8 @@ export class Conversation {
       this.#session = undefined; // the next one tries again
       this.#change({ problem: error instanceof Error ? error.message : String(error) });
       return false;
+    } finally {
+      this.#change({ queued: this.#view.queued.filter((other) => other !== waiting) });
     }
   };
 

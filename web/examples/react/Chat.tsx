@@ -8,7 +8,8 @@ export function Chat({ url }: { readonly url: string }): ReactElement {
 
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
-    if (await say(draft)) setDraft("");
+    setDraft("");
+    if (!(await say(draft))) setDraft((typed) => typed || draft); // what was typed meanwhile stays
   };
 
   return (
