@@ -126,6 +126,7 @@ class Chat:
         self.launcher = self.element.locator(".launcher")
         self.field = self.element.get_by_role("textbox", name="Your message")
         self.log = self.element.get_by_role("log")
+        self.connection = self.element.locator(".connection")
         self.alert = self.element.get_by_role("alert")
         self.typing = self.element.locator(".typing")
         self.news = self.element.locator(".news")

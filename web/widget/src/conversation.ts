@@ -1,8 +1,10 @@
 // One conversation: what the visitor does goes to the client, and what the client tells becomes the thread.
-import { ChatError, ChatWebSocket, type OutgoingMessage, type ServerFrame, type State, type StateChange } from "@verbatim/chat-client";
-import { persist } from "./persist.js";
+import { ChatError, ChatWebSocket, type OutgoingMessage, type ServerFrame, type SessionView, type State, type StateChange } from "@verbatim/chat-client";
+import { isRatings, Kept } from "./kept.js";
+import { retry } from "./retry.js";
 import type { Service } from "./service.js";
-import { EMPTY, reduce, type Failure, type Happening, type Rating, type Thread } from "./thread.js";
+import { BARRED, EMPTY, reduce, type Failure, type Happening, type Rating, type Thread } from "./thread.js";
+import { UnsentMessages, type Unsent } from "./unsent.js";
 
 export interface ConversationListener {
   changed(): void;
@@ -10,6 +12,8 @@ export interface ConversationListener {
   stateChanged(change: StateChange): void;
   /** The session is known: it was started, or taken up again. */
   joined(sessionId: string): void;
+  /** The service lets nobody in from this page. */
+  barred(error: ChatError): void;
 }
 
 interface Session {
@@ -19,10 +23,11 @@ interface Session {
 
 /** A session that is being started. */
 interface Start {
-  readonly session: Promise<Session>;
+  readonly session: Promise<SessionView>;
   readonly abort: AbortController;
 }
 
+const FROM_THE_START = "0.0";
 /** When nothing more of the past has come for so long, it is all there. */
 const RECALL_MS = 30;
 
@@ -33,13 +38,19 @@ export class Conversation {
   #start: Start | undefined;
   /** Whose conversation it was that was left behind: the next one is the same visitor's. */
   #visitor: string | undefined;
-  /** How far the session had come when it was taken up: up to here, frames tell of the past. */
+  /**
+   * How far the session had come when it was taken up: up to here, frames tell of the past. As long as that isn't known,
+   * all do: they are shown at once, and merely not announced.
+   */
   #past: string | undefined;
+  #barred: ChatError | undefined;
   #isHere = false;
   /** Whether the session couldn't be started yet. */
   #isOffline = false;
   #recalling: ReturnType<typeof setTimeout> | undefined;
-  #drafts = 0;
+  readonly #unsent: UnsentMessages;
+  /** What was thought of replies, by their `response_id`: frames of the past don't tell it. */
+  readonly #ratings: Kept<Record<string, Rating>>;
 
   /** `given` is a session that the page has already; else the tab's own is taken up, if there is one. */
   constructor(
@@ -51,7 +62,10 @@ export class Conversation {
     this.client = new ChatWebSocket(service.socket, { history: "all", maxMessageChars: Infinity });
     if (given) this.client.follow(given.session_id, given.visitor_id);
     this.#session = given ?? this.client.sessions.at(-1);
-    this.#thread = this.client.outbox.filter((message) => this.#isOurs(message)).map(queued).reduce(reduce, EMPTY);
+    this.#unsent = new UnsentMessages(service.keyOf("unsent"));
+    this.#ratings = new Kept(service.keyOf("ratings"), isRatings);
+    const sent = this.client.outbox.filter((message) => this.#isOurs(message)).map(queued);
+    this.#thread = [...sent, ...this.#unsent.all.map(waiting)].reduce(reduce, EMPTY);
     this.#listen();
   }
 
@@ -65,42 +79,49 @@ export class Conversation {
 
   /** What the client is doing, or what becomes of starting the session. */
   get state(): State {
-    return this.#isOffline ? "offline" : this.client.state;
+    if (this.#barred) return "failed";
+    if (this.#isOffline) return "offline";
+    return this.#start ? "connecting" : this.client.state;
   }
 
   /** Why the service wants no connection any more. */
   get failure(): Failure | undefined {
-    return this.client.failure && failureOf(this.client.failure);
+    const error = this.#barred ?? this.client.failure;
+    return error && failureOf(error);
   }
 
-  /** Take the session up again, if there is one. */
-  async resume(): Promise<void> {
+  /** Take the session up again, if there is one, and send what waits for one. */
+  resume(): void {
     this.#isHere = true;
-    const session = this.#session;
-    if (!session) return;
-    this.listener.joined(session.session_id);
-    this.#past ??= await this.service.cursorOf(session.session_id, session.visitor_id);
-    if (this.#isWanted(session)) this.client.connect();
+    if (this.#barred) return;
+    if (this.#session) {
+      this.listener.joined(this.#session.session_id);
+      this.client.connect();
+    }
+    for (const unsent of this.#unsent.all) void this.#deliver(unsent);
   }
 
   /** Stay away, until it is resumed. */
   leave(): void {
     this.#isHere = false;
+    this.#giveUpStart();
     this.client.close();
+  }
+
+  /** The service lets nobody in from this page, which no other attempt changes. */
+  bar(error: ChatError): void {
+    if (this.#barred) return;
+    this.#barred = error;
+    this.client.close();
+    this.listener.barred(error);
+    this.listener.changed();
   }
 
   /** Send a message. The first one starts the session. */
   async send(text: string): Promise<void> {
-    const key = `draft ${++this.#drafts}`;
-    this.#happen({ type: "queued", key, text });
-    try {
-      const session = this.#session ?? (await this.#begun());
-      if (!this.#isOurs(session)) return; // it was left behind meanwhile
-      this.#give(text, session);
-      this.#happen({ type: "withdrawn", key });
-    } catch (error) {
-      if (!(error instanceof DOMException)) this.#happen({ type: "undelivered", key, failure: failureOf(error) });
-    }
+    const unsent = this.#unsent.add(text);
+    this.#happen(waiting(unsent));
+    if (this.#isHere) await this.#deliver(unsent);
   }
 
   /** Send a message that has failed once more: in a new conversation, where this one has ended. */
@@ -124,6 +145,7 @@ export class Conversation {
     this.#happen({ type: "rated", key, rating });
     try {
       await this.client.feedback(reply.responseId, rating, "", this.#session?.session_id);
+      this.#ratings.set({ ...this.#ratings.get(), [reply.responseId]: rating });
     } catch {
       this.#happen({ type: "rated", key, rating: reply.rating });
     }
@@ -133,15 +155,39 @@ export class Conversation {
   startAgain(): void {
     const session = this.#session;
     this.#visitor = session?.visitor_id;
-    this.#start?.abort.abort();
+    this.#giveUpStart();
     this.#session = this.#past = undefined;
-    this.#settled();
+    this.#unsent.clear();
+    this.#ratings.set(undefined);
     if (session) this.client.forget(session.session_id);
     this.#become(EMPTY);
   }
 
   dismiss(): void {
     this.#happen({ type: "dismissed" });
+  }
+
+  /** Tell of something that didn't work on the page itself. */
+  complain(failure: Failure): void {
+    this.#happen({ type: "problem", failure });
+  }
+
+  // --- how a session begins
+
+  /** Give a message to the client as soon as there is a session: from then on the client keeps it. */
+  async #deliver(unsent: Unsent): Promise<void> {
+    try {
+      const session = this.#session ?? (await this.#begun());
+      if (!this.#isOurs(session)) return; // it was left behind meanwhile
+      this.#give(unsent.text, session);
+      this.#happen({ type: "withdrawn", key: unsent.key });
+    } catch (error) {
+      if (error instanceof DOMException) return; // it was given up, and is sent when the conversation is resumed
+      const failure = failureOf(error);
+      this.#happen({ type: "undelivered", key: unsent.key, failure });
+      if (failure.code === BARRED) this.bar(error as ChatError);
+    }
+    this.#unsent.remove(unsent);
   }
 
   /** Give the client a message. Throws ChatError where it doesn't take it, which it tells by an event alone. */
@@ -177,7 +223,13 @@ export class Conversation {
       this.listener.changed();
     };
     const attempt = () => this.client.createSession(wanted, abort.signal);
-    return { session: persist(attempt, failed, abort.signal), abort };
+    this.listener.changed();
+    return { session: retry(attempt, failed, abort.signal), abort };
+  }
+
+  #giveUpStart(): void {
+    this.#start?.abort.abort();
+    this.#settled();
   }
 
   #settled(): void {
@@ -185,8 +237,9 @@ export class Conversation {
     this.#isOffline = false;
   }
 
-  #begin(session: Session): void {
+  #begin(session: SessionView): void {
     this.#session = session;
+    this.#past = session.cursor;
     this.#settled();
     if (this.#isHere) this.client.connect();
     this.listener.joined(session.session_id);
@@ -205,6 +258,7 @@ export class Conversation {
       if (!error.messageId) this.#happen({ type: "problem", failure: failureOf(error) });
     });
     this.client.on("state", (change) => {
+      if (change.state === "resuming") void this.#lookBack();
       this.listener.stateChanged(change);
       this.listener.changed();
     });
@@ -214,8 +268,10 @@ export class Conversation {
     const isPast = this.#isPast(frame);
     this.listener.framed(frame, isPast);
     if (!this.#isOurs(frame)) return;
-    if (isPast) this.#recall(frame);
-    else this.#happen({ type: "frame", frame, at: Date.now() });
+    const rating = frame.type === "complete" ? this.#ratings.get()?.[frame.response_id] : undefined;
+    const happening = { type: "frame", frame, ...(rating && { rating }) } as const;
+    if (isPast) this.#recall(happening);
+    else this.#happen({ ...happening, at: Date.now() });
   }
 
   #refused(session_id: string, error: ChatError): void {
@@ -224,9 +280,13 @@ export class Conversation {
     this.#happen({ type: "refused", failure: failureOf(error) });
   }
 
-  /** Whether a session is still to be followed: what was asked meanwhile may have taken its time. */
-  #isWanted(session: Session): boolean {
-    return this.#isHere && this.#session === session;
+  /** Find out what is past, beside the connection: one answer must not wait for the other. */
+  async #lookBack(): Promise<void> {
+    const session = this.#session;
+    if (!session || this.#past) return;
+    const cursor = await this.service.cursorOf(session.session_id, session.visitor_id);
+    // Where there is no answer, what has come meanwhile was the past.
+    if (this.#session === session) this.#past ??= cursor ?? FROM_THE_START;
   }
 
   /** The client may follow other sessions, too. */
@@ -236,12 +296,12 @@ export class Conversation {
 
   #isPast(frame: ServerFrame): boolean {
     const { cursor } = (frame as { metadata?: { cursor?: string } }).metadata ?? {};
-    return cursor !== undefined && this.#past !== undefined && versionOf(cursor) <= versionOf(this.#past);
+    return cursor !== undefined && (this.#past === undefined || versionOf(cursor) <= versionOf(this.#past));
   }
 
   /** A long past comes in thousands of frames: it is told of when it has come, and not with each of them. */
-  #recall(frame: ServerFrame): void {
-    this.#thread = reduce(this.#thread, { type: "frame", frame });
+  #recall(happening: Happening): void {
+    this.#thread = reduce(this.#thread, happening);
     clearTimeout(this.#recalling);
     this.#recalling = setTimeout(() => this.listener.changed(), RECALL_MS);
   }
@@ -255,6 +315,10 @@ export class Conversation {
     this.#thread = thread;
     this.listener.changed();
   }
+}
+
+function waiting({ key, text }: Unsent): Happening {
+  return { type: "queued", key, text };
 }
 
 function queued({ client_message_id: key, message: text }: OutgoingMessage): Happening {

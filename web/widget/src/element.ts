@@ -1,16 +1,21 @@
 // `<verbatim-chat>`: what a page sees of the widget. It holds what belongs to this one place on the screen (open or not, what
 // is being typed, where the focus and the scroll are); what is said is in `conversation.ts`, how it looks in `views/`.
-import type { ChatWebSocket, ServerFrame, StateChange } from "@verbatim/chat-client";
+import { ChatError, type ChatWebSocket, type ServerFrame, type StateChange } from "@verbatim/chat-client";
 import { LitElement, type PropertyValues, type TemplateResult } from "lit";
+import { serviceIn, sessionIn } from "./attributes.js";
 import { Conversation, type ConversationListener } from "./conversation.js";
 import { isSendable } from "./drafts.js";
+import type { Details } from "./events.js";
 import { isLost, isTouched } from "./focus.js";
+import { isFlag, isText, Kept } from "./kept.js";
 import type * as Markdown from "./markdown.js";
+import { retry } from "./retry.js";
 import { holding, ScrollKeeper } from "./scroll.js";
-import { NOBODY, Service } from "./service.js";
-import { STYLES } from "./styles.js";
+import { NOBODY, type Service } from "./service.js";
+import { COVERS, STYLES } from "./styles.js";
 import { ENGLISH, textsWith, type Texts } from "./texts.js";
 import { chat } from "./views/chat.js";
+import { BARRED } from "./thread.js";
 import type { Actions, Scene } from "./views/scene.js";
 
 /** How many of the latest entries are shown, and how many more at a time. */
@@ -46,12 +51,14 @@ export class VerbatimChat extends LitElement {
   declare markdown: boolean;
   declare texts: Partial<Texts> | null;
 
+  /** Looked for once, so that a mistake is told once. */
+  #found: Service | undefined;
   #conversation: Conversation | undefined;
   #persona = NOBODY;
-  #isIntroduced = false;
+  #introduction: AbortController | undefined;
   #texts: Texts = ENGLISH;
   #isMarkdownAsked = false;
-  #rendered: ((text: string) => Node[]) | undefined;
+  #markdown: typeof Markdown | undefined;
   #draft = "";
   #copied: string | undefined;
   #unread = 0;
@@ -59,15 +66,18 @@ export class VerbatimChat extends LitElement {
   #from = 0;
   #focused: Element | null | undefined;
   readonly #keeper = new ScrollKeeper();
+  readonly #covers = matchMedia(COVERS);
+  readonly #resized = () => this.requestUpdate();
   readonly #resizes = new ResizeObserver(() => this.#keeper.settle(this.#log));
   readonly #listener: ConversationListener = {
     changed: () => this.#changed(),
     framed: (frame, isPast) => this.#framed(frame, isPast),
-    stateChanged: (change: StateChange) => this.#tell("state", change),
+    stateChanged: (change: StateChange) => this.#stateChanged(change),
     joined: (session_id) => this.#tell("session", { session_id }),
+    barred: (error) => this.#complainOf(error),
   };
   readonly #actions: Actions = {
-    toggle: () => this.toggle(),
+    open: () => this.open(),
     close: () => this.close(),
     reconnect: () => this.client.connect(),
     dismiss: () => this.#talk.dismiss(),
@@ -127,12 +137,16 @@ export class VerbatimChat extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    if (this.hasUpdated) void this.#talk.resume();
+    this.#covers.addEventListener("change", this.#resized);
+    if (this.hasUpdated) this.#talk.resume();
+    else this.#recall();
+    this.requestUpdate();
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    this.#conversation?.leave();
+    this.#covers.removeEventListener("change", this.#resized);
+    this.#leave();
   }
 
   /** Drawn once a frame, however many words come. */
@@ -159,7 +173,10 @@ export class VerbatimChat extends LitElement {
 
   protected override updated(changed: PropertyValues<this>): void {
     const isToggled = changed.has("isOpen") && changed.get("isOpen") !== undefined;
-    if (isToggled) this.#tell("open", { isOpen: this.isOpen });
+    if (isToggled) {
+      this.#keptOpen.set(this.isOpen);
+      this.#tell("open", { isOpen: this.isOpen });
+    }
     if ((isToggled && this.isOpen) || isLost(this.#focused)) this.#focusHome();
   }
 
@@ -175,6 +192,7 @@ export class VerbatimChat extends LitElement {
       persona: this.#persona,
       isInline: this.mode === "inline",
       isOpen: this.isOpen,
+      isModal: this.mode !== "inline" && this.isOpen && this.#covers.matches,
       unread: this.#unread,
       state: this.#talk.state,
       failure: this.#talk.failure,
@@ -182,7 +200,7 @@ export class VerbatimChat extends LitElement {
       from: this.#from,
       isAtEnd: this.#keeper.isAtEnd,
       copied: this.#copied,
-      markdown: this.markdown ? this.#rendered : undefined,
+      markdown: this.markdown ? this.#markdown : undefined,
       draft: this.#draft,
       actions: this.#actions,
     };
@@ -195,37 +213,63 @@ export class VerbatimChat extends LitElement {
   }
 
   get #service(): Service {
-    return new Service(this.service || VerbatimChat.home);
+    return (this.#found ??= serviceIn(this.service, VerbatimChat.home));
   }
 
   #converse(): Conversation {
-    const given = { session_id: this.sessionId, visitor_id: this.visitorId };
-    return new Conversation(this.#service, this.#listener, given.session_id && given.visitor_id ? given : undefined);
+    return new Conversation(this.#service, this.#listener, sessionIn(this.sessionId, this.visitorId));
   }
 
   /** Begin with the session that the attributes name, or the tab's own. */
   #begin(): void {
     if (this.hasUpdated) {
-      this.#conversation?.leave();
-      this.#conversation = undefined;
-      this.#isIntroduced = false;
+      this.#leave();
+      this.#found = this.#conversation = undefined;
     }
-    if (this.isConnected) void this.#talk.resume();
+    if (this.isConnected) this.#talk.resume();
+  }
+
+  #leave(): void {
+    this.#conversation?.leave();
+    this.#introduction?.abort();
+    this.#introduction = undefined;
   }
 
   async #introduce(): Promise<void> {
-    if (this.#isIntroduced) return;
-    this.#isIntroduced = true;
-    this.#persona = await this.#service.persona();
-    this.requestUpdate();
+    if (this.#introduction) return;
+    const { signal } = (this.#introduction = new AbortController());
+    try {
+      const persona = await retry(() => this.#service.persona(), () => undefined, signal);
+      if (signal.aborted) return;
+      this.#persona = persona;
+      this.requestUpdate();
+    } catch (error) {
+      // Else there is nobody to be introduced.
+      if (error instanceof ChatError && error.code === BARRED && !signal.aborted) this.#talk.bar(error);
+    }
   }
 
   /** Where it can't be loaded, which a browser tells by itself, a text stays a text. */
   async #loadMarkdown(): Promise<void> {
     if (this.#isMarkdownAsked) return;
     this.#isMarkdownAsked = true;
-    this.#rendered = (await VerbatimChat.loadMarkdown?.().catch(() => undefined))?.rendered;
+    this.#markdown = await VerbatimChat.loadMarkdown?.().catch(() => undefined);
     this.requestUpdate();
+  }
+
+  // --- what is the same on the next page of a website
+
+  get #keptOpen(): Kept<boolean> {
+    return new Kept(this.#service.keyOf("open"), isFlag);
+  }
+
+  get #keptDraft(): Kept<string> {
+    return new Kept(this.#service.keyOf("draft"), isText);
+  }
+
+  #recall(): void {
+    this.isOpen = this.#keptOpen.get() ?? this.isOpen;
+    this.#draft = this.#keptDraft.get() ?? "";
   }
 
   // --- what happens
@@ -237,6 +281,15 @@ export class VerbatimChat extends LitElement {
     this.requestUpdate();
   }
 
+  #stateChanged(change: StateChange): void {
+    if (change.state === "open") this.#isMarkdownAsked = this.#markdown !== undefined; // what couldn't be loaded may be now
+    this.#tell("state", change);
+  }
+
+  #complainOf({ message }: ChatError): void {
+    console.error(`<verbatim-chat>: name ${location.origin} in the service's VERBATIM_ALLOWED_ORIGINS. ${message}`);
+  }
+
   #framed(frame: ServerFrame, isPast: boolean): void {
     this.#tell("frame", frame);
     if (isPast) return;
@@ -246,16 +299,20 @@ export class VerbatimChat extends LitElement {
     this.#tell("message", { who: "assistant", text, message_id, response_id });
   }
 
-  #tell(name: string, detail: object): void {
+  #tell<Name extends keyof Details>(name: Name, detail: Details[Name]): void {
     this.dispatchEvent(new CustomEvent(`verbatim-${name}`, { detail, bubbles: true, composed: true }));
   }
 
   async #copy(key: string, text: string): Promise<void> {
-    await navigator.clipboard.writeText(text);
-    this.#mark(key);
-    setTimeout(() => {
-      if (this.#copied === key) this.#mark(undefined);
-    }, COPIED_MS);
+    try {
+      await navigator.clipboard.writeText(text);
+      this.#mark(key);
+      setTimeout(() => {
+        if (this.#copied === key) this.#mark(undefined);
+      }, COPIED_MS);
+    } catch {
+      this.#talk.complain({ code: "copy_refused", text: "" }); // by the page's policy, or by the visitor
+    }
   }
 
   #mark(copied: string | undefined): void {
@@ -267,6 +324,7 @@ export class VerbatimChat extends LitElement {
 
   #write(text: string): void {
     this.#draft = text;
+    this.#keptDraft.set(text || undefined);
     this.requestUpdate();
   }
 

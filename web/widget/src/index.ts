@@ -2,8 +2,8 @@
 import { VerbatimChat } from "./element.js";
 
 export { VerbatimChat };
+export type { Details, Spoken } from "./events.js";
 export { ENGLISH, type Texts } from "./texts.js";
-export type { Happening, Thread } from "./thread.js";
 
 VerbatimChat.loadMarkdown ??= () => import("./markdown.js");
 if (!customElements.get("verbatim-chat")) customElements.define("verbatim-chat", VerbatimChat);

@@ -19,6 +19,7 @@ const marked = new Marked({
       return `<p><strong>${this.parser.parseInline(tokens)}</strong></p>`;
     },
     html: ({ text }) => escaped(text),
+    checkbox: ({ checked }) => (checked ? "☑ " : "☐ "),
     image: ({ text }) => escaped(text),
   },
 });
@@ -34,6 +35,14 @@ export function rendered(text: string): Node[] {
   // What may be too wide scrolls, also by keyboard.
   for (const wide of fragment.querySelectorAll<HTMLElement>("pre, table")) wide.tabIndex = 0;
   return [...fragment.childNodes];
+}
+
+/** A text as it is read out: what is drawn, without the marks that it is written with. */
+export function plain(text: string): string {
+  const drawn = document.createElement("div");
+  drawn.append(...rendered(text));
+  for (const block of drawn.querySelectorAll("p, li, pre, tr, th, td, br")) block.after(" ");
+  return drawn.textContent.replace(/\s+/g, " ").trim();
 }
 
 function escaped(text: string): string {

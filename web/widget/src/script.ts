@@ -9,7 +9,10 @@ const script = document.currentScript as HTMLScriptElement | null;
 if (!customElements.get("verbatim-chat")) {
   if (script?.src) VerbatimChat.home = new URL("..", script.src).href;
   const markdown = new URL("static/verbatim-chat-markdown.js", new URL(VerbatimChat.home, document.baseURI)).href;
-  VerbatimChat.loadMarkdown = () => import(/* @vite-ignore */ markdown) as Promise<typeof Markdown>;
+  let attempts = 0;
+  // What a browser couldn't import it doesn't ask for again, but under another address.
+  const address = () => (attempts++ ? `${markdown}?${attempts}` : markdown);
+  VerbatimChat.loadMarkdown = () => import(/* @vite-ignore */ address()) as Promise<typeof Markdown>;
   customElements.define("verbatim-chat", VerbatimChat);
   const given = script?.dataset;
   if (given?.launcher !== undefined) whenParsed(() => addLauncher(given));

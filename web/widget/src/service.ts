@@ -1,6 +1,6 @@
 // The service that the widget belongs to: where it is, and what is asked of it over HTTP. All of it is optional: where there
 // is no answer, the chat does without.
-import type { SessionView } from "@verbatim/chat-client";
+import { ChatError, LIMITS, type SessionView } from "@verbatim/chat-client";
 
 /** Who answers, as the service introduces them. */
 export interface Persona {
@@ -13,8 +13,8 @@ export interface Persona {
   readonly maxMessageChars: number;
 }
 
-/** What the service accepts, unless its settings say otherwise. */
-const MAX_MESSAGE_CHARS = 4000;
+/** How long an answer may take. */
+const PATIENCE_MS = 5_000;
 
 export const NOBODY: Persona = {
   name: "",
@@ -22,7 +22,7 @@ export const NOBODY: Persona = {
   greeting: "",
   suggestions: [],
   avatar: "",
-  maxMessageChars: MAX_MESSAGE_CHARS,
+  maxMessageChars: LIMITS.messageChars,
 };
 
 export class Service {
@@ -39,26 +39,33 @@ export class Service {
     return `${this.#base.replace(/^http/, "ws")}ws/chat/`;
   }
 
-  async persona(): Promise<Persona> {
-    const answer = await this.#ask("api/chats/persona/");
-    return answer ? this.#personaIn(answer) : NOBODY;
+  /** Under which something about this service is kept in the tab's storage, beside what the client keeps there. */
+  keyOf(name: string): string {
+    return `verbatim-chat ${this.socket} widget ${name}`;
   }
 
-  /** How far a session has come, as a cursor. */
+  /** Whom visitors talk to. Throws ChatError where the service doesn't answer, or doesn't say. */
+  async persona(): Promise<Persona> {
+    return this.#personaIn(await this.#ask("api/chats/persona/"));
+  }
+
+  /** How far a session has come, as a cursor. Nothing where there is no answer: joining it will tell why. */
   async cursorOf(sessionId: string, visitorId: string): Promise<string | undefined> {
     const path = `api/chats/sessions/${encodeURIComponent(sessionId)}/`;
-    const view = (await this.#ask(path, { "X-Visitor-Id": visitorId })) as Partial<SessionView> | undefined;
-    return view?.cursor;
+    const view: Partial<SessionView> = await this.#ask(path, { "X-Visitor-Id": visitorId }).catch(() => ({}));
+    return view.cursor;
   }
 
-  async #ask(path: string, headers: HeadersInit = {}): Promise<object | undefined> {
-    try {
-      const response = await fetch(this.#base + path, { headers, credentials: "omit" });
-      const answer: unknown = response.ok ? await response.json() : undefined;
-      return typeof answer === "object" && answer !== null ? answer : undefined;
-    } catch {
-      return undefined; // the socket will tell whether the service is there
-    }
+  async #ask(path: string, headers: HeadersInit = {}): Promise<object> {
+    const request = { headers, credentials: "omit", signal: AbortSignal.timeout(PATIENCE_MS) } as const;
+    const response = await fetch(this.#base + path, request).catch(() => {
+      throw new ChatError("The service can't be reached", "not_connected");
+    });
+    const answer: unknown = await response.json().catch(() => undefined);
+    const known = typeof answer === "object" && answer !== null ? answer : undefined;
+    if (response.ok && known) return known;
+    const { code, detail } = (known ?? {}) as { code?: string; detail?: string };
+    throw new ChatError(detail ?? `The service has answered with ${response.status}`, code ?? codeOf(response.status));
   }
 
   #personaIn(answer: object): Persona {
@@ -70,7 +77,7 @@ export class Service {
       greeting: text(greeting),
       suggestions: Array.isArray(suggestions) ? suggestions.filter((each) => typeof each === "string") : [],
       avatar: text(avatar) && this.#own(text(avatar)),
-      maxMessageChars: typeof most === "number" && most > 0 ? most : MAX_MESSAGE_CHARS,
+      maxMessageChars: typeof most === "number" && most > 0 ? most : LIMITS.messageChars,
     };
   }
 
@@ -79,4 +86,9 @@ export class Service {
     const url = new URL(path.replace(/^\//, ""), this.#base);
     return url.origin === new URL(this.#base).origin ? url.href : "";
   }
+}
+
+/** What went wrong, where whoever answers isn't the service, but something before it. */
+function codeOf(status: number): string {
+  return status >= 500 ? "unavailable" : "unreadable";
 }

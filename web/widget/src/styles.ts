@@ -1,6 +1,9 @@
 // How the widget looks. Pages change it by the variables `--verbatim-*` and by `::part()`. All is logical: it turns around in
 // a page that is written from right to left.
-import { css } from "lit";
+import { css, unsafeCSS } from "lit";
+
+/** Where the panel of a launcher covers the whole page. */
+export const COVERS = "(max-width: 480px), (max-height: 440px)";
 
 const LIGHT = css`
   color-scheme: light;
@@ -34,7 +37,15 @@ const DARK = css`
 
 const FRAME = css`
   :host {
+    display: block;
+  }
+  :host([hidden]) {
+    display: none;
+  }
+  /* What a page says of all its elements, or of this one, wins over :host, and would be inherited. */
+  .chat {
     all: initial;
+    visibility: inherit;
     display: block;
     ${LIGHT}
     --_radius: var(--verbatim-radius, 18px);
@@ -43,15 +54,12 @@ const FRAME = css`
     color: var(--_text);
     -webkit-text-size-adjust: 100%;
   }
-  :host([hidden]) {
-    display: none;
-  }
   @media (prefers-color-scheme: dark) {
-    :host(:not([theme="light"])) {
+    :host(:not([theme="light"])) .chat {
       ${DARK}
     }
   }
-  :host([theme="dark"]) {
+  :host([theme="dark"]) .chat {
     ${DARK}
   }
   *,
@@ -79,10 +87,10 @@ const FRAME = css`
   .launched .panel {
     position: fixed;
     z-index: var(--verbatim-z-index, 2147483000);
-    inset-block-end: calc(var(--verbatim-offset, 20px) + 68px);
+    inset-block-end: var(--verbatim-offset, 20px);
     inset-inline-end: var(--verbatim-offset, 20px);
     inline-size: min(var(--verbatim-width, 400px), calc(100vw - 2 * var(--verbatim-offset, 20px)));
-    block-size: min(var(--verbatim-height, 680px), calc(100dvh - var(--verbatim-offset, 20px) * 2 - 68px));
+    block-size: min(var(--verbatim-height, 680px), calc(100dvh - 2 * var(--verbatim-offset, 20px)));
     border: 0;
     box-shadow: var(--_shadow);
     animation: rise 0.2s ease-out;
@@ -438,27 +446,23 @@ const LOG = css`
     gap: 8px;
     pointer-events: none;
   }
-  .floating.top {
-    inset-block: 10px auto;
-  }
   .connection {
     display: flex;
+    flex-wrap: wrap;
     align-items: center;
-    gap: 6px;
-    margin-inline: 16px;
-    padding: 5px 14px;
-    border: 1px solid var(--_line);
-    border-radius: 17px;
+    justify-content: center;
+    gap: 0 6px;
+    padding: 5px 16px;
+    border-block-end: 1px solid var(--_line);
     background: var(--_warm);
     font-size: 13px;
     line-height: 1.4;
-    box-shadow: 0 2px 10px rgb(0 0 0 / 12%);
-    pointer-events: auto;
+    text-align: center;
   }
   .connection.connecting {
     animation: appear 0.2s 1s both;
   }
-  .floating:not(.top) button {
+  .floating button {
     pointer-events: auto;
     min-block-size: 34px;
     padding-inline: 12px;
@@ -469,7 +473,7 @@ const LOG = css`
     font-size: 13px;
     box-shadow: 0 2px 10px rgb(0 0 0 / 12%);
   }
-  .floating:not(.top) .icon {
+  .floating .icon {
     inline-size: 16px;
     block-size: 16px;
   }
@@ -563,7 +567,7 @@ const COMPOSER = css`
     grid-area: 1 / 1;
     min-inline-size: 0;
     min-block-size: 40px;
-    max-block-size: 140px;
+    max-block-size: min(140px, 30dvh); /* whoever zooms in sees more than what is typed */
     margin: 0;
     padding: 8px 14px;
     border: 0;
@@ -658,7 +662,7 @@ const CONDITIONS = css`
       transition: opacity 0.15s;
     }
   }
-  @media (max-width: 480px), (max-height: 440px) {
+  @media ${unsafeCSS(COVERS)} {
     .launched .panel {
       inset: 0;
       inline-size: 100%;
@@ -703,6 +707,27 @@ const CONDITIONS = css`
     .floating,
     .tools {
       display: none;
+    }
+    /* All of it, and on as many pages as it takes. */
+    .chat.inline,
+    .panel,
+    .launched .panel {
+      position: static;
+      inline-size: auto;
+      block-size: auto;
+      max-block-size: none;
+      overflow: visible;
+      animation: none;
+    }
+    .stage,
+    .log,
+    .content {
+      display: block;
+      overflow: visible;
+    }
+    .entry {
+      content-visibility: visible;
+      margin-block-end: 10px;
     }
   }
 `;

@@ -4,11 +4,13 @@ import type { Failure } from "./thread.js";
 
 /** Those of the service's codes that have a name, of a type that lets in any text. */
 type Named<Code> = Code extends string ? (string extends Code ? never : Code) : never;
-type Code = Named<ErrorCode> | ClientErrorCode;
+/** With what the widget itself finds. */
+type Code = Named<ErrorCode> | ClientErrorCode | "copy_refused";
 
 const ERRORS = {
   "error.closed": "The chat was closed.",
   "error.conflict": "This message was changed after it was sent. Please send it again.",
+  "error.copy_refused": "This browser doesn't let the reply be copied.",
   "error.error": "Something went wrong. Please try again.",
   "error.internal_error": "Something went wrong on our side. Please try again.",
   "error.invalid_request": "This can't be sent as it is.",

@@ -66,8 +66,17 @@ export interface Thread {
   readonly dismissed?: string | undefined;
 }
 
+interface Framed {
+  readonly type: "frame";
+  readonly frame: ServerFrame;
+  /** Left out of what was said in the past. */
+  readonly at?: number;
+  /** What the visitor has thought of the reply that ends here, before a reload. */
+  readonly rating?: Rating;
+}
+
 export type Happening =
-  | { readonly type: "frame"; readonly frame: ServerFrame; /** Left out of what was said in the past. */ readonly at?: number }
+  | Framed
   | { readonly type: "queued"; readonly key: string; readonly text: string }
   | { readonly type: "undelivered"; readonly key: string; readonly failure: Failure }
   | { readonly type: "withdrawn"; readonly key: string }
@@ -78,13 +87,15 @@ export type Happening =
 
 export const EMPTY: Thread = { entries: [], outgoing: [], suggestions: [] };
 
+/** The error of a page that the service lets nobody in from. */
+export const BARRED = "origin_not_allowed";
 /** Errors after which nothing more can be said in a session. */
 const FATAL = ["session_not_found", "session_not_active", "session_expired", "session_erased", "visitor_mismatch"];
 
 export function reduce(thread: Thread, happening: Happening): Thread {
   switch (happening.type) {
     case "frame":
-      return framed(thread, happening.frame, happening.at);
+      return framed(thread, happening);
     case "queued":
       if (thread.outgoing.some(({ key }) => key === happening.key)) return thread;
       return { ...quiet(thread), outgoing: [...thread.outgoing, { key: happening.key, text: happening.text }], suggestions: [] };
@@ -119,14 +130,14 @@ export function isBlank({ entries, outgoing }: Thread): boolean {
 
 // --- what the service tells
 
-function framed(thread: Thread, frame: ServerFrame, at: number | undefined): Thread {
+function framed(thread: Thread, { frame, at, rating }: Framed): Thread {
   switch (frame.type) {
     case "message":
       return said(thread, frame);
     case "chunk":
       return spoken(thread, frame.message_id, (reply) => ({ ...reply, text: reply.text + frame.chunk }));
     case "complete":
-      return completed(thread, frame, at);
+      return completed(thread, frame, at, rating);
     case "idle_warning": {
       const warned = noticed(thread, "idle_warning", frame.message, at);
       return at === undefined ? warned : { ...warned, news: frame.message };
@@ -156,11 +167,12 @@ function spoken(thread: Thread, messageId: string, change: (reply: Reply) => Rep
   return { ...thread, entries: [...thread.entries, change(reply)] };
 }
 
-function completed(thread: Thread, frame: Complete, at: number | undefined): Thread {
+function completed(thread: Thread, frame: Complete, at: number | undefined, rating: Rating | undefined): Thread {
   const { message_id, response_id, suggestions = [], metadata } = frame;
   const outcome = metadata.finish_reason === "stop" ? "whole" : metadata.finish_reason;
   const change = (reply: Reply): Reply => {
-    return { ...reply, text: frame.message ?? reply.text, outcome, responseId: response_id };
+    const whole: Reply = { ...reply, text: frame.message ?? reply.text, outcome, responseId: response_id };
+    return rating ? { ...whole, rating } : whole;
   };
   const after = { ...spoken(thread, message_id, change), suggestions };
   const told = at === undefined || !frame.message ? after : { ...after, news: frame.message };
@@ -205,7 +217,8 @@ function rated(thread: Thread, key: string, rating: Rating | undefined): Thread 
 
 /** Whether this is told at a place of its own, or is to be told no more. The client tells of everything. */
 function isTold({ outgoing, end, dismissed }: Thread, { code }: Failure): boolean {
-  return end?.code === code || dismissed === code || outgoing.some(({ failure }) => failure?.code === code);
+  // That there is no connection is told for as long as it is so, by the state.
+  return code === "not_connected" || end?.code === code || dismissed === code || outgoing.some(({ failure }) => failure?.code === code);
 }
 
 // --- small change

@@ -71,6 +71,11 @@ describe("a reply", () => {
     expect(replies(fold(ASKED, live(brokenOff("reply_failed"))))).toMatchObject([{ text: "", outcome: "failed" }]);
   });
 
+  test("that was rated before a reload still is", () => {
+    const again = fold(EMPTY, past(message("What?")), { type: "frame", frame: complete("This."), rating: "down" });
+    expect(replies(again)).toMatchObject([{ text: "This.", rating: "down" }]);
+  });
+
   test("is rated, and unrated when the service refuses", () => {
     const whole = fold(ASKED, live(complete("This.")));
     const { key } = replies(whole)[0] as Reply;
@@ -182,6 +187,10 @@ describe("what doesn't work", () => {
     expect(fold(dismissed, { type: "problem", failure: failure("unavailable") }).alarm).toMatchObject({ code: "unavailable" });
     expect(fold(dismissed, queued("k2", "And?"), { type: "problem", failure: failure("rate_limited") }).alarm).toBeDefined();
     expect(fold(told, live(message("Now", "m2"))).alarm).toBeUndefined();
+  });
+
+  test("and is but the connection is told by its state alone, which ends when it is back", () => {
+    expect(fold(ASKED, { type: "problem", failure: failure("not_connected") })).toBe(ASKED);
   });
 
   test("answers to the client change nothing", () => {

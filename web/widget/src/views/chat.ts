@@ -1,35 +1,37 @@
 // The whole widget: the launcher, and the panel with all that stands around the conversation.
 import { html, nothing, type TemplateResult } from "lit";
+import { guard } from "lit/directives/guard.js";
+import { goRound } from "../focus.js";
 import { CHAT, CLOSE, DOWN, STOP } from "../icons.js";
 import { failureText, fill } from "../texts.js";
-import { isAwaited, openReply } from "../thread.js";
+import { BARRED, isAwaited, openReply } from "../thread.js";
 import { composer } from "./composer.js";
 import { conversation } from "./conversation.js";
 import type { Scene } from "./scene.js";
 
 export function chat(scene: Scene): TemplateResult {
-  const { isInline, isOpen, heading, texts, thread, copied, actions } = scene;
-  const pressed = ({ key, isComposing }: KeyboardEvent) => {
-    if (key === "Escape" && !isComposing && !isInline) actions.close();
+  const { isInline, isOpen, isModal, heading, texts, copied, actions } = scene;
+  const pressed = (event: KeyboardEvent) => {
+    if (event.key === "Escape" && !event.isComposing && !isInline) actions.close();
+    if (event.key === "Tab" && isModal) goRound(event.currentTarget as HTMLElement, event);
   };
   return html`<section class="chat ${isInline ? "inline" : "launched"}" aria-label=${heading}>
     ${isInline ? nothing : launcher(scene)}
     <div id="panel" class="panel" part="panel" role=${isInline ? nothing : "dialog"}
-      aria-labelledby=${isInline ? nothing : "heading"} ?hidden=${!isInline && !isOpen} @keydown=${pressed}>
-      ${header(scene)} ${stage(scene)} ${alarm(scene)} ${composer(scene)}
-      <div class="spoken news" role="status">${thread.news}</div>
+      aria-modal=${isModal || nothing} aria-labelledby=${isInline ? nothing : "heading"} ?hidden=${!isInline && !isOpen} @keydown=${pressed}>
+      ${header(scene)} <div class="line" role="status">${connection(scene)}</div> ${stage(scene)} ${alarm(scene)} ${composer(scene)}
+      <div class="spoken news" role="status">${news(scene)}</div>
       <div class="spoken" role="status">${copied === undefined ? "" : texts["reply.copied"]}</div>
     </div>
   </section>`;
 }
 
+/** Not there while the panel is, which has a button of its own to close it. */
 function launcher({ texts, isOpen, unread, actions }: Scene): TemplateResult {
-  const closed = unread ? fill(texts["launcher.unread"], { count: unread }) : texts["launcher.open"];
+  const text = unread ? fill(texts["launcher.unread"], { count: unread }) : texts["launcher.open"];
   const badge = html`<span class="badge" part="badge" aria-hidden="true">${unread}</span>`;
-  return html`<button type="button" class="launcher" part="launcher" aria-expanded=${isOpen} aria-controls="panel"
-    aria-label=${isOpen ? texts["launcher.close"] : closed} @click=${actions.toggle}>
-    ${isOpen ? CLOSE : CHAT} ${unread && !isOpen ? badge : nothing}
-  </button>`;
+  return html`<button type="button" class="launcher" part="launcher" aria-haspopup="dialog" aria-label=${text}
+    ?hidden=${isOpen} @click=${actions.open}>${CHAT} ${unread ? badge : nothing}</button>`;
 }
 
 function header({ persona, heading, texts, isInline, actions }: Scene): TemplateResult {
@@ -59,24 +61,30 @@ function stage(scene: Scene): TemplateResult {
   return html`<div class="stage">
     <div class="log" part="log" role="log" aria-live="off" aria-busy=${isBusy} aria-label=${texts["log.label"]}
       tabindex="0" @scroll=${actions.scrolled}><div class="content">${conversation(scene)}</div></div>
-    <div class="floating top" role="status">${thread.end ? nothing : connection(scene)}</div>
     <div class="floating">${isBusy ? stop : nothing} ${isAtEnd ? nothing : latest}</div>
   </div>`;
 }
 
-function connection({ state, failure, texts, actions }: Scene): TemplateResult | typeof nothing {
+function connection({ thread, state, failure, texts, actions }: Scene): TemplateResult | typeof nothing {
+  if (thread.end) return nothing;
   // What is done in a moment isn't spoken, nor shown before a second has passed.
   if (state === "connecting") {
     return html`<div class="connection connecting" part="connection" aria-hidden="true">${texts["connection.connecting"]}</div>`;
   }
   if (state === "offline") return html`<div class="connection" part="connection">${texts["connection.offline"]}</div>`;
   if (state !== "failed") return nothing;
+  const reconnect = html`<button type="button" class="quiet" part="button reconnect" @click=${actions.reconnect}>
+    ${texts["connection.retry"]}
+  </button>`;
   return html`<div class="connection failed" part="connection">
     ${failure ? failureText(texts, failure) : texts["connection.failed"]}
-    <button type="button" class="quiet" part="button reconnect" @click=${actions.reconnect}>
-      ${texts["connection.retry"]}
-    </button>
+    ${failure?.code === BARRED ? nothing : reconnect}
   </div>`;
+}
+
+/** What has just been said, as it is read out. */
+function news({ thread, markdown }: Scene): unknown {
+  return guard([thread.news, markdown], () => (thread.news && markdown ? markdown.plain(thread.news) : thread.news));
 }
 
 /** In a place that is always there: only what changes in one is spoken. */

@@ -64,7 +64,7 @@ function reply(each: Reply, scene: Scene): TemplateResult {
 
 /** A text that has been said to its end. Markdown is drawn only now: half of it is something else. */
 function finished(text: string, markdown: Scene["markdown"]): unknown {
-  return markdown ? html`<div class="markdown">${guard([text, markdown], () => markdown(text))}</div>` : words(text);
+  return markdown ? html`<div class="markdown">${guard([text, markdown], () => markdown.rendered(text))}</div>` : words(text);
 }
 
 function tools({ key, text, responseId, rating }: Reply, { texts, copied, actions }: Scene): TemplateResult {

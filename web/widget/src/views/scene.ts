@@ -1,5 +1,6 @@
 // What the views are given: all that is to be seen, and all that can be done. They keep nothing themselves.
 import type { State } from "@verbatim/chat-client";
+import type * as Markdown from "../markdown.js";
 import type { Persona } from "../service.js";
 import type { Texts } from "../texts.js";
 import type { Failure, Rating, Thread } from "../thread.js";
@@ -11,6 +12,8 @@ export interface Scene {
   readonly persona: Persona;
   readonly isInline: boolean;
   readonly isOpen: boolean;
+  /** Whether it covers the whole page. */
+  readonly isModal: boolean;
   /** How many replies have come while it was closed. */
   readonly unread: number;
   readonly state: State;
@@ -24,14 +27,14 @@ export interface Scene {
   /** The entry that has just been copied. */
   readonly copied: string | undefined;
   /** What draws Markdown, once it is there and if it is wanted. */
-  readonly markdown: ((text: string) => Node[]) | undefined;
+  readonly markdown: typeof Markdown | undefined;
   /** What is being typed. */
   readonly draft: string;
   readonly actions: Actions;
 }
 
 export interface Actions {
-  readonly toggle: () => void;
+  readonly open: () => void;
   readonly close: () => void;
   readonly reconnect: () => void;
   readonly dismiss: () => void;

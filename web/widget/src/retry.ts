@@ -1,4 +1,4 @@
-// Doing something until it is done. The client does so for a session that there is; this is for starting one.
+// Doing something until it is done. The client does so for a session that there is; this is for what comes before.
 import { ChatError } from "@verbatim/chat-client";
 
 const FIRST_MS = 1_000;
@@ -6,20 +6,21 @@ const MOST_MS = 30_000;
 /** What may work in a while. */
 const PASSING = ["not_connected", "unavailable", "rate_limited", "internal_error"];
 
-/** Try, and where it fails for now try again: after a while, each time a longer one, or as soon as the network is back. */
-export async function persist<Done>(attempt: () => Promise<Done>, failed: () => void, signal: AbortSignal): Promise<Done> {
+/** Try, and where it fails for now try again: after a while, each time a longer one, or in a moment that is worth it. */
+export async function retry<Done>(attempt: () => Promise<Done>, failed: () => void, signal: AbortSignal): Promise<Done> {
   for (let most = FIRST_MS; ; most = Math.min(MOST_MS, most * 2)) {
     try {
       return await attempt();
     } catch (error) {
       if (!(error instanceof ChatError) || !PASSING.includes(error.code)) throw error;
-      failed();
     }
+    signal.throwIfAborted();
+    failed();
     await pause(Math.random() * most, signal);
   }
 }
 
-/** Rejects when it is aborted. */
+/** Over early when the network is back, or somebody looks. Rejects when it is aborted. */
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const over = new AbortController();
@@ -28,9 +29,13 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
       clearTimeout(timer);
       then();
     };
+    const looked = () => {
+      if (document.visibilityState === "visible") end(resolve)();
+    };
     const timer = setTimeout(end(resolve), ms);
     const until = { signal: over.signal };
     addEventListener("online", end(resolve), until);
+    addEventListener("visibilitychange", looked, until); // it bubbles up from the document
     signal.addEventListener("abort", end(() => reject(signal.reason as Error)), until);
   });
 }
