@@ -669,14 +669,15 @@ async def test_on_the_next_page_it_is_as_it_was_left(chat_on: Opener) -> None:
     await expect(chat.field).to_be_hidden()
 
 
-async def test_all_of_a_conversation_is_printed(chat_on: Opener) -> None:
-    chat = await chat_on(mode="inline")
+async def test_all_of_a_conversation_is_printed_on_white(chat_on: Opener) -> None:
+    chat = await chat_on(mode="inline", theme="dark")
     await chat.say("word*400")
     await expect(chat.button("Copy")).to_be_visible()
     hidden = "log => log.scrollHeight - log.clientHeight"
     assert await chat.log.evaluate(hidden) > 100
     await chat.page.emulate_media(media="print")
     assert await chat.log.evaluate(hidden) < 2
+    await expect(chat.said).to_have_css("color", "rgb(24, 33, 31)")
 
 
 async def test_a_message_that_is_too_long_is_not_sent(chat_on: Opener) -> None:

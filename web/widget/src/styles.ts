@@ -54,13 +54,15 @@ const FRAME = css`
     color: var(--_text);
     -webkit-text-size-adjust: 100%;
   }
-  @media (prefers-color-scheme: dark) {
+  @media screen and (prefers-color-scheme: dark) {
     :host(:not([theme="light"])) .chat {
       ${DARK}
     }
   }
-  :host([theme="dark"]) .chat {
-    ${DARK}
+  @media screen {
+    :host([theme="dark"]) .chat {
+      ${DARK}
+    }
   }
   *,
   *::after {
@@ -703,9 +705,11 @@ const CONDITIONS = css`
   }
   @media print {
     .launcher,
+    .close,
     form,
     .floating,
-    .tools {
+    .tools,
+    .suggestions {
       display: none;
     }
     /* All of it, and on as many pages as it takes. */
@@ -717,6 +721,7 @@ const CONDITIONS = css`
       block-size: auto;
       max-block-size: none;
       overflow: visible;
+      box-shadow: none;
       animation: none;
     }
     .stage,
@@ -728,6 +733,11 @@ const CONDITIONS = css`
     .entry {
       content-visibility: visible;
       margin-block-end: 10px;
+    }
+    .entry .bubble {
+      border: 1px solid var(--_line);
+      background: none; /* which most browsers don't print */
+      color: var(--_text);
     }
   }
 `;
