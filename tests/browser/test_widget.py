@@ -586,6 +586,14 @@ async def test_a_page_can_drive_it_and_is_told_what_happens(
     assert {each["type"] for each in told if each["name"] == "frame"} >= {"message", "chunk", "complete"}
     assert [each["state"] for each in told if each["name"] == "state"][-1] == "open"
 
+    append = """service => {
+      const another = document.createElement("verbatim-chat");
+      document.body.append(another);
+      Object.assign(another, { mode: "inline", service });
+    }"""
+    async with chat.page.expect_request(f"{site.origin}/another/api/chats/persona/"):
+        await chat.page.evaluate(append, f"{site.origin}/another")
+
 
 async def test_a_page_makes_it_look_like_its_own(
     context: BrowserContext, service: Service, site: Site

@@ -13,7 +13,7 @@ export interface ConversationListener {
   /** The session is known: it was started, or taken up again. */
   joined(sessionId: string): void;
   /** The service lets nobody in from this page. */
-  barred(error: ChatError): void;
+  barred(): void;
 }
 
 interface Session {
@@ -113,7 +113,7 @@ export class Conversation {
     if (this.#barred) return;
     this.#barred = error;
     this.client.close();
-    this.listener.barred(error);
+    this.listener.barred();
     this.listener.changed();
   }
 

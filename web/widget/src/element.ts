@@ -74,7 +74,7 @@ export class VerbatimChat extends LitElement {
     framed: (frame, isPast) => this.#framed(frame, isPast),
     stateChanged: (change: StateChange) => this.#stateChanged(change),
     joined: (session_id) => this.#tell("session", { session_id }),
-    barred: (error) => this.#complainOf(error),
+    barred: () => this.#complain(),
   };
   readonly #actions: Actions = {
     open: () => this.open(),
@@ -138,8 +138,8 @@ export class VerbatimChat extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback();
     this.#covers.addEventListener("change", this.#resized);
-    if (this.hasUpdated) this.#talk.resume();
-    else this.#recall();
+    if (!this.hasUpdated) return;
+    this.#talk.resume();
     this.requestUpdate();
   }
 
@@ -157,6 +157,7 @@ export class VerbatimChat extends LitElement {
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     this.#focused = this.shadowRoot?.activeElement;
+    if (!this.hasUpdated) this.#recall(); // not before: a page may set its service only now
     if (changed.has("service") || changed.has("sessionId") || changed.has("visitorId")) this.#begin();
     if (changed.has("texts")) this.#texts = textsWith(this.texts);
     if (this.#isSeen || this.#talk.hasSession) void this.#introduce();
@@ -286,8 +287,9 @@ export class VerbatimChat extends LitElement {
     this.#tell("state", change);
   }
 
-  #complainOf({ message }: ChatError): void {
-    console.error(`<verbatim-chat>: name ${location.origin} in the service's VERBATIM_ALLOWED_ORIGINS. ${message}`);
+  #complain(): void {
+    const right = "name it in the service's VERBATIM_ALLOWED_ORIGINS";
+    console.error(`<verbatim-chat>: pages of ${location.origin} may not use ${this.#service.socket}: ${right}`);
   }
 
   #framed(frame: ServerFrame, isPast: boolean): void {
