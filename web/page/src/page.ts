@@ -22,7 +22,7 @@ let tally = new Tally();
 let started = 0;
 let drops = 0;
 
-chat.addEventListener("verbatim-frame", (event) => take((event as CustomEvent<ServerFrame>).detail));
+chat.addEventListener("verbatim-frame", (event) => take(event.detail));
 chat.addEventListener("click", leave);
 dropButton.addEventListener("click", drop);
 transcriptButton.addEventListener("click", () => void showTranscript());

@@ -3,8 +3,6 @@ import { ChatError } from "@verbatim/chat-client";
 
 const FIRST_MS = 1_000;
 const MOST_MS = 30_000;
-/** What may work in a while. */
-const PASSING = ["not_connected", "unavailable", "rate_limited", "internal_error"];
 
 /** Try, and where it fails for now try again: after a while, each time a longer one, or in a moment that is worth it. */
 export async function retry<Done>(attempt: () => Promise<Done>, failed: () => void, signal: AbortSignal): Promise<Done> {
@@ -12,7 +10,7 @@ export async function retry<Done>(attempt: () => Promise<Done>, failed: () => vo
     try {
       return await attempt();
     } catch (error) {
-      if (!(error instanceof ChatError) || !PASSING.includes(error.code)) throw error;
+      if (!(error instanceof ChatError && error.isPassing)) throw error;
     }
     signal.throwIfAborted();
     failed();

@@ -22,6 +22,7 @@ const talk = () => new Conversation(new Service(here(), "https://shop.example"),
 beforeAll(() => new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready)));
 afterAll(() => new Promise((closed) => server.close(closed)));
 beforeEach(() => {
+  vi.stubGlobal("WebSocket", vi.fn()); // without a session none is opened
   vi.stubGlobal("sessionStorage", new TabStorage());
   vi.stubGlobal("addEventListener", page.addEventListener.bind(page));
   asked = 0;
