@@ -297,7 +297,7 @@ def open_builds(conninfo: str) -> Iterator[Builds]:
 async def keep_projecting(runner: Runner, doorbell: Doorbell, led: Collection[str]) -> None:
     """For ever, take in what is recorded, soon after somebody rings, by the projections that are led here.
 
-    While conversations go on, it rests as long as it works: PostgreSQL's part of its work isn't nicer to others.
+    While conversations go on, it rests as long as it works: PostgreSQL's part of that isn't nicer to others.
     """
     loop = asyncio.get_running_loop()
     while True:
