@@ -11,6 +11,7 @@ from litestar.exceptions import HTTPException, NotFoundException, ValidationExce
 from api import errors as transport
 from api.auth import NotAnOperator
 from api.errors import CODES, TABLE, Mistake, Problem, on_http_exception, safe, told
+from api.limits import TooManySessions
 from api.origins import OriginNotAllowed
 from domain import errors
 from domain.errors import ChatError, CorruptLog, MessageTooLong
@@ -30,6 +31,7 @@ CODES_OF_ERRORS = {
     "conflict": errors.MessageConflict,
     "reply_not_found": errors.ReplyNotFound,
     "rate_limited": errors.RateLimited,
+    "too_many_sessions": TooManySessions,
     "reply_failed": errors.ReplyBrokeOff,
     "reply_timeout": errors.ReplyTooSlow,
     "unavailable": errors.Unavailable,
@@ -58,6 +60,7 @@ def example(kind: type[ChatError]) -> ChatError:
         MessageTooLong: (5000, 4000),
         errors.SessionFull: (1000,),
         OriginNotAllowed: ("https://stranger.example",),
+        TooManySessions: (16,),
     }
     return kind(*arguments.get(kind, ()))
 
