@@ -25,7 +25,11 @@ FLAGS = (
     # The page is made up here and comes from no address: it could ask nothing of a service on this machine.
     "--disable-features=LocalNetworkAccessChecks",
 )
-GENEROUS = {"VERBATIM_MESSAGES_PER_MINUTE": "10000", "VERBATIM_MESSAGES_PER_SESSION": "10000"}
+GENEROUS = {
+    "VERBATIM_MESSAGES_PER_MINUTE": "10000",
+    "VERBATIM_MESSAGES_PER_SESSION": "10000",
+    "VERBATIM_FRAMES_PER_SECOND": "1000",
+}
 PAGE = """<!doctype html><html lang="en"><head><title>A long conversation</title></head><body>
 <verbatim-chat mode="inline" style="height: 600px" session-id="{}" visitor-id="{}"></verbatim-chat>
 <script src="/static/verbatim-chat.js"></script></body></html>"""
