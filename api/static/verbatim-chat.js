@@ -1,6 +1,284 @@
 /* Verbatim. Licences: verbatim-chat.licenses.md */
 (function(){function e(e){let{location:t}=globalThis,{protocol:n,host:r,pathname:i}=new URL(e,t?.href),a=t?.protocol===`https:`||/^(https|wss):/.test(n)?`s`:``;return{socket:`ws${a}://${r}${i}`,sessions:`http${a}://${r}${i.replace(/(\/ws\/chat)?\/?$/,`/api/chats/sessions/`)}`}}var t=class{#e=0;constructor(e,t){this.baseMs=e,this.mostMs=t}next(){return Math.random()*Math.min(this.mostMs,this.baseMs*2**this.#e++)}reset(){this.#e=0}};function n(e){return{type:`chunk`,chunk:e.chunk,done:e.done,messageId:e.message_id}}function r(e){return{type:`complete`,responseId:e.response_id,messageId:e.message_id,conversationData:e.conversation_data,complete:e.complete,needsInfo:e.needs_info??null,suggestions:e.suggestions??[]}}var i=[`not_connected`,`rate_limited`,`unavailable`,`internal_error`],a=class extends Error{constructor(e,t,n,r){super(e),this.code=t,this.sessionId=n,this.messageId=r,this.name=`ChatError`}get isPassing(){return i.includes(this.code)}};function o(e){return new a(e.error,e.metadata.code,e.session_id,e.message_id)}var s=class{#e=[];constructor(e){this.send=e}add(e){return new Promise((t,n)=>this.#e.push({frame:e,resolve:t,reject:n}))}sendAll(){for(let e of this.#e.splice(0)){let{frame:t,resolve:n,reject:r}=e;this.send(t,{answer:`silence`,done:n,refused:r,lost:()=>this.#t(e)}),this.send({type:`ping`},{answer:`pong`})}}rejectAll(e){for(let{reject:t}of this.#e.splice(0))t(e)}#t(e){let{frame:t,reject:n}=e;t.type===`feedback`?this.#e.push(e):n(new a(`The connection was lost: perhaps the reply was stopped`,`lost`,t.session_id))}},c=`verbatim.v1`,l={messageChars:4e3,messagesPerMinute:30};function u(e){let{window:t,document:n}=globalThis,r=()=>{n?.visibilityState===`visible`&&e()};return t?.addEventListener(`online`,e),n?.addEventListener(`visibilitychange`,r),()=>{t?.removeEventListener(`online`,e),n?.removeEventListener(`visibilitychange`,r)}}var d=4e3,f=1006,p=1,m=class{#e;#t;#n;#r;#i;#a=!1;#o=!1;constructor(e,n,r,i){this.url=e,this.listener=n,this.timing=r,this.webSocket=i,this.#e=new t(r.retryMs,r.retryMostMs),this.#t=u(()=>this.#m()),this.#s(0)}send(e){this.#n?.readyState===p&&this.#n.send(JSON.stringify(e))}retry(e){this.#n&&this.#f(d,e)}close(){this.#t(),this.#n&&this.#f(1e3,``),this.#o=!0,clearTimeout(this.#r)}#s(e){clearTimeout(this.#r),this.#r=setTimeout(()=>this.#c(),e)}#c(){try{this.#l(new this.webSocket(this.url,[c]))}catch{this.#d(``)}}#l(e){this.#n=e,this.#r=setTimeout(()=>this.#d(`timeout`),this.timing.connectMs);let t=(t,n)=>{e.addEventListener(t,t=>this.#n===e&&n(t))};t(`open`,()=>this.#u()),t(`message`,({data:e})=>this.listener.received(String(e))),t(`error`,()=>this.#d(``)),t(`close`,({code:e,reason:t})=>this.#p(e,t))}#u(){clearTimeout(this.#r),this.#i=Date.now(),this.#a=!1,this.listener.opened()}#d(e){let t=!this.#a;this.#a=!0,t&&this.listener.failed(),this.#o||this.#f(f,e)}#f(e,t,n){let r=this.#n;this.#n=void 0,r?.close(),this.#p(e,t,n)}#p(e,t,n){let r=this.#i;r!==void 0&&Date.now()-r>=this.timing.stableMs&&this.#e.reset(),this.#n=this.#i=void 0,this.#s(n??this.#e.next());let i=e>=4400&&e<4500;this.listener.lost({code:r===void 0?f:e,reason:t,isFinal:i})}#m(){this.#i===void 0?this.#n?this.#f(d,`woken`,0):this.#s(0):this.listener.woken()}},ee={burst:l.messagesPerMinute/3,perMinute:l.messagesPerMinute*2/3},te=class{#e;#t;constructor(e,t){this.pace=e,this.#e=e.burst,this.#t=t}wait(e){return this.#n(e),Math.max(0,(1-this.#e)*6e4/this.pace.perMinute)}take(e){this.#n(e),--this.#e}#n(e){let t=Math.max(0,e-this.#t);this.#e=Math.min(this.pace.burst,this.#e+t*this.pace.perMinute/6e4),this.#t=e}},ne=class{#e=new Map;#t;#n=!1;#r=0;#i;constructor(e,t,n,r){this.outbox=e,this.route=t,this.pace=n,this.backoff=r}next(){if(clearTimeout(this.#t),this.#n)return;let e=this.outbox.all.find(({session_id:e})=>this.route.isReady(e));if(!e)return;let t=this.#a(e);t>0?this.#t=setTimeout(()=>this.next(),t):this.#o(e)}spend(e){this.#l(e).take(Date.now())}#a(e){let t=Date.now(),n=this.#i===e;return Math.max(this.#r-t,n?0:this.#l(e.session_id).wait(t))}#o(e){this.#i!==e&&this.spend(e.session_id),this.#i=e,this.#n=!0,this.route.send(e,{answer:`accepted`,done:()=>this.#s(e),refused:t=>this.#c(e,t),lost:()=>this.#n=!1})}#s(e){this.outbox.take(e),this.backoff.reset(),this.#n=!1,this.next()}#c(e,t){this.#n=!1,t.isPassing?this.#r=Date.now()+this.backoff.next():this.outbox.take(e)&&this.route.undelivered(e,t),this.next()}#l(e){let t=this.#e.get(e)??new te(this.pace,Date.now());return this.#e.set(e,t),t}},re=class{#e=new Map;on(e,t){let n=this.#e.get(e)??new Set;this.#e.set(e,n);let r=e=>t(e);return n.add(r),()=>void n.delete(r)}emit(e,t){for(let n of[...this.#e.get(e)??[]])try{n(t)}catch(e){setTimeout(()=>{throw e})}}},ie=class{#e;#t=!1;constructor(e,t,n,r){this.quietMs=e,this.answerMs=t,this.ask=n,this.giveUp=r}heard(){this.stop(),this.#e=setTimeout(()=>this.probe(),this.quietMs)}probe(){this.#t||(this.stop(),this.#t=!0,this.#e=setTimeout(()=>{this.stop(),this.giveUp()},this.answerMs()),this.ask())}stop(){clearTimeout(this.#e),this.#t=!1}};function h(e,t){let n=t.toLowerCase().replaceAll(`-`,``);if(!/^[0-9a-f]{32}$/.test(n))throw new a(`${e} must be a UUID`,`invalid_request`);return n.replace(/^(.{8})(.{4})(.{4})(.{4})/,`$1-$2-$3-$4-`)}function ae(){return[...crypto.getRandomValues(new Uint8Array(16))].map(e=>e.toString(16).padStart(2,`0`)).join(``)}var oe=class{#e=!1;constructor(e,t,n){this.sessions=e,this.send=t,this.listener=n}joinAll(){this.#e=!1;for(let e of this.sessions.all)e.isReady||this.join(e)}join(e){let{session_id:t,visitor_id:n,cursor:r}=e;this.send({type:`join`,session_id:t,visitor_id:n,...r&&{after:r}},{answer:`connected`,done:t=>this.#t(e,t),refused:t=>this.#n(e,t)})}forgotten(){this.#e=!0}#t(e,{metadata:t}){e.isJoined=!0,e.cursor||this.sessions.move(e,t.cursor),this.listener.joined()}#n(e,t){let{code:n,isPassing:r}=t;r||n===`too_many_sessions`&&this.#e?this.listener.retry(n):n===`invalid_request`&&e.cursor?(this.sessions.move(e,void 0),this.join(e)):this.listener.refused(e,t)}},se=class{#e=new Map;#t=0;constructor(e,t){this.storage=e,this.prefix=t}put(e,t){let n=this.#e.get(e)??(this.#t=Math.max(this.#t+1,Date.now()));this.#e.set(e,n),this.#n(r=>r.setItem(this.prefix+e,JSON.stringify({...t,order:n})))}remove(e){this.#e.delete(e),this.#n(t=>t.removeItem(this.prefix+e))}all(e){return(this.#n(e=>Array.from({length:e.length},(t,n)=>e.key(n)??``).filter(e=>e.startsWith(this.prefix)).map(t=>g(e.getItem(t)??``)))??[]).filter(t=>e(t)).sort((e,t)=>e.order-t.order)}#n(e){try{return this.storage?e(this.storage):void 0}catch{return}}};function ce(){try{return globalThis.sessionStorage??null}catch{return null}}function g(e){try{return JSON.parse(e)}catch{return}}function _(e,...t){return typeof e==`object`&&!!e&&t.every(t=>typeof Reflect.get(e,t)==`string`)}var le={retryMs:1e3,retryMostMs:3e4,connectMs:1e4,requestMs:1e4,stableMs:5e3,quietMs:25e3,answerMs:5e3,busyMs:15e3,debounceMs:500};function ue(e){let{WebSocket:t=globalThis.WebSocket}=e;if(!t)throw TypeError("There is no WebSocket: give one, such as that of `ws`, as the option `WebSocket`");return{history:`unseen`,storage:ce(),maxMessageChars:l.messageChars,maxQueued:100,pace:ee,...e,WebSocket:t,timing:{...le,...e.timing}}}var de=class{#e=new Map;constructor(e){this.store=e;for(let{message:t}of e.all(fe))this.add(t)}get all(){return[...this.#e.values()]}add(e){this.#e.set(e.client_message_id,e),this.store.put(e.client_message_id,{message:e})}take({client_message_id:e}){return this.store.remove(e),this.#e.delete(e)}takeAllOf(e){return this.all.filter(t=>t.session_id===e&&this.take(t))}};function fe(e){let{message:t}=Object(e);return _(t,`client_message_id`,`session_id`,`visitor_id`,`message`)}var pe=class{#e=[];get isEmpty(){return!this.#e.length}add(e){this.#e.push(e)}receive(e){if(e.type===`error`){e.metadata.cursor||this.#e.shift()?.refused?.(o(e));return}if(e.type===`connected`&&!e.session_id)return;let t=this.#e.findIndex(({answer:t})=>t===e.type);for(let n of this.#e.splice(0,t+1))n.done?.(e)}loseAll(){for(let e of this.#e.splice(0))e.lost?.()}};async function me(e,t,n,r){let{ok:i,status:o,body:s}=await he(e,JSON.stringify(t),n,r),c=g(s);if(i&&_(c,`session_id`,`visitor_id`,`cursor`))return c;throw _(c,`detail`,`code`)?new a(c.detail,c.code):new a(`The service has answered with ${o}`,`unreadable`)}async function he(e,t,n,r){let i=new AbortController,o=()=>i.abort(),s=setTimeout(o,n);r?.addEventListener(`abort`,o),r?.aborted&&o();try{let n=await fetch(e,{method:`POST`,body:t,headers:{"Content-Type":`application/json`},signal:i.signal});return{ok:n.ok,status:n.status,body:await n.text()}}catch{throw r?.throwIfAborted(),new a(`The service ${i.signal.aborted?`gave no answer within ${n} ms`:`can't be reached`}`,`not_connected`)}finally{clearTimeout(s),r?.removeEventListener(`abort`,o)}}function ge(e,t){let[n,r]=_e(e),[i,a]=_e(t);return n>i||n===i&&r>a}function _e(e){let[t,n]=e.split(`.`);return[Number(t),Number(n??0)]}var ve=class{constructor(e,t,n){this.session_id=e,this.visitor_id=t,this.cursor=n,this.isJoined=!1,this.hasEnded=!1}get isReady(){return this.isJoined||this.hasEnded}},ye=class{#e=new Map;constructor(e,t){this.store=e,this.start=t;for(let{session_id:n,visitor_id:r,cursor:i}of e.all(xe))this.follow(n,r,t??i)}get all(){return[...this.#e.values()]}get areReady(){return this.all.every(({isReady:e})=>e)}get(e){return this.#e.get(e)}follow(e,t,n=this.start){let r=this.get(e);if(r)return r;let i=new ve(e,t,n);return this.#e.set(e,i),this.#t(i),i}forget(e){this.#e.delete(e),this.store.remove(e)}leaveAll(){for(let e of this.all)e.isJoined=!1}move(e,t){e.cursor=t,this.start||this.#t(e)}takes(e){if(!e.session_id)return!0;let t=this.get(e.session_id);if(!t)return!1;let n=be(e);return n?t.cursor&&!ge(n,t.cursor)?!1:(this.move(t,n),e.complete&&(t.hasEnded=!0,this.start||this.store.remove(t.session_id)),!0):!0}#t(e){let{session_id:t,visitor_id:n,cursor:r}=e;this.get(t)===e&&this.store.put(t,{session_id:t,visitor_id:n,cursor:r})}};function be(e){let{metadata:t}=e;return e.type===`connected`||e.type===`accepted`?void 0:t?.cursor}function xe(e){return _(e,`session_id`,`visitor_id`)}var Se=class{#e=[];#t=[];#n;constructor(e,t){this.most=e,this.left=t}push(e){if(this.#n)return;let t=this.#t.shift();t?t.give({done:!1,value:e}):this.#e.length<this.most?this.#e.push(e):this.end(new a(`The reader is more than ${this.most} frames behind`,`buffer_full`,e.session_id))}end(e){if(!this.#n){this.#n={error:e},this.left();for(let e of this.#t.splice(0))this.#r(e)}}next(){return new Promise((e,t)=>{let n=this.#e.shift();n?e({done:!1,value:n}):this.#n?this.#r({give:e,fail:t}):this.#t.push({give:e,fail:t})})}return(){return this.#e=[],this.end(),Promise.resolve({done:!0,value:void 0})}[Symbol.asyncIterator](){return this}#r({give:e,fail:t}){let n=this.#n?.error;this.#n={error:void 0},n?t(n):e({done:!0,value:void 0})}},Ce=/^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$/;function we(e){return e.replace(/\p{Surrogate}/gu,`�`)}function Te(e,t){let n=we(e);if(Ce.test(n))throw new a(`message is required`,`message_required`);let r=[...n].length;if(r>t)throw new a(`message is too long: ${r} characters, at most ${t} are accepted`,`message_too_long`);return n}var Ee=`0.0`,De=`session_erased`,Oe=class{#e;#t;#n=new re;#r;#i;#a;#o=new pe;#s;#c;#l;#u=`idle`;#d;#f;#p;#m;#h=null;#g=null;#_=null;constructor(i,a={}){this.#e=e(i),this.#t=ue(a);let{storage:o,history:c,timing:l,pace:u}=this.#t,d=`verbatim-chat ${this.#e.socket} `;this.#r=new ye(new se(o,`${d}session `),c===`all`?Ee:void 0),this.#i=new de(new se(o,`${d}message `));for(let{session_id:e,visitor_id:t}of this.#i.all)this.#r.follow(e,t);let f=(e,t)=>this.#w(e,t);this.#s=new s(f),this.#c=new oe(this.#r,f,{joined:()=>this.#O(),refused:({session_id:e},t)=>{this.#E(e,t),this.#O()},retry:e=>this.#d?.retry(e)});let p={isReady:e=>this.state===`open`&&!!this.#r.get(e)?.isReady,send:f,undelivered:(e,t)=>this.#D(e,t)};this.#a=new ne(this.#i,p,u,new t(l.retryMs,l.retryMostMs)),this.#l=new ie(l.quietMs,()=>this.#o.isEmpty?l.answerMs:l.busyMs,()=>f({type:`ping`},{answer:`pong`}),()=>this.#d?.retry(`no answer`)),this.#n.on(`chunk`,e=>this.#h?.(n(e))),this.#n.on(`complete`,e=>this.#h?.(r(e))),this.#n.on(`problem`,e=>this.#g?.(e)),this.#n.on(`disconnect`,()=>this.#_?.())}connect(){if(this.#d)return;this.#f=void 0,this.#p=void 0,this.#T(`connecting`);let{timing:e,WebSocket:t}=this.#t,n={opened:()=>this.#k(),received:e=>this.#A(e),lost:e=>this.#j(e),failed:()=>this.#n.emit(`problem`,new a(`The connection has failed`,`not_connected`)),woken:()=>this.#l.probe()};this.#d=new m(this.#e.socket,n,e,t)}sendMessage(e,t,n){try{return this.#S(()=>this.#v({type:`chat_message`,message:Te(e,this.#t.maxMessageChars),session_id:h(`session_id`,t),visitor_id:h(`visitor_id`,n),client_message_id:ae()}))}catch(e){if(e instanceof a)return null;throw e}}setOnMessage(e){this.#h=e}setOnError(e){this.#g=e}setOnClose(e){this.#_=e}close(){this.#M(`closed`,new a(`The chat was closed`,`closed`))}get state(){return this.#u}get failure(){return this.#f}get outbox(){return this.#i.all}get sessions(){return this.#r.all}on(e,t){return this.#n.on(e,t)}async createSession(e={},t){let n=await me(this.#e.sessions,e,this.#t.timing.requestMs,t);for(let{session_id:e,hasEnded:t}of this.#r.all){let n=this.#i.all.some(t=>t.session_id===e);t&&!n&&this.forget(e)}return this.follow(n.session_id,n.visitor_id,n.cursor),n}follow(e,t,n){let[r,i]=[h(`session_id`,e),h(`visitor_id`,t)],a=this.#r.get(r)!==void 0,o=this.#r.follow(r,i,n);this.state!==`open`&&this.state!==`resuming`||a||this.#c.join(o)}forget(e){let t=h(`session_id`,e);this.#i.takeAllOf(t),this.#r.forget(t),this.#c.forgotten(),this.state===`resuming`&&this.#O()}stop(e){return this.#b(()=>({type:`stop`,...this.#C(e)}))}feedback(e,t,n=``,r){return this.#b(()=>{let i=this.#C(r),a=h(`response_id`,e),o={type:`feedback`,...i,response_id:a,rating:t,comment:we(n)};return this.#a.spend(o.session_id),o})}frames(e=1e3){let t=new Se(e,()=>r.forEach(e=>e())),n=()=>{(this.state===`closed`||this.state===`failed`)&&t.end(this.#f)},r=[this.on(`frame`,e=>e.type===`pong`||t.push(e)),this.on(`state`,n)];return n(),t}[Symbol.asyncIterator](){return this.frames()}reconnect(){this.#d?.retry(`reconnect`)}#v(e){if(this.#f)throw this.#f;let t=this.#y(e);if(t)return t;let{session_id:n,visitor_id:r,client_message_id:i}=e;if(this.#i.all.length>=this.#t.maxQueued)throw new a(`Too many messages wait to be sent`,`outbox_full`,n);return this.#i.add(e),this.#m={message:e,at:Date.now()},this.follow(n,r),this.#a.next(),i}#y({message:e,session_id:t}){let n=this.#m;if(!(!n||Date.now()-n.at>=this.#t.timing.debounceMs))return n.message.message===e&&n.message.session_id===t?n.message.client_message_id:void 0}#b(e){let t=this.#x(e);return t.catch(()=>void 0),t}async#x(e){let t=this.#s.add(this.#S(e));this.#f?this.#s.rejectAll(this.#f):this.state===`open`&&this.#s.sendAll(),await t}#S(e){try{return e()}catch(e){throw e instanceof a&&this.#n.emit(`problem`,e),e}}#C(e){let t=e?this.#r.get(h(`session_id`,e)):this.#r.all.at(-1);if(!t)throw new a(`No such session is followed`,`session_not_found`,e);return{session_id:t.session_id,visitor_id:t.visitor_id}}#w(e,t){if(!this.#d)return t.lost?.();this.#o.add(t),this.#d.send(e)}#T(e){let t=this.#u;this.#u=e,e!==t&&this.#n.emit(`state`,{state:e,previous:t})}#E(e,t){let n=this.#i.takeAllOf(e);this.#r.forget(e),this.#n.emit(`refused`,{session_id:e,error:t});for(let e of n)this.#D(e,t)}#D(e,t){this.#m=void 0,this.#n.emit(`undelivered`,{message:e,error:t})}#O(){if(this.#d){if(this.state!==`open`){if(!this.#r.areReady)return;this.#T(`open`)}this.#s.sendAll(),this.#a.next()}}#k(){this.#p=void 0,this.#l.heard(),this.#r.areReady||this.#T(`resuming`),this.#c.joinAll(),this.#O()}#A(e){this.#l.heard();let t=ke(e);if(!t){this.#n.emit(`problem`,new a(`What was received is no frame`,`unreadable`));return}t.type===`error`&&(this.#p=o(t));let n=this.#r.takes(t);this.#o.receive(t),n&&(this.#n.emit(t.type,t),this.#n.emit(`frame`,t),t.type===`error`&&this.#n.emit(`problem`,o(t)))}#j({code:e,reason:t,isFinal:n}){let[r,i]=[this.#d,this.#p];if(this.#l.stop(),this.#r.leaveAll(),this.#o.loseAll(),this.#n.emit(`disconnect`,{code:e,reason:t}),r&&this.#d===r){if(n){let n=new a(t||`Closed by the service: ${e}`,t||`error`),r=i?.code===t?i:n;if(r.code===De)for(let{session_id:e}of this.#r.all)this.#E(e,r);this.#M(`failed`,r)}else this.#T(`offline`)}}#M(e,t){let n=this.#d;this.#d=void 0,this.#f=e===`failed`?t:void 0,n?.close(),this.#T(e),this.#s.rejectAll(t)}};function ke(e){let t=g(e);return _(t,`type`)?t:void 0}var v=globalThis,Ae=v.ShadowRoot&&(v.ShadyCSS===void 0||v.ShadyCSS.nativeShadow)&&`adoptedStyleSheets`in Document.prototype&&`replace`in CSSStyleSheet.prototype,y=Symbol(),je=new WeakMap,Me=class{constructor(e,t,n){if(this._$cssResult$=!0,n!==y)throw Error("CSSResult is not constructable. Use `unsafeCSS` or `css` instead.");this.cssText=e,this.t=t}get styleSheet(){let e=this.o,t=this.t;if(Ae&&e===void 0){let n=t!==void 0&&t.length===1;n&&(e=je.get(t)),e===void 0&&((this.o=e=new CSSStyleSheet).replaceSync(this.cssText),n&&je.set(t,e))}return e}toString(){return this.cssText}},Ne=e=>new Me(typeof e==`string`?e:e+``,void 0,y),b=(e,...t)=>new Me(e.length===1?e[0]:t.reduce((t,n,r)=>t+(e=>{if(!0===e._$cssResult$)return e.cssText;if(typeof e==`number`)return e;throw Error(`Value passed to 'css' function must be a 'css' function result: `+e+`. Use 'unsafeCSS' to pass non-literal values, but take care to ensure page security.`)})(n)+e[r+1],e[0]),e,y),Pe=(e,t)=>{if(Ae)e.adoptedStyleSheets=t.map(e=>e instanceof CSSStyleSheet?e:e.styleSheet);else for(let n of t){let t=document.createElement(`style`),r=v.litNonce;r!==void 0&&t.setAttribute(`nonce`,r),t.textContent=n.cssText,e.appendChild(t)}},Fe=Ae?e=>e:e=>e instanceof CSSStyleSheet?(e=>{let t=``;for(let n of e.cssRules)t+=n.cssText;return Ne(t)})(e):e,{is:Ie,defineProperty:Le,getOwnPropertyDescriptor:Re,getOwnPropertyNames:ze,getOwnPropertySymbols:Be,getPrototypeOf:Ve}=Object,x=globalThis,He=x.trustedTypes,Ue=He?He.emptyScript:``,We=x.reactiveElementPolyfillSupport,S=(e,t)=>e,Ge={toAttribute(e,t){switch(t){case Boolean:e=e?Ue:null;break;case Object:case Array:e=e==null?e:JSON.stringify(e)}return e},fromAttribute(e,t){let n=e;switch(t){case Boolean:n=e!==null;break;case Number:n=e===null?null:Number(e);break;case Object:case Array:try{n=JSON.parse(e)}catch{n=null}}return n}},Ke=(e,t)=>!Ie(e,t),qe={attribute:!0,type:String,converter:Ge,reflect:!1,useDefault:!1,hasChanged:Ke};Symbol.metadata??=Symbol(`metadata`),x.litPropertyMetadata??=new WeakMap;var C=class extends HTMLElement{static addInitializer(e){this._$Ei(),(this.l??=[]).push(e)}static get observedAttributes(){return this.finalize(),this._$Eh&&[...this._$Eh.keys()]}static createProperty(e,t=qe){if(t.state&&(t.attribute=!1),this._$Ei(),this.prototype.hasOwnProperty(e)&&((t=Object.create(t)).wrapped=!0),this.elementProperties.set(e,t),!t.noAccessor){let n=Symbol(),r=this.getPropertyDescriptor(e,n,t);r!==void 0&&Le(this.prototype,e,r)}}static getPropertyDescriptor(e,t,n){let{get:r,set:i}=Re(this.prototype,e)??{get(){return this[t]},set(e){this[t]=e}};return{get:r,set(t){let a=r?.call(this);i?.call(this,t),this.requestUpdate(e,a,n)},configurable:!0,enumerable:!0}}static getPropertyOptions(e){return this.elementProperties.get(e)??qe}static _$Ei(){if(this.hasOwnProperty(S(`elementProperties`)))return;let e=Ve(this);e.finalize(),e.l!==void 0&&(this.l=[...e.l]),this.elementProperties=new Map(e.elementProperties)}static finalize(){if(this.hasOwnProperty(S(`finalized`)))return;if(this.finalized=!0,this._$Ei(),this.hasOwnProperty(S(`properties`))){let e=this.properties,t=[...ze(e),...Be(e)];for(let n of t)this.createProperty(n,e[n])}let e=this[Symbol.metadata];if(e!==null){let t=litPropertyMetadata.get(e);if(t!==void 0)for(let[e,n]of t)this.elementProperties.set(e,n)}this._$Eh=new Map;for(let[e,t]of this.elementProperties){let n=this._$Eu(e,t);n!==void 0&&this._$Eh.set(n,e)}this.elementStyles=this.finalizeStyles(this.styles)}static finalizeStyles(e){let t=[];if(Array.isArray(e)){let n=new Set(e.flat(1/0).reverse());for(let e of n)t.unshift(Fe(e))}else e!==void 0&&t.push(Fe(e));return t}static _$Eu(e,t){let n=t.attribute;return!1===n?void 0:typeof n==`string`?n:typeof e==`string`?e.toLowerCase():void 0}constructor(){super(),this._$Ep=void 0,this.isUpdatePending=!1,this.hasUpdated=!1,this._$Em=null,this._$Ev()}_$Ev(){this._$ES=new Promise(e=>this.enableUpdating=e),this._$AL=new Map,this._$E_(),this.requestUpdate(),this.constructor.l?.forEach(e=>e(this))}addController(e){(this._$EO??=new Set).add(e),this.renderRoot!==void 0&&this.isConnected&&e.hostConnected?.()}removeController(e){this._$EO?.delete(e)}_$E_(){let e=new Map,t=this.constructor.elementProperties;for(let n of t.keys())this.hasOwnProperty(n)&&(e.set(n,this[n]),delete this[n]);e.size>0&&(this._$Ep=e)}createRenderRoot(){let e=this.shadowRoot??this.attachShadow(this.constructor.shadowRootOptions);return Pe(e,this.constructor.elementStyles),e}connectedCallback(){this.renderRoot??=this.createRenderRoot(),this.enableUpdating(!0),this._$EO?.forEach(e=>e.hostConnected?.())}enableUpdating(e){}disconnectedCallback(){this._$EO?.forEach(e=>e.hostDisconnected?.())}attributeChangedCallback(e,t,n){this._$AK(e,n)}_$ET(e,t){let n=this.constructor.elementProperties.get(e),r=this.constructor._$Eu(e,n);if(r!==void 0&&!0===n.reflect){let i=(n.converter?.toAttribute===void 0?Ge:n.converter).toAttribute(t,n.type);this._$Em=e,i==null?this.removeAttribute(r):this.setAttribute(r,i),this._$Em=null}}_$AK(e,t){let n=this.constructor,r=n._$Eh.get(e);if(r!==void 0&&this._$Em!==r){let e=n.getPropertyOptions(r),i=typeof e.converter==`function`?{fromAttribute:e.converter}:e.converter?.fromAttribute===void 0?Ge:e.converter;this._$Em=r;let a=i.fromAttribute(t,e.type);this[r]=a??this._$Ej?.get(r)??a,this._$Em=null}}requestUpdate(e,t,n,r=!1,i){if(e!==void 0){let a=this.constructor;if(!1===r&&(i=this[e]),n??=a.getPropertyOptions(e),!((n.hasChanged??Ke)(i,t)||n.useDefault&&n.reflect&&i===this._$Ej?.get(e)&&!this.hasAttribute(a._$Eu(e,n))))return;this.C(e,t,n)}!1===this.isUpdatePending&&(this._$ES=this._$EP())}C(e,t,{useDefault:n,reflect:r,wrapped:i},a){n&&!(this._$Ej??=new Map).has(e)&&(this._$Ej.set(e,a??t??this[e]),!0!==i||a!==void 0)||(this._$AL.has(e)||(this.hasUpdated||n||(t=void 0),this._$AL.set(e,t)),!0===r&&this._$Em!==e&&(this._$Eq??=new Set).add(e))}async _$EP(){this.isUpdatePending=!0;try{await this._$ES}catch(e){Promise.reject(e)}let e=this.scheduleUpdate();return e!=null&&await e,!this.isUpdatePending}scheduleUpdate(){return this.performUpdate()}performUpdate(){if(!this.isUpdatePending)return;if(!this.hasUpdated){if(this.renderRoot??=this.createRenderRoot(),this._$Ep){for(let[e,t]of this._$Ep)this[e]=t;this._$Ep=void 0}let e=this.constructor.elementProperties;if(e.size>0)for(let[t,n]of e){let{wrapped:e}=n,r=this[t];!0!==e||this._$AL.has(t)||r===void 0||this.C(t,void 0,n,r)}}let e=!1,t=this._$AL;try{e=this.shouldUpdate(t),e?(this.willUpdate(t),this._$EO?.forEach(e=>e.hostUpdate?.()),this.update(t)):this._$EM()}catch(t){throw e=!1,this._$EM(),t}e&&this._$AE(t)}willUpdate(e){}_$AE(e){this._$EO?.forEach(e=>e.hostUpdated?.()),this.hasUpdated||(this.hasUpdated=!0,this.firstUpdated(e)),this.updated(e)}_$EM(){this._$AL=new Map,this.isUpdatePending=!1}get updateComplete(){return this.getUpdateComplete()}getUpdateComplete(){return this._$ES}shouldUpdate(e){return!0}update(e){this._$Eq&&=this._$Eq.forEach(e=>this._$ET(e,this[e])),this._$EM()}updated(e){}firstUpdated(e){}};C.elementStyles=[],C.shadowRootOptions={mode:`open`},C[S(`elementProperties`)]=new Map,C[S(`finalized`)]=new Map,We?.({ReactiveElement:C}),(x.reactiveElementVersions??=[]).push(`2.1.2`);var w=globalThis,Je=e=>e,T=w.trustedTypes,Ye=T?T.createPolicy(`lit-html`,{createHTML:e=>e}):void 0,Xe=`$lit$`,E=`lit$${Math.random().toFixed(9).slice(2)}$`,Ze=`?`+E,Qe=`<${Ze}>`,D=document,O=()=>D.createComment(``),k=e=>e===null||typeof e!=`object`&&typeof e!=`function`,$e=Array.isArray,et=e=>$e(e)||typeof e?.[Symbol.iterator]==`function`,tt=`[ 	
-\f\r]`,A=/<(?:(!--|\/[^a-zA-Z])|(\/?[a-zA-Z][^>\s]*)|(\/?$))/g,nt=/-->/g,rt=/>/g,j=RegExp(`>|${tt}(?:([^\\s"'>=/]+)(${tt}*=${tt}*(?:[^ \t\n\f\r"'\`<>=]|("|')|))|$)`,`g`),it=/'/g,at=/"/g,ot=/^(?:script|style|textarea|title)$/i,st=e=>(t,...n)=>({_$litType$:e,strings:t,values:n}),M=st(1),N=st(2),P=Symbol.for(`lit-noChange`),F=Symbol.for(`lit-nothing`),ct=new WeakMap,I=D.createTreeWalker(D,129);function lt(e,t){if(!$e(e)||!e.hasOwnProperty(`raw`))throw Error(`invalid template strings array`);return Ye===void 0?t:Ye.createHTML(t)}var ut=(e,t)=>{let n=e.length-1,r=[],i,a=t===2?`<svg>`:t===3?`<math>`:``,o=A;for(let t=0;t<n;t++){let n=e[t],s,c,l=-1,u=0;for(;u<n.length&&(o.lastIndex=u,c=o.exec(n),c!==null);)u=o.lastIndex,o===A?c[1]===`!--`?o=nt:c[1]===void 0?c[2]===void 0?c[3]!==void 0&&(o=j):(ot.test(c[2])&&(i=RegExp(`</`+c[2],`g`)),o=j):o=rt:o===j?c[0]===`>`?(o=i??A,l=-1):c[1]===void 0?l=-2:(l=o.lastIndex-c[2].length,s=c[1],o=c[3]===void 0?j:c[3]===`"`?at:it):o===at||o===it?o=j:o===nt||o===rt?o=A:(o=j,i=void 0);let d=o===j&&e[t+1].startsWith(`/>`)?` `:``;a+=o===A?n+Qe:l>=0?(r.push(s),n.slice(0,l)+Xe+n.slice(l)+E+d):n+E+(l===-2?t:d)}return[lt(e,a+(e[n]||`<?>`)+(t===2?`</svg>`:t===3?`</math>`:``)),r]},dt=class e{constructor({strings:t,_$litType$:n},r){let i;this.parts=[];let a=0,o=0,s=t.length-1,c=this.parts,[l,u]=ut(t,n);if(this.el=e.createElement(l,r),I.currentNode=this.el.content,n===2||n===3){let e=this.el.content.firstChild;e.replaceWith(...e.childNodes)}for(;(i=I.nextNode())!==null&&c.length<s;){if(i.nodeType===1){if(i.hasAttributes())for(let e of i.getAttributeNames())if(e.endsWith(Xe)){let t=u[o++],n=i.getAttribute(e).split(E),r=/([.?@])?(.*)/.exec(t);c.push({type:1,index:a,name:r[2],strings:n,ctor:r[1]===`.`?pt:r[1]===`?`?mt:r[1]===`@`?ht:z}),i.removeAttribute(e)}else e.startsWith(E)&&(c.push({type:6,index:a}),i.removeAttribute(e));if(ot.test(i.tagName)){let e=i.textContent.split(E),t=e.length-1;if(t>0){i.textContent=T?T.emptyScript:``;for(let n=0;n<t;n++)i.append(e[n],O()),I.nextNode(),c.push({type:2,index:++a});i.append(e[t],O())}}}else if(i.nodeType===8){if(i.data===Ze)c.push({type:2,index:a});else{let e=-1;for(;(e=i.data.indexOf(E,e+1))!==-1;)c.push({type:7,index:a}),e+=E.length-1}}a++}}static createElement(e,t){let n=D.createElement(`template`);return n.innerHTML=e,n}};function L(e,t,n=e,r){if(t===P)return t;let i=r===void 0?n._$Cl:n._$Co?.[r],a=k(t)?void 0:t._$litDirective$;return i?.constructor!==a&&(i?._$AO?.(!1),a===void 0?i=void 0:(i=new a(e),i._$AT(e,n,r)),r===void 0?n._$Cl=i:(n._$Co??=[])[r]=i),i!==void 0&&(t=L(e,i._$AS(e,t.values),i,r)),t}var ft=class{constructor(e,t){this._$AV=[],this._$AN=void 0,this._$AD=e,this._$AM=t}get parentNode(){return this._$AM.parentNode}get _$AU(){return this._$AM._$AU}u(e){let{el:{content:t},parts:n}=this._$AD,r=(e?.creationScope??D).importNode(t,!0);I.currentNode=r;let i=I.nextNode(),a=0,o=0,s=n[0];for(;s!==void 0;){if(a===s.index){let t;s.type===2?t=new R(i,i.nextSibling,this,e):s.type===1?t=new s.ctor(i,s.name,s.strings,this,e):s.type===6&&(t=new gt(i,this,e)),this._$AV.push(t),s=n[++o]}a!==s?.index&&(i=I.nextNode(),a++)}return I.currentNode=D,r}p(e){let t=0;for(let n of this._$AV)n!==void 0&&(n.strings===void 0?n._$AI(e[t]):(n._$AI(e,n,t),t+=n.strings.length-2)),t++}},R=class e{get _$AU(){return this._$AM?._$AU??this._$Cv}constructor(e,t,n,r){this.type=2,this._$AH=F,this._$AN=void 0,this._$AA=e,this._$AB=t,this._$AM=n,this.options=r,this._$Cv=r?.isConnected??!0}get parentNode(){let e=this._$AA.parentNode,t=this._$AM;return t!==void 0&&e?.nodeType===11&&(e=t.parentNode),e}get startNode(){return this._$AA}get endNode(){return this._$AB}_$AI(e,t=this){e=L(this,e,t),k(e)?e===F||e==null||e===``?(this._$AH!==F&&this._$AR(),this._$AH=F):e!==this._$AH&&e!==P&&this._(e):e._$litType$===void 0?e.nodeType===void 0?et(e)?this.k(e):this._(e):this.T(e):this.$(e)}O(e){return this._$AA.parentNode.insertBefore(e,this._$AB)}T(e){this._$AH!==e&&(this._$AR(),this._$AH=this.O(e))}_(e){this._$AH!==F&&k(this._$AH)?this._$AA.nextSibling.data=e:this.T(D.createTextNode(e)),this._$AH=e}$(e){let{values:t,_$litType$:n}=e,r=typeof n==`number`?this._$AC(e):(n.el===void 0&&(n.el=dt.createElement(lt(n.h,n.h[0]),this.options)),n);if(this._$AH?._$AD===r)this._$AH.p(t);else{let e=new ft(r,this),n=e.u(this.options);e.p(t),this.T(n),this._$AH=e}}_$AC(e){let t=ct.get(e.strings);return t===void 0&&ct.set(e.strings,t=new dt(e)),t}k(t){$e(this._$AH)||(this._$AH=[],this._$AR());let n=this._$AH,r,i=0;for(let a of t)i===n.length?n.push(r=new e(this.O(O()),this.O(O()),this,this.options)):r=n[i],r._$AI(a),i++;i<n.length&&(this._$AR(r&&r._$AB.nextSibling,i),n.length=i)}_$AR(e=this._$AA.nextSibling,t){for(this._$AP?.(!1,!0,t);e!==this._$AB;){let t=Je(e).nextSibling;Je(e).remove(),e=t}}setConnected(e){this._$AM===void 0&&(this._$Cv=e,this._$AP?.(e))}},z=class{get tagName(){return this.element.tagName}get _$AU(){return this._$AM._$AU}constructor(e,t,n,r,i){this.type=1,this._$AH=F,this._$AN=void 0,this.element=e,this.name=t,this._$AM=r,this.options=i,n.length>2||n[0]!==``||n[1]!==``?(this._$AH=Array(n.length-1).fill(new String),this.strings=n):this._$AH=F}_$AI(e,t=this,n,r){let i=this.strings,a=!1;if(i===void 0)e=L(this,e,t,0),a=!k(e)||e!==this._$AH&&e!==P,a&&(this._$AH=e);else{let r=e,o,s;for(e=i[0],o=0;o<i.length-1;o++)s=L(this,r[n+o],t,o),s===P&&(s=this._$AH[o]),a||=!k(s)||s!==this._$AH[o],s===F?e=F:e!==F&&(e+=(s??``)+i[o+1]),this._$AH[o]=s}a&&!r&&this.j(e)}j(e){e===F?this.element.removeAttribute(this.name):this.element.setAttribute(this.name,e??``)}},pt=class extends z{constructor(){super(...arguments),this.type=3}j(e){this.element[this.name]=e===F?void 0:e}},mt=class extends z{constructor(){super(...arguments),this.type=4}j(e){this.element.toggleAttribute(this.name,!!e&&e!==F)}},ht=class extends z{constructor(e,t,n,r,i){super(e,t,n,r,i),this.type=5}_$AI(e,t=this){if((e=L(this,e,t,0)??F)===P)return;let n=this._$AH,r=e===F&&n!==F||e.capture!==n.capture||e.once!==n.once||e.passive!==n.passive,i=e!==F&&(n===F||r);r&&this.element.removeEventListener(this.name,this,n),i&&this.element.addEventListener(this.name,this,e),this._$AH=e}handleEvent(e){typeof this._$AH==`function`?this._$AH.call(this.options?.host??this.element,e):this._$AH.handleEvent(e)}},gt=class{constructor(e,t,n){this.element=e,this.type=6,this._$AN=void 0,this._$AM=t,this.options=n}get _$AU(){return this._$AM._$AU}_$AI(e){L(this,e)}},_t={M:Xe,P:E,A:Ze,C:1,L:ut,R:ft,D:et,V:L,I:R,H:z,N:mt,U:ht,B:pt,F:gt},vt=w.litHtmlPolyfillSupport;vt?.(dt,R),(w.litHtmlVersions??=[]).push(`3.3.3`);var yt=(e,t,n)=>{let r=n?.renderBefore??t,i=r._$litPart$;if(i===void 0){let e=n?.renderBefore??null;r._$litPart$=i=new R(t.insertBefore(O(),e),e,void 0,n??{})}return i._$AI(e),i},bt=globalThis,B=class extends C{constructor(){super(...arguments),this.renderOptions={host:this},this._$Do=void 0}createRenderRoot(){let e=super.createRenderRoot();return this.renderOptions.renderBefore??=e.firstChild,e}update(e){let t=this.render();this.hasUpdated||(this.renderOptions.isConnected=this.isConnected),super.update(e),this._$Do=yt(t,this.renderRoot,this.renderOptions)}connectedCallback(){super.connectedCallback(),this._$Do?.setConnected(!0)}disconnectedCallback(){super.disconnectedCallback(),this._$Do?.setConnected(!1)}render(){return P}};B._$litElement$=!0,B.finalized=!0,bt.litElementHydrateSupport?.({LitElement:B});var xt=bt.litElementPolyfillSupport;xt?.({LitElement:B}),(bt.litElementVersions??=[]).push(`4.2.2`);var St=5e3,Ct={name:``,role:``,greeting:``,suggestions:[],avatar:``,maxMessageChars:l.messageChars},wt=class{#e;constructor(e,t=document.baseURI){let n=new URL(e,t);this.#e=n.origin+n.pathname.replace(/\/*$/,`/`)}get socket(){return`${this.#e.replace(/^http/,`ws`)}ws/chat/`}keyOf(e){return`verbatim-chat ${this.socket} widget ${e}`}async persona(){return this.#n(await this.#t(`api/chats/persona/`))}async cursorOf(e,t){let n=`api/chats/sessions/${encodeURIComponent(e)}/`;return(await this.#t(n,{"X-Visitor-Id":t}).catch(()=>({}))).cursor}async#t(e,t={}){let n={headers:t,credentials:`omit`,signal:AbortSignal.timeout(St)},r=await fetch(this.#e+e,n).catch(()=>{throw new a(`The service can't be reached`,`not_connected`)}),i=await r.json().catch(()=>void 0),o=typeof i==`object`&&i?i:void 0;if(r.ok&&o)return o;let{code:s,detail:c}=o??{};throw new a(c??`The service has answered with ${r.status}`,s??Tt(r.status))}#n(e){let{name:t,role:n,greeting:r,suggestions:i,avatar:a,max_message_chars:o}=e,s=e=>typeof e==`string`?e:``;return{name:s(t),role:s(n),greeting:s(r),suggestions:Array.isArray(i)?i.filter(e=>typeof e==`string`):[],avatar:s(a)&&this.#r(s(a)),maxMessageChars:typeof o==`number`&&o>0?o:l.messageChars}}#r(e){let t=new URL(e.replace(/^\//,``),this.#e);return t.origin===new URL(this.#e).origin?t.href:``}};function Tt(e){return e>=500?`unavailable`:`unreadable`}function Et(e,t){if(!e)return new wt(t);try{if(/^(https?:\/)?\//i.test(e))return new wt(e)}catch{}return kt(`service`,e,`must be a URL such as https://chat.example, or a path of this page's host such as /chat`),new wt(t)}function Dt(e,t){if(!e&&!t)return;let n=Object.entries({"session-id":e,"visitor-id":t}).filter(([,e])=>!Ot(e));for(let[e,t]of n)kt(e,t,`must be a UUID, as the service has given it with the session`);return n.length?void 0:{session_id:e,visitor_id:t}}function Ot(e){return/^[0-9a-f]{32}$/i.test(e.replaceAll(`-`,``))}function kt(e,t,n){console.error(`<verbatim-chat ${e}="${t}">: ${e} ${n}`)}var V=class{constructor(e,t){this.key=e,this.is=t}get(){try{let e=JSON.parse(sessionStorage.getItem(this.key)??`null`);return this.is(e)?e:void 0}catch{return}}set(e){try{e===void 0?sessionStorage.removeItem(this.key):sessionStorage.setItem(this.key,JSON.stringify(e))}catch{}}};function At(e){return typeof e==`string`}function jt(e){return typeof e==`boolean`}function Mt(e){return Array.isArray(e)&&e.every(At)}function Nt(e){return typeof e==`object`&&!!e&&Object.values(e).every(e=>e===`up`||e===`down`)}var Pt=1e3,Ft=3e4;async function It(e,t,n){for(let r=Pt;;r=Math.min(Ft,r*2)){try{return await e()}catch(e){if(!(e instanceof a&&e.isPassing))throw e}n.throwIfAborted(),t(),await Lt(Math.random()*r,n)}}function Lt(e,t){return new Promise((n,r)=>{let i=new AbortController,a=e=>()=>{i.abort(),clearTimeout(s),e()},o=()=>{document.visibilityState===`visible`&&a(n)()},s=setTimeout(a(n),e),c={signal:i.signal};addEventListener(`online`,a(n),c),addEventListener(`visibilitychange`,o,c),t.addEventListener(`abort`,a(()=>r(t.reason)),c)})}var Rt={entries:[],outgoing:[],suggestions:[]},zt=[`session_not_found`,`session_not_active`,`session_expired`,`session_erased`,`visitor_mismatch`];function Bt(e,t){switch(t.type){case`frame`:return Wt(e,t);case`queued`:return e.outgoing.some(({key:e})=>e===t.key)?e:{...en(e),outgoing:[...e.outgoing,{key:t.key,text:t.text}],suggestions:[]};case`undelivered`:return Zt(e,t.key,t.failure);case`withdrawn`:return{...e,outgoing:tn(e.outgoing,t.key)};case`refused`:return Ut(e)?e:H(e,t.failure);case`rated`:return Qt(e,t.key,t.rating);case`problem`:return $t(e,t.failure)?e:{...e,alarm:{...t.failure,isShown:!1}};case`dismissed`:return{...en(e),dismissed:e.alarm?.code}}}function Vt(e){return e.entries.findLast(e=>e.kind===`reply`&&e.outcome===`open`)}function Ht(e){return!e.end&&e.entries.at(-1)?.kind===`said`&&!Vt(e)}function Ut({entries:e,outgoing:t}){return!e.length&&!t.length}function Wt(e,{frame:t,at:n,rating:r}){switch(t.type){case`message`:return Gt(e,t);case`chunk`:return Kt(e,t.message_id,e=>({...e,text:e.text+t.chunk}));case`complete`:return qt(e,t,n,r);case`idle_warning`:{let r=Xt(e,`idle_warning`,t.message,n);return n===void 0?r:{...r,news:t.message}}case`session_end`:return Jt(e,t,n);case`error`:return Yt(e,t,n);default:return e}}function Gt(e,{message_id:t,message:n,metadata:r}){let i=r.client_message_id??t,a={kind:`said`,key:i,messageId:t,text:n},o=tn(e.outgoing,i);return{...en(e),entries:[...e.entries,a],outgoing:o,suggestions:[]}}function Kt(e,t,n){let r=Vt(e);if(r?.messageId===t)return{...e,entries:nn(e.entries,r,n(r))};let i={kind:`reply`,key:`reply ${e.entries.length}`,messageId:t,text:``,outcome:`open`};return{...e,entries:[...e.entries,n(i)]}}function qt(e,t,n,r){let{message_id:i,response_id:a,suggestions:o=[],metadata:s}=t,c=s.finish_reason===`stop`?`whole`:s.finish_reason,l={...Kt(e,i,e=>{let n={...e,text:t.message??e.text,outcome:c,responseId:a};return r?{...n,rating:r}:n}),suggestions:o},u=n===void 0||!t.message?l:{...l,news:t.message};return t.complete?H(u,{code:`completed`,text:``}):u}function Jt(e,{message:t=``,metadata:n},r){let i=H(t?Xt(e,`session_end`,t,r):e,{code:n.reason,text:t});return r===void 0?i:{...i,news:t}}function Yt(e,{message_id:t,response_id:n,error:r,metadata:i},a){if(!i.cursor||!t)return e;let o=i.code===`reply_interrupted`?`interrupted`:`failed`,s=Kt(e,t,e=>({...e,outcome:o,...n&&{responseId:n}}));return a===void 0?s:{...s,alarm:{code:i.code,text:r,isShown:!0}}}function Xt(e,t,n,r){let i={kind:`notice`,key:`notice ${e.entries.length}`,about:t,text:n,...r!==void 0&&{at:r}};return{...e,entries:[...e.entries,i]}}function Zt(e,t,n){let r=e.outgoing.map(e=>e.key===t?{...e,failure:n}:e),i={...e,outgoing:r,alarm:{...n,isShown:!0}};return zt.includes(n.code)?H(i,n):i}function Qt(e,t,n){let r=e.entries.find(e=>e.key===t);return r?.kind===`reply`?{...e,entries:nn(e.entries,r,{...r,rating:n})}:e}function $t({outgoing:e,end:t,dismissed:n},{code:r}){return r===`not_connected`||t?.code===r||n===r||e.some(({failure:e})=>e?.code===r)}function H(e,t){return e.end?e:{...e,end:t,suggestions:[]}}function en(e){return{...e,news:void 0,alarm:void 0,dismissed:void 0}}function tn(e,t){return e.some(e=>e.key===t)?e.filter(e=>e.key!==t):e}function nn(e,t,n){return e.with(e.lastIndexOf(t),n)}var rn=class{#e;#t=0;#n;constructor(e){this.#n=new V(e,Mt),this.#e=(this.#n.get()??[]).map(e=>this.#r(e))}get all(){return this.#e}add(e){let t=this.#r(e);return this.#i([...this.#e,t]),t}remove(e){this.#i(this.#e.filter(t=>t!==e))}clear(){this.#i([])}#r(e){return{key:`unsent ${++this.#t}`,text:e}}#i(e){this.#e=e,this.#n.set(e.length?e.map(({text:e})=>e):void 0)}},an=`0.0`,on=30,sn=class{#e=Rt;#t;#n;#r;#i;#a;#o=!1;#s=!1;#c;#l;#u;constructor(e,t,n){this.service=e,this.listener=t,this.client=new Oe(e.socket,{history:`all`,maxMessageChars:1/0}),n&&this.client.follow(n.session_id,n.visitor_id),this.#t=n??this.client.sessions.at(-1),this.#l=new rn(e.keyOf(`unsent`)),this.#u=new V(e.keyOf(`ratings`),Nt);let r=this.client.outbox.filter(e=>this.#S(e)).map(ln);this.#e=[...r,...this.#l.all.map(cn)].reduce(Bt,Rt),this.#v()}get thread(){return this.#e}get hasSession(){return this.#t!==void 0}get state(){return this.#a?`failed`:this.#s?`offline`:this.#n?`connecting`:this.client.state}get failure(){let e=this.#a??this.client.failure;return e&&U(e)}resume(){if(this.#o=!0,!this.#a){this.#t&&(this.listener.joined(this.#t.session_id),this.client.connect());for(let e of this.#l.all)this.#d(e)}}leave(){this.#o=!1,this.#h(),this.client.close()}bar(e){this.#a||(this.#a=e,this.client.close(),this.listener.barred(),this.listener.changed())}async send(e){let t=this.#l.add(e);this.#T(cn(t)),this.#o&&await this.#d(t)}retry(e){let t=this.#e.outgoing.find(t=>t.key===e);t&&(this.#T({type:`withdrawn`,key:e}),this.#e.end&&this.startAgain(),this.send(t.text))}stop(){this.client.stop(this.#t?.session_id).catch(()=>void 0)}async rate(e,t){let n=this.#e.entries.find(t=>t.key===e);if(n?.kind===`reply`&&n.responseId&&n.rating!==t){this.#T({type:`rated`,key:e,rating:t});try{await this.client.feedback(n.responseId,t,``,this.#t?.session_id),this.#u.set({...this.#u.get(),[n.responseId]:t})}catch{this.#T({type:`rated`,key:e,rating:n.rating})}}}startAgain(){let e=this.#t;this.#r=e?.visitor_id,this.#h(),this.#t=this.#i=void 0,this.#l.clear(),this.#u.set(void 0),e&&this.client.forget(e.session_id),this.#E(Rt)}dismiss(){this.#T({type:`dismissed`})}complain(e){this.#T({type:`problem`,failure:e})}async#d(e){try{let t=this.#t??await this.#p();if(!this.#S(t))return;this.#f(e.text,t),this.#T({type:`withdrawn`,key:e.key})}catch(t){if(t instanceof DOMException)return;let n=U(t);this.#T({type:`undelivered`,key:e.key,failure:n}),n.code===`origin_not_allowed`&&this.bar(t)}this.#l.remove(e)}#f(e,{session_id:t,visitor_id:n}){let r=[],i=this.client.on(`problem`,e=>r.push(e)),o=this.client.sendMessage(e,t,n);if(i(),o===null)throw r[0]??new a(`The message wasn't taken`,`error`);let s=this.client.outbox.find(e=>e.client_message_id===o);s&&this.#T(ln(s))}async#p(){let e=this.#n??=this.#m();try{let t=await e.session;return this.#n===e?this.#_(t):this.#S(t)||this.client.forget(t.session_id),t}finally{this.#n===e&&this.#g()}}#m(){let e=new AbortController,t=this.#r?{visitor_id:this.#r}:{};return this.listener.changed(),{session:It(()=>this.client.createSession(t,e.signal),()=>{this.#s=!0,this.listener.changed()},e.signal),abort:e}}#h(){this.#n?.abort.abort(),this.#g()}#g(){this.#n=void 0,this.#s=!1}#_(e){this.#t=e,this.#i=e.cursor,this.#g(),this.#o&&this.client.connect(),this.listener.joined(e.session_id)}#v(){this.client.on(`undelivered`,({message:e,error:t})=>{this.#T({type:`undelivered`,key:e.client_message_id,failure:U(t)})}),this.client.on(`refused`,({session_id:e,error:t})=>this.#b(e,t)),this.client.on(`frame`,e=>this.#y(e)),this.client.on(`problem`,e=>{e.messageId||this.#T({type:`problem`,failure:U(e)})}),this.client.on(`state`,e=>{e.state===`resuming`&&this.#x(),this.listener.stateChanged(e),this.listener.changed()})}#y(e){let t=this.#C(e);if(this.listener.framed(e,t),!this.#S(e))return;let n=e.type===`complete`?this.#u.get()?.[e.response_id]:void 0,r={type:`frame`,frame:e,...n&&{rating:n}};t?this.#w(r):this.#T({...r,at:Date.now()})}#b(e,t){this.#S({session_id:e})&&(this.#t=void 0,this.#T({type:`refused`,failure:U(t)}))}async#x(){let e=this.#t;if(!e||this.#i)return;let t=await this.service.cursorOf(e.session_id,e.visitor_id);this.#t===e&&(this.#i??=t??an)}#S({session_id:e}){return e!==void 0&&e===this.#t?.session_id}#C(e){let{cursor:t}=e.metadata??{};return t!==void 0&&(this.#i===void 0||un(t)<=un(this.#i))}#w(e){this.#e=Bt(this.#e,e),clearTimeout(this.#c),this.#c=setTimeout(()=>this.listener.changed(),on)}#T(e){this.#E(Bt(this.#e,e))}#E(e){e!==this.#e&&(this.#e=e,this.listener.changed())}};function cn({key:e,text:t}){return{type:`queued`,key:e,text:t}}function ln({client_message_id:e,message:t}){return{type:`queued`,key:e,text:t}}function un(e){return Number.parseInt(e,10)}function U(e){if(e instanceof a)return{code:e.code,text:e.message};throw e}function dn(e,t){return t-[...e.trim()].length}function fn(e,t){return e<t/10}function pn(e){let{key:t,shiftKey:n,isComposing:r}=e;return t===`Enter`&&!n&&!r&&e.keyCode!==229}function mn(e,t){return e.trim()!==``&&dn(e,t)>=0}function hn(e){return!!e&&(!e.isConnected||!vn(e))}function gn(){return matchMedia(`(pointer: coarse)`).matches}function _n(e,t){let n=[...e.querySelectorAll(`a[href], button, textarea, [tabindex='0']`)].filter(vn),[r,i]=t.shiftKey?[n.at(0),n.at(-1)]:[n.at(-1),n.at(0)];e.getRootNode().activeElement===r&&(t.preventDefault(),i?.focus())}function vn(e){return e.getClientRects().length>0&&!e.matches(`:disabled`)}var yn=48,bn=class{#e=!0;#t=0;get isAtEnd(){return this.#e}scrolled(e){let t=e.scrollTop<this.#t;e.scrollHeight-e.scrollTop-e.clientHeight<=yn?this.#e=!0:t&&(this.#e=!1),this.#t=e.scrollTop}settle(e){this.#e&&(e.scrollTop=e.scrollHeight,this.#t=e.scrollTop)}stay(){this.#e=!1}toEnd(e){this.#e=!0,this.settle(e)}};async function xn(e,t,n){let r=t?.getBoundingClientRect().top??0;await n(),t&&(e.scrollTop+=t.getBoundingClientRect().top-r)}var Sn=`(max-width: 480px), (max-height: 440px)`,Cn=b`
+\f\r]`,A=/<(?:(!--|\/[^a-zA-Z])|(\/?[a-zA-Z][^>\s]*)|(\/?$))/g,nt=/-->/g,rt=/>/g,j=RegExp(`>|${tt}(?:([^\\s"'>=/]+)(${tt}*=${tt}*(?:[^ \t\n\f\r"'\`<>=]|("|')|))|$)`,`g`),it=/'/g,at=/"/g,ot=/^(?:script|style|textarea|title)$/i,st=e=>(t,...n)=>({_$litType$:e,strings:t,values:n}),M=st(1),N=st(2),P=Symbol.for(`lit-noChange`),F=Symbol.for(`lit-nothing`),ct=new WeakMap,I=D.createTreeWalker(D,129);function lt(e,t){if(!$e(e)||!e.hasOwnProperty(`raw`))throw Error(`invalid template strings array`);return Ye===void 0?t:Ye.createHTML(t)}var ut=(e,t)=>{let n=e.length-1,r=[],i,a=t===2?`<svg>`:t===3?`<math>`:``,o=A;for(let t=0;t<n;t++){let n=e[t],s,c,l=-1,u=0;for(;u<n.length&&(o.lastIndex=u,c=o.exec(n),c!==null);)u=o.lastIndex,o===A?c[1]===`!--`?o=nt:c[1]===void 0?c[2]===void 0?c[3]!==void 0&&(o=j):(ot.test(c[2])&&(i=RegExp(`</`+c[2],`g`)),o=j):o=rt:o===j?c[0]===`>`?(o=i??A,l=-1):c[1]===void 0?l=-2:(l=o.lastIndex-c[2].length,s=c[1],o=c[3]===void 0?j:c[3]===`"`?at:it):o===at||o===it?o=j:o===nt||o===rt?o=A:(o=j,i=void 0);let d=o===j&&e[t+1].startsWith(`/>`)?` `:``;a+=o===A?n+Qe:l>=0?(r.push(s),n.slice(0,l)+Xe+n.slice(l)+E+d):n+E+(l===-2?t:d)}return[lt(e,a+(e[n]||`<?>`)+(t===2?`</svg>`:t===3?`</math>`:``)),r]},dt=class e{constructor({strings:t,_$litType$:n},r){let i;this.parts=[];let a=0,o=0,s=t.length-1,c=this.parts,[l,u]=ut(t,n);if(this.el=e.createElement(l,r),I.currentNode=this.el.content,n===2||n===3){let e=this.el.content.firstChild;e.replaceWith(...e.childNodes)}for(;(i=I.nextNode())!==null&&c.length<s;){if(i.nodeType===1){if(i.hasAttributes())for(let e of i.getAttributeNames())if(e.endsWith(Xe)){let t=u[o++],n=i.getAttribute(e).split(E),r=/([.?@])?(.*)/.exec(t);c.push({type:1,index:a,name:r[2],strings:n,ctor:r[1]===`.`?pt:r[1]===`?`?mt:r[1]===`@`?ht:z}),i.removeAttribute(e)}else e.startsWith(E)&&(c.push({type:6,index:a}),i.removeAttribute(e));if(ot.test(i.tagName)){let e=i.textContent.split(E),t=e.length-1;if(t>0){i.textContent=T?T.emptyScript:``;for(let n=0;n<t;n++)i.append(e[n],O()),I.nextNode(),c.push({type:2,index:++a});i.append(e[t],O())}}}else if(i.nodeType===8){if(i.data===Ze)c.push({type:2,index:a});else{let e=-1;for(;(e=i.data.indexOf(E,e+1))!==-1;)c.push({type:7,index:a}),e+=E.length-1}}a++}}static createElement(e,t){let n=D.createElement(`template`);return n.innerHTML=e,n}};function L(e,t,n=e,r){if(t===P)return t;let i=r===void 0?n._$Cl:n._$Co?.[r],a=k(t)?void 0:t._$litDirective$;return i?.constructor!==a&&(i?._$AO?.(!1),a===void 0?i=void 0:(i=new a(e),i._$AT(e,n,r)),r===void 0?n._$Cl=i:(n._$Co??=[])[r]=i),i!==void 0&&(t=L(e,i._$AS(e,t.values),i,r)),t}var ft=class{constructor(e,t){this._$AV=[],this._$AN=void 0,this._$AD=e,this._$AM=t}get parentNode(){return this._$AM.parentNode}get _$AU(){return this._$AM._$AU}u(e){let{el:{content:t},parts:n}=this._$AD,r=(e?.creationScope??D).importNode(t,!0);I.currentNode=r;let i=I.nextNode(),a=0,o=0,s=n[0];for(;s!==void 0;){if(a===s.index){let t;s.type===2?t=new R(i,i.nextSibling,this,e):s.type===1?t=new s.ctor(i,s.name,s.strings,this,e):s.type===6&&(t=new gt(i,this,e)),this._$AV.push(t),s=n[++o]}a!==s?.index&&(i=I.nextNode(),a++)}return I.currentNode=D,r}p(e){let t=0;for(let n of this._$AV)n!==void 0&&(n.strings===void 0?n._$AI(e[t]):(n._$AI(e,n,t),t+=n.strings.length-2)),t++}},R=class e{get _$AU(){return this._$AM?._$AU??this._$Cv}constructor(e,t,n,r){this.type=2,this._$AH=F,this._$AN=void 0,this._$AA=e,this._$AB=t,this._$AM=n,this.options=r,this._$Cv=r?.isConnected??!0}get parentNode(){let e=this._$AA.parentNode,t=this._$AM;return t!==void 0&&e?.nodeType===11&&(e=t.parentNode),e}get startNode(){return this._$AA}get endNode(){return this._$AB}_$AI(e,t=this){e=L(this,e,t),k(e)?e===F||e==null||e===``?(this._$AH!==F&&this._$AR(),this._$AH=F):e!==this._$AH&&e!==P&&this._(e):e._$litType$===void 0?e.nodeType===void 0?et(e)?this.k(e):this._(e):this.T(e):this.$(e)}O(e){return this._$AA.parentNode.insertBefore(e,this._$AB)}T(e){this._$AH!==e&&(this._$AR(),this._$AH=this.O(e))}_(e){this._$AH!==F&&k(this._$AH)?this._$AA.nextSibling.data=e:this.T(D.createTextNode(e)),this._$AH=e}$(e){let{values:t,_$litType$:n}=e,r=typeof n==`number`?this._$AC(e):(n.el===void 0&&(n.el=dt.createElement(lt(n.h,n.h[0]),this.options)),n);if(this._$AH?._$AD===r)this._$AH.p(t);else{let e=new ft(r,this),n=e.u(this.options);e.p(t),this.T(n),this._$AH=e}}_$AC(e){let t=ct.get(e.strings);return t===void 0&&ct.set(e.strings,t=new dt(e)),t}k(t){$e(this._$AH)||(this._$AH=[],this._$AR());let n=this._$AH,r,i=0;for(let a of t)i===n.length?n.push(r=new e(this.O(O()),this.O(O()),this,this.options)):r=n[i],r._$AI(a),i++;i<n.length&&(this._$AR(r&&r._$AB.nextSibling,i),n.length=i)}_$AR(e=this._$AA.nextSibling,t){for(this._$AP?.(!1,!0,t);e!==this._$AB;){let t=Je(e).nextSibling;Je(e).remove(),e=t}}setConnected(e){this._$AM===void 0&&(this._$Cv=e,this._$AP?.(e))}},z=class{get tagName(){return this.element.tagName}get _$AU(){return this._$AM._$AU}constructor(e,t,n,r,i){this.type=1,this._$AH=F,this._$AN=void 0,this.element=e,this.name=t,this._$AM=r,this.options=i,n.length>2||n[0]!==``||n[1]!==``?(this._$AH=Array(n.length-1).fill(new String),this.strings=n):this._$AH=F}_$AI(e,t=this,n,r){let i=this.strings,a=!1;if(i===void 0)e=L(this,e,t,0),a=!k(e)||e!==this._$AH&&e!==P,a&&(this._$AH=e);else{let r=e,o,s;for(e=i[0],o=0;o<i.length-1;o++)s=L(this,r[n+o],t,o),s===P&&(s=this._$AH[o]),a||=!k(s)||s!==this._$AH[o],s===F?e=F:e!==F&&(e+=(s??``)+i[o+1]),this._$AH[o]=s}a&&!r&&this.j(e)}j(e){e===F?this.element.removeAttribute(this.name):this.element.setAttribute(this.name,e??``)}},pt=class extends z{constructor(){super(...arguments),this.type=3}j(e){this.element[this.name]=e===F?void 0:e}},mt=class extends z{constructor(){super(...arguments),this.type=4}j(e){this.element.toggleAttribute(this.name,!!e&&e!==F)}},ht=class extends z{constructor(e,t,n,r,i){super(e,t,n,r,i),this.type=5}_$AI(e,t=this){if((e=L(this,e,t,0)??F)===P)return;let n=this._$AH,r=e===F&&n!==F||e.capture!==n.capture||e.once!==n.once||e.passive!==n.passive,i=e!==F&&(n===F||r);r&&this.element.removeEventListener(this.name,this,n),i&&this.element.addEventListener(this.name,this,e),this._$AH=e}handleEvent(e){typeof this._$AH==`function`?this._$AH.call(this.options?.host??this.element,e):this._$AH.handleEvent(e)}},gt=class{constructor(e,t,n){this.element=e,this.type=6,this._$AN=void 0,this._$AM=t,this.options=n}get _$AU(){return this._$AM._$AU}_$AI(e){L(this,e)}},_t={M:Xe,P:E,A:Ze,C:1,L:ut,R:ft,D:et,V:L,I:R,H:z,N:mt,U:ht,B:pt,F:gt},vt=w.litHtmlPolyfillSupport;vt?.(dt,R),(w.litHtmlVersions??=[]).push(`3.3.3`);var yt=(e,t,n)=>{let r=n?.renderBefore??t,i=r._$litPart$;if(i===void 0){let e=n?.renderBefore??null;r._$litPart$=i=new R(t.insertBefore(O(),e),e,void 0,n??{})}return i._$AI(e),i},bt=globalThis,B=class extends C{constructor(){super(...arguments),this.renderOptions={host:this},this._$Do=void 0}createRenderRoot(){let e=super.createRenderRoot();return this.renderOptions.renderBefore??=e.firstChild,e}update(e){let t=this.render();this.hasUpdated||(this.renderOptions.isConnected=this.isConnected),super.update(e),this._$Do=yt(t,this.renderRoot,this.renderOptions)}connectedCallback(){super.connectedCallback(),this._$Do?.setConnected(!0)}disconnectedCallback(){super.disconnectedCallback(),this._$Do?.setConnected(!1)}render(){return P}};B._$litElement$=!0,B.finalized=!0,bt.litElementHydrateSupport?.({LitElement:B});var xt=bt.litElementPolyfillSupport;xt?.({LitElement:B}),(bt.litElementVersions??=[]).push(`4.2.2`);var St=5e3,Ct={name:``,role:``,greeting:``,suggestions:[],avatar:``,maxMessageChars:l.messageChars},wt=class{#e;constructor(e,t=document.baseURI){let n=new URL(e,t);this.#e=n.origin+n.pathname.replace(/\/*$/,`/`)}get socket(){return`${this.#e.replace(/^http/,`ws`)}ws/chat/`}keyOf(e){return`verbatim-chat ${this.socket} widget ${e}`}async persona(){return this.#n(await this.#t(`api/chats/persona/`))}async cursorOf(e,t){let n=`api/chats/sessions/${encodeURIComponent(e)}/`;return(await this.#t(n,{"X-Visitor-Id":t}).catch(()=>({}))).cursor}async#t(e,t={}){let n={headers:t,credentials:`omit`,signal:AbortSignal.timeout(St)},r=await fetch(this.#e+e,n).catch(()=>{throw new a(`The service can't be reached`,`not_connected`)}),i=await r.json().catch(()=>void 0),o=typeof i==`object`&&i?i:void 0;if(r.ok&&o)return o;let{code:s,detail:c}=o??{};throw new a(c??`The service has answered with ${r.status}`,s??Tt(r.status))}#n(e){let{name:t,role:n,greeting:r,suggestions:i,avatar:a,max_message_chars:o}=e,s=e=>typeof e==`string`?e:``;return{name:s(t),role:s(n),greeting:s(r),suggestions:Array.isArray(i)?i.filter(e=>typeof e==`string`):[],avatar:s(a)&&this.#r(s(a)),maxMessageChars:typeof o==`number`&&o>0?o:l.messageChars}}#r(e){let t=new URL(e.replace(/^\//,``),this.#e);return t.origin===new URL(this.#e).origin?t.href:``}};function Tt(e){return e>=500?`unavailable`:`unreadable`}function Et(e,t){if(!e)return new wt(t);try{if(/^(https?:\/)?\//i.test(e))return new wt(e)}catch{}return kt(`service`,e,`must be a URL such as https://chat.example, or a path of this page's host such as /chat`),new wt(t)}function Dt(e,t){if(!e&&!t)return;let n=Object.entries({"session-id":e,"visitor-id":t}).filter(([,e])=>!Ot(e));for(let[e,t]of n)kt(e,t,`must be a UUID, as the service has given it with the session`);return n.length?void 0:{session_id:e,visitor_id:t}}function Ot(e){return/^[0-9a-f]{32}$/i.test(e.replaceAll(`-`,``))}function kt(e,t,n){console.error(`<verbatim-chat ${e}="${t}">: ${e} ${n}`)}var V=class{constructor(e,t){this.key=e,this.is=t}get(){try{let e=JSON.parse(sessionStorage.getItem(this.key)??`null`);return this.is(e)?e:void 0}catch{return}}set(e){try{e===void 0?sessionStorage.removeItem(this.key):sessionStorage.setItem(this.key,JSON.stringify(e))}catch{}}};function At(e){return typeof e==`string`}function jt(e){return typeof e==`boolean`}function Mt(e){return Array.isArray(e)&&e.every(At)}function Nt(e){return typeof e==`object`&&!!e&&Object.values(e).every(e=>e===`up`||e===`down`)}var Pt=1e3,Ft=3e4;async function It(e,t,n){for(let r=Pt;;r=Math.min(Ft,r*2)){try{return await e()}catch(e){if(!(e instanceof a&&e.isPassing))throw e}n.throwIfAborted(),t(),await Lt(Math.random()*r,n)}}function Lt(e,t){return new Promise((n,r)=>{let i=new AbortController,a=e=>()=>{i.abort(),clearTimeout(s),e()},o=()=>{document.visibilityState===`visible`&&a(n)()},s=setTimeout(a(n),e),c={signal:i.signal};addEventListener(`online`,a(n),c),addEventListener(`visibilitychange`,o,c),t.addEventListener(`abort`,a(()=>r(t.reason)),c)})}var Rt={entries:[],outgoing:[],suggestions:[]},zt=[`session_not_found`,`session_not_active`,`session_expired`,`session_erased`,`visitor_mismatch`];function Bt(e,t){switch(t.type){case`frame`:return Wt(e,t);case`queued`:return e.outgoing.some(({key:e})=>e===t.key)?e:{...en(e),outgoing:[...e.outgoing,{key:t.key,text:t.text}],suggestions:[]};case`undelivered`:return Zt(e,t.key,t.failure);case`withdrawn`:return{...e,outgoing:tn(e.outgoing,t.key)};case`refused`:return Ut(e)?e:H(e,t.failure);case`rated`:return Qt(e,t.key,t.rating);case`problem`:return $t(e,t.failure)?e:{...e,alarm:{...t.failure,isShown:!1}};case`dismissed`:return{...en(e),dismissed:e.alarm?.code}}}function Vt(e){return e.entries.findLast(e=>e.kind===`reply`&&e.outcome===`open`)}function Ht(e){return!e.end&&e.entries.at(-1)?.kind===`said`&&!Vt(e)}function Ut({entries:e,outgoing:t}){return!e.length&&!t.length}function Wt(e,{frame:t,at:n,rating:r}){switch(t.type){case`message`:return Gt(e,t);case`chunk`:return Kt(e,t.message_id,e=>({...e,text:e.text+t.chunk}));case`complete`:return qt(e,t,n,r);case`idle_warning`:{let r=Xt(e,`idle_warning`,t.message,n);return n===void 0?r:{...r,news:t.message}}case`session_end`:return Jt(e,t,n);case`error`:return Yt(e,t,n);default:return e}}function Gt(e,{message_id:t,message:n,metadata:r}){let i=r.client_message_id??t,a={kind:`said`,key:i,messageId:t,text:n},o=tn(e.outgoing,i);return{...en(e),entries:[...e.entries,a],outgoing:o,suggestions:[]}}function Kt(e,t,n){let r=Vt(e);if(r?.messageId===t)return{...e,entries:nn(e.entries,r,n(r))};let i={kind:`reply`,key:`reply ${e.entries.length}`,messageId:t,text:``,outcome:`open`};return{...e,entries:[...e.entries,n(i)]}}function qt(e,t,n,r){let{message_id:i,response_id:a,suggestions:o=[],metadata:s}=t,c=s.finish_reason===`stop`?`whole`:s.finish_reason,l={...Kt(e,i,e=>{let n={...e,text:t.message??e.text,outcome:c,responseId:a};return r?{...n,rating:r}:n}),suggestions:o},u=n===void 0||!t.message?l:{...l,news:t.message};return t.complete?H(u,{code:`completed`,text:``}):u}function Jt(e,{message:t=``,metadata:n},r){let i=H(t?Xt(e,`session_end`,t,r):e,{code:n.reason,text:t});return r===void 0?i:{...i,news:t}}function Yt(e,{message_id:t,response_id:n,error:r,metadata:i},a){if(!i.cursor||!t)return e;let o=i.code===`reply_interrupted`?`interrupted`:`failed`,s=Kt(e,t,e=>({...e,outcome:o,...n&&{responseId:n}}));return a===void 0?s:{...s,alarm:{code:i.code,text:r,isShown:!0}}}function Xt(e,t,n,r){let i={kind:`notice`,key:`notice ${e.entries.length}`,about:t,text:n,...r!==void 0&&{at:r}};return{...e,entries:[...e.entries,i]}}function Zt(e,t,n){let r=e.outgoing.map(e=>e.key===t?{...e,failure:n}:e),i={...e,outgoing:r,alarm:{...n,isShown:!0}};return zt.includes(n.code)?H(i,n):i}function Qt(e,t,n){let r=e.entries.find(e=>e.key===t);return r?.kind===`reply`?{...e,entries:nn(e.entries,r,{...r,rating:n})}:e}function $t({outgoing:e,end:t,dismissed:n},{code:r}){return r===`not_connected`||t?.code===r||n===r||e.some(({failure:e})=>e?.code===r)}function H(e,t){return e.end?e:{...e,end:t,suggestions:[]}}function en(e){return{...e,news:void 0,alarm:void 0,dismissed:void 0}}function tn(e,t){return e.some(e=>e.key===t)?e.filter(e=>e.key!==t):e}function nn(e,t,n){return e.with(e.lastIndexOf(t),n)}var rn=class{#e;#t=0;#n;constructor(e){this.#n=new V(e,Mt),this.#e=(this.#n.get()??[]).map(e=>this.#r(e))}get all(){return this.#e}add(e){let t=this.#r(e);return this.#i([...this.#e,t]),t}remove(e){this.#i(this.#e.filter(t=>t!==e))}clear(){this.#i([])}#r(e){return{key:`unsent ${++this.#t}`,text:e}}#i(e){this.#e=e,this.#n.set(e.length?e.map(({text:e})=>e):void 0)}},an=`0.0`,on=30,sn=class{#e=Rt;#t;#n;#r;#i;#a;#o=!1;#s=!1;#c;#l;#u;constructor(e,t,n){this.service=e,this.listener=t,this.client=new Oe(e.socket,{history:`all`,maxMessageChars:1/0}),n&&this.client.follow(n.session_id,n.visitor_id),this.#t=n??this.client.sessions.at(-1),this.#l=new rn(e.keyOf(`unsent`)),this.#u=new V(e.keyOf(`ratings`),Nt);let r=this.client.outbox.filter(e=>this.#S(e)).map(ln);this.#e=[...r,...this.#l.all.map(cn)].reduce(Bt,Rt),this.#v()}get thread(){return this.#e}get hasSession(){return this.#t!==void 0}get state(){return this.#a?`failed`:this.#s?`offline`:this.#n?`connecting`:this.client.state}get failure(){let e=this.#a??this.client.failure;return e&&U(e)}resume(){if(this.#o=!0,!this.#a){this.#t&&(this.listener.joined(this.#t.session_id),this.client.connect());for(let e of this.#l.all)this.#d(e)}}leave(){this.#o=!1,this.#h(),this.client.close()}bar(e){this.#a||(this.#a=e,this.client.close(),this.listener.barred(),this.listener.changed())}async send(e){let t=this.#l.add(e);this.#T(cn(t)),this.#o&&await this.#d(t)}retry(e){let t=this.#e.outgoing.find(t=>t.key===e);t&&(this.#T({type:`withdrawn`,key:e}),this.#e.end&&this.startAgain(),this.send(t.text))}stop(){this.client.stop(this.#t?.session_id).catch(()=>void 0)}async rate(e,t){let n=this.#e.entries.find(t=>t.key===e);if(n?.kind===`reply`&&n.responseId&&n.rating!==t){this.#T({type:`rated`,key:e,rating:t});try{await this.client.feedback(n.responseId,t,``,this.#t?.session_id),this.#u.set({...this.#u.get(),[n.responseId]:t})}catch{this.#T({type:`rated`,key:e,rating:n.rating})}}}startAgain(){let e=this.#t;this.#r=e?.visitor_id,this.#h(),this.#t=this.#i=void 0,this.#l.clear(),this.#u.set(void 0),e&&this.client.forget(e.session_id),this.#E(Rt)}dismiss(){this.#T({type:`dismissed`})}complain(e){this.#T({type:`problem`,failure:e})}async#d(e){try{let t=this.#t??await this.#p();if(!this.#S(t))return;this.#f(e.text,t),this.#T({type:`withdrawn`,key:e.key})}catch(t){if(t instanceof DOMException)return;let n=U(t);this.#T({type:`undelivered`,key:e.key,failure:n}),n.code===`origin_not_allowed`&&this.bar(t)}this.#l.remove(e)}#f(e,{session_id:t,visitor_id:n}){let r=[],i=this.client.on(`problem`,e=>r.push(e)),o=this.client.sendMessage(e,t,n);if(i(),o===null)throw r[0]??new a(`The message wasn't taken`,`error`);let s=this.client.outbox.find(e=>e.client_message_id===o);s&&this.#T(ln(s))}async#p(){let e=this.#n??=this.#m();try{let t=await e.session;return this.#n===e?this.#_(t):this.#S(t)||this.client.forget(t.session_id),t}finally{this.#n===e&&this.#g()}}#m(){let e=new AbortController,t=this.#r?{visitor_id:this.#r}:{};return this.listener.changed(),{session:It(()=>this.client.createSession(t,e.signal),()=>{this.#s=!0,this.listener.changed()},e.signal),abort:e}}#h(){this.#n?.abort.abort(),this.#g()}#g(){this.#n=void 0,this.#s=!1}#_(e){this.#t=e,this.#i=e.cursor,this.#g(),this.#o&&this.client.connect(),this.listener.joined(e.session_id)}#v(){this.client.on(`undelivered`,({message:e,error:t})=>{this.#T({type:`undelivered`,key:e.client_message_id,failure:U(t)})}),this.client.on(`refused`,({session_id:e,error:t})=>this.#b(e,t)),this.client.on(`frame`,e=>this.#y(e)),this.client.on(`problem`,e=>{e.messageId||this.#T({type:`problem`,failure:U(e)})}),this.client.on(`state`,e=>{e.state===`resuming`&&this.#x(),this.listener.stateChanged(e),this.listener.changed()})}#y(e){let t=this.#C(e);if(this.listener.framed(e,t),!this.#S(e))return;let n=e.type===`complete`?this.#u.get()?.[e.response_id]:void 0,r={type:`frame`,frame:e,...n&&{rating:n}};t?this.#w(r):this.#T({...r,at:Date.now()})}#b(e,t){this.#S({session_id:e})&&(this.#t=void 0,this.#T({type:`refused`,failure:U(t)}))}async#x(){let e=this.#t;if(!e||this.#i)return;let t=await this.service.cursorOf(e.session_id,e.visitor_id);this.#t===e&&(this.#i??=t??an)}#S({session_id:e}){return e!==void 0&&e===this.#t?.session_id}#C(e){let{cursor:t}=e.metadata??{};return t!==void 0&&(this.#i===void 0||un(t)<=un(this.#i))}#w(e){this.#e=Bt(this.#e,e),clearTimeout(this.#c),this.#c=setTimeout(()=>this.listener.changed(),on)}#T(e){this.#E(Bt(this.#e,e))}#E(e){e!==this.#e&&(this.#e=e,this.listener.changed())}};function cn({key:e,text:t}){return{type:`queued`,key:e,text:t}}function ln({client_message_id:e,message:t}){return{type:`queued`,key:e,text:t}}function un(e){return Number.parseInt(e,10)}function U(e){if(e instanceof a)return{code:e.code,text:e.message};throw e}function dn(e,t){return t-[...e.trim()].length}function fn(e,t){return e<t/10}function pn(e){let{key:t,shiftKey:n,isComposing:r}=e;return t===`Enter`&&!n&&!r&&e.keyCode!==229}function mn(e,t){return e.trim()!==``&&dn(e,t)>=0}function hn(e){return!!e&&(!e.isConnected||!vn(e))}function gn(){return matchMedia(`(pointer: coarse)`).matches}function _n(e,t){let n=[...e.querySelectorAll(`a[href], button, textarea, [tabindex='0']`)].filter(vn),[r,i]=t.shiftKey?[n.at(0),n.at(-1)]:[n.at(-1),n.at(0)];e.getRootNode().activeElement===r&&(t.preventDefault(),i?.focus())}function vn(e){return e.getClientRects().length>0&&!e.matches(`:disabled`)}var yn=48,bn=class{#e=!0;#t=0;get isAtEnd(){return this.#e}scrolled(e){let t=e.scrollTop<this.#t;e.scrollHeight-e.scrollTop-e.clientHeight<=yn?this.#e=!0:t&&(this.#e=!1),this.#t=e.scrollTop}settle(e){this.#e&&(e.scrollTop=e.scrollHeight,this.#t=e.scrollTop)}stay(){this.#e=!1}toEnd(e){this.#e=!0,this.settle(e)}};async function xn(e,t,n){let r=t?.getBoundingClientRect().top??0;await n(),t&&(e.scrollTop+=t.getBoundingClientRect().top-r)}var Sn=b`
+  button {
+    font: inherit;
+    color: inherit;
+    margin: 0;
+    padding: 0;
+    border: 0;
+    background: none;
+    cursor: pointer;
+    display: inline-flex;
+    align-items: center;
+    justify-content: center;
+    gap: 6px;
+    min-block-size: 32px;
+    min-inline-size: 32px;
+    touch-action: manipulation;
+    -webkit-tap-highlight-color: transparent;
+  }
+  :focus-visible {
+    outline: 2px solid var(--_link);
+    outline-offset: 2px;
+  }
+  .tool {
+    border-radius: 8px;
+    color: var(--_muted);
+  }
+  .tool:hover {
+    background: var(--_tint);
+    color: var(--_text);
+  }
+  .tool .icon {
+    inline-size: 16px;
+    block-size: 16px;
+  }
+  .tool[aria-pressed="true"] {
+    color: var(--_link);
+  }
+  .tool[aria-pressed="true"] .icon {
+    fill: color-mix(in srgb, currentColor 25%, transparent);
+  }
+  .close .icon {
+    inline-size: 20px;
+    block-size: 20px;
+  }
+  .quiet {
+    padding-inline: 10px;
+    border-radius: 16px;
+    font-size: 13px;
+    font-weight: 600;
+    color: var(--_link);
+  }
+  .quiet:hover {
+    background: var(--_tint);
+  }
+  .quiet .icon {
+    inline-size: 14px;
+    block-size: 14px;
+  }
+  .primary {
+    padding: 8px 18px;
+    border-radius: 20px;
+    background: var(--_accent);
+    color: var(--_on-accent);
+    font-size: 15px;
+    font-weight: 600;
+  }
+  .chip {
+    padding: 7px 14px;
+    border: 1px solid var(--_line);
+    border-radius: 18px;
+    background: var(--_surface);
+    color: var(--_link);
+    font-size: 14px;
+    line-height: 1.35;
+    text-align: start;
+    overflow-wrap: anywhere;
+  }
+  .chip:hover {
+    border-color: currentColor;
+    background: var(--_tint);
+  }
+`,Cn=b`
+  form {
+    display: flex;
+    align-items: flex-end;
+    gap: 8px;
+    margin: 0;
+    padding: 10px 12px 12px;
+    padding-block-end: max(12px, env(safe-area-inset-bottom, 0px));
+    border-block-start: 1px solid var(--_line);
+  }
+  .field {
+    flex: 1;
+    min-inline-size: 0;
+    display: grid;
+    border: 1px solid var(--_line);
+    border-radius: 20px;
+    background: var(--_tint);
+  }
+  .field:focus-within {
+    border-color: var(--_link);
+    box-shadow: 0 0 0 1px var(--_link);
+  }
+  /* The text stands behind its own field once more, and gives it its height. */
+  .field::after,
+  textarea {
+    grid-area: 1 / 1;
+    min-inline-size: 0;
+    min-block-size: 40px;
+    max-block-size: min(140px, 30dvh); /* whoever zooms in sees more than what is typed */
+    margin: 0;
+    padding: 8px 14px;
+    border: 0;
+    font: inherit;
+    font-size: 16px; /* with less, iOS zooms in */
+    line-height: 24px;
+    white-space: pre-wrap;
+    overflow-wrap: anywhere;
+  }
+  .field::after {
+    content: attr(data-text) " ";
+    visibility: hidden;
+    overflow: hidden;
+  }
+  textarea {
+    resize: none;
+    overflow-y: auto;
+    background: none;
+    color: var(--_text);
+    outline: 0;
+    scrollbar-width: thin;
+    unicode-bidi: plaintext;
+    text-align: start;
+  }
+  textarea:focus-visible {
+    outline: 0; /* its field is marked */
+  }
+  textarea::placeholder {
+    color: var(--_muted);
+    opacity: 1;
+  }
+  .field:has(:disabled) {
+    opacity: 0.6;
+  }
+  .send {
+    flex: none;
+    inline-size: 42px;
+    block-size: 42px;
+    border-radius: 50%;
+    background: var(--_accent);
+    color: var(--_on-accent);
+  }
+  .send[aria-disabled="true"] {
+    background: var(--_tint);
+    color: var(--_muted);
+    cursor: default;
+  }
+  .count {
+    padding: 0 20px 8px;
+    margin-block-start: -6px;
+    color: var(--_muted);
+    font-size: 12px;
+    text-align: end;
+  }
+  .count.over {
+    color: var(--_danger);
+  }
+`,wn=`(max-width: 480px), (max-height: 440px)`,Tn=b`
+  @keyframes rise {
+    from {
+      opacity: 0;
+      transform: translateY(12px);
+    }
+  }
+  @keyframes appear {
+    from {
+      opacity: 0;
+    }
+  }
+  @keyframes blink {
+    to {
+      opacity: 0;
+    }
+  }
+  @keyframes breathe {
+    0%,
+    60%,
+    100% {
+      opacity: 0.35;
+    }
+    30% {
+      opacity: 1;
+    }
+  }
+  @media (hover: hover) {
+    .entry:not(:nth-last-child(1 of .entry), :focus-within, :hover) .tools:not(:has([aria-pressed="true"])) {
+      opacity: 0;
+    }
+    .tools {
+      transition: opacity 0.15s;
+    }
+  }
+  @media ${Ne(wn)} {
+    .launched .panel {
+      inset: 0;
+      inline-size: 100%;
+      block-size: 100dvh;
+      border-radius: 0;
+      padding: env(safe-area-inset-top, 0px) env(safe-area-inset-right, 0px) 0 env(safe-area-inset-left, 0px);
+    }
+  }
+  @media (prefers-reduced-motion: reduce) {
+    *,
+    *::before,
+    *::after {
+      animation-duration: 0s !important;
+      animation-iteration-count: 1 !important;
+      transition: none !important;
+    }
+    .open.bubble::after,
+    .typing i {
+      animation: none;
+    }
+  }
+  @media (forced-colors: active) {
+    .bubble,
+    .launcher,
+    .send,
+    .primary,
+    .chip,
+    .launched .panel {
+      border: 1px solid;
+    }
+    .field:focus-within {
+      outline: 2px solid;
+    }
+    .open.bubble::after,
+    .typing i {
+      background: CanvasText;
+    }
+  }
+  @media print {
+    .launcher,
+    .close,
+    form,
+    .floating,
+    .tools,
+    .suggestions {
+      display: none;
+    }
+    /* All of it, and on as many pages as it takes. */
+    .chat.inline,
+    .panel,
+    .launched .panel {
+      position: static;
+      inline-size: auto;
+      block-size: auto;
+      max-block-size: none;
+      overflow: visible;
+      box-shadow: none;
+      animation: none;
+    }
+    .stage,
+    .log,
+    .content {
+      display: block;
+      overflow: visible;
+    }
+    .entry {
+      content-visibility: visible;
+      margin-block-end: 10px;
+    }
+    .entry .bubble {
+      border: 1px solid var(--_line);
+      background: none; /* which most browsers don't print */
+      color: var(--_text);
+    }
+  }
+`,En=b`
   color-scheme: light;
   --_accent: var(--verbatim-accent, #0f766e);
   --_on-accent: var(--verbatim-on-accent, #fff);
@@ -13,7 +291,7 @@
   --_danger: var(--verbatim-danger, #b42318);
   --_warm: var(--verbatim-warm, #fdf5e3);
   --_shadow: var(--verbatim-shadow, 0 12px 40px rgb(10 30 28 / 18%), 0 2px 8px rgb(10 30 28 / 10%));
-`,wn=b`
+`,Dn=b`
   color-scheme: dark;
   --_accent: var(--verbatim-accent, #0f766e);
   --_on-accent: var(--verbatim-on-accent, #fff);
@@ -26,7 +304,7 @@
   --_danger: var(--verbatim-danger, #ff9d92);
   --_warm: var(--verbatim-warm, #332b18);
   --_shadow: var(--verbatim-shadow, 0 12px 40px rgb(0 0 0 / 55%), 0 0 0 1px rgb(255 255 255 / 8%));
-`,Tn=[b`
+`,On=[b`
   :host {
     display: block;
   }
@@ -38,7 +316,7 @@
     all: initial;
     visibility: inherit;
     display: block;
-    ${Cn}
+    ${En}
     --_radius: var(--verbatim-radius, 18px);
     font: 400 var(--verbatim-font-size, 16px) / 1.5
       var(--verbatim-font, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Helvetica Neue", Arial, sans-serif);
@@ -47,12 +325,12 @@
   }
   @media screen and (prefers-color-scheme: dark) {
     :host(:not([theme="light"])) .chat {
-      ${wn}
+      ${Dn}
     }
   }
   @media screen {
     :host([theme="dark"]) .chat {
-      ${wn}
+      ${Dn}
     }
   }
   *,
@@ -204,88 +482,7 @@
     white-space: nowrap;
     user-select: none;
   }
-`,b`
-  button {
-    font: inherit;
-    color: inherit;
-    margin: 0;
-    padding: 0;
-    border: 0;
-    background: none;
-    cursor: pointer;
-    display: inline-flex;
-    align-items: center;
-    justify-content: center;
-    gap: 6px;
-    min-block-size: 32px;
-    min-inline-size: 32px;
-    touch-action: manipulation;
-    -webkit-tap-highlight-color: transparent;
-  }
-  :focus-visible {
-    outline: 2px solid var(--_link);
-    outline-offset: 2px;
-  }
-  .tool {
-    border-radius: 8px;
-    color: var(--_muted);
-  }
-  .tool:hover {
-    background: var(--_tint);
-    color: var(--_text);
-  }
-  .tool .icon {
-    inline-size: 16px;
-    block-size: 16px;
-  }
-  .tool[aria-pressed="true"] {
-    color: var(--_link);
-  }
-  .tool[aria-pressed="true"] .icon {
-    fill: color-mix(in srgb, currentColor 25%, transparent);
-  }
-  .close .icon {
-    inline-size: 20px;
-    block-size: 20px;
-  }
-  .quiet {
-    padding-inline: 10px;
-    border-radius: 16px;
-    font-size: 13px;
-    font-weight: 600;
-    color: var(--_link);
-  }
-  .quiet:hover {
-    background: var(--_tint);
-  }
-  .quiet .icon {
-    inline-size: 14px;
-    block-size: 14px;
-  }
-  .primary {
-    padding: 8px 18px;
-    border-radius: 20px;
-    background: var(--_accent);
-    color: var(--_on-accent);
-    font-size: 15px;
-    font-weight: 600;
-  }
-  .chip {
-    padding: 7px 14px;
-    border: 1px solid var(--_line);
-    border-radius: 18px;
-    background: var(--_surface);
-    color: var(--_link);
-    font-size: 14px;
-    line-height: 1.35;
-    text-align: start;
-    overflow-wrap: anywhere;
-  }
-  .chip:hover {
-    border-color: currentColor;
-    background: var(--_tint);
-  }
-`,b`
+`,Sn,b`
   .stage {
     flex: 1;
     min-block-size: 0;
@@ -526,285 +723,88 @@
     border-inline-start: 3px solid var(--_line);
     color: var(--_muted);
   }
-`,b`
-  form {
-    display: flex;
-    align-items: flex-end;
-    gap: 8px;
-    margin: 0;
-    padding: 10px 12px 12px;
-    padding-block-end: max(12px, env(safe-area-inset-bottom, 0px));
-    border-block-start: 1px solid var(--_line);
-  }
-  .field {
-    flex: 1;
-    min-inline-size: 0;
-    display: grid;
-    border: 1px solid var(--_line);
-    border-radius: 20px;
-    background: var(--_tint);
-  }
-  .field:focus-within {
-    border-color: var(--_link);
-    box-shadow: 0 0 0 1px var(--_link);
-  }
-  /* The text stands behind its own field once more, and gives it its height. */
-  .field::after,
-  textarea {
-    grid-area: 1 / 1;
-    min-inline-size: 0;
-    min-block-size: 40px;
-    max-block-size: min(140px, 30dvh); /* whoever zooms in sees more than what is typed */
-    margin: 0;
-    padding: 8px 14px;
-    border: 0;
-    font: inherit;
-    font-size: 16px; /* with less, iOS zooms in */
-    line-height: 24px;
-    white-space: pre-wrap;
-    overflow-wrap: anywhere;
-  }
-  .field::after {
-    content: attr(data-text) " ";
-    visibility: hidden;
-    overflow: hidden;
-  }
-  textarea {
-    resize: none;
-    overflow-y: auto;
-    background: none;
-    color: var(--_text);
-    outline: 0;
-    scrollbar-width: thin;
-    unicode-bidi: plaintext;
-    text-align: start;
-  }
-  textarea:focus-visible {
-    outline: 0; /* its field is marked */
-  }
-  textarea::placeholder {
-    color: var(--_muted);
-    opacity: 1;
-  }
-  .field:has(:disabled) {
-    opacity: 0.6;
-  }
-  .send {
-    flex: none;
-    inline-size: 42px;
-    block-size: 42px;
-    border-radius: 50%;
-    background: var(--_accent);
-    color: var(--_on-accent);
-  }
-  .send[aria-disabled="true"] {
-    background: var(--_tint);
-    color: var(--_muted);
-    cursor: default;
-  }
-  .count {
-    padding: 0 20px 8px;
-    margin-block-start: -6px;
-    color: var(--_muted);
-    font-size: 12px;
-    text-align: end;
-  }
-  .count.over {
-    color: var(--_danger);
-  }
-`,b`
-  @keyframes rise {
-    from {
-      opacity: 0;
-      transform: translateY(12px);
-    }
-  }
-  @keyframes appear {
-    from {
-      opacity: 0;
-    }
-  }
-  @keyframes blink {
-    to {
-      opacity: 0;
-    }
-  }
-  @keyframes breathe {
-    0%,
-    60%,
-    100% {
-      opacity: 0.35;
-    }
-    30% {
-      opacity: 1;
-    }
-  }
-  @media (hover: hover) {
-    .entry:not(:nth-last-child(1 of .entry), :focus-within, :hover) .tools:not(:has([aria-pressed="true"])) {
-      opacity: 0;
-    }
-    .tools {
-      transition: opacity 0.15s;
-    }
-  }
-  @media ${Ne(Sn)} {
-    .launched .panel {
-      inset: 0;
-      inline-size: 100%;
-      block-size: 100dvh;
-      border-radius: 0;
-      padding: env(safe-area-inset-top, 0px) env(safe-area-inset-right, 0px) 0 env(safe-area-inset-left, 0px);
-    }
-  }
-  @media (prefers-reduced-motion: reduce) {
-    *,
-    *::before,
-    *::after {
-      animation-duration: 0s !important;
-      animation-iteration-count: 1 !important;
-      transition: none !important;
-    }
-    .open.bubble::after,
-    .typing i {
-      animation: none;
-    }
-  }
-  @media (forced-colors: active) {
-    .bubble,
-    .launcher,
-    .send,
-    .primary,
-    .chip,
-    .launched .panel {
-      border: 1px solid;
-    }
-    .field:focus-within {
-      outline: 2px solid;
-    }
-    .open.bubble::after,
-    .typing i {
-      background: CanvasText;
-    }
-  }
-  @media print {
-    .launcher,
-    .close,
-    form,
-    .floating,
-    .tools,
-    .suggestions {
-      display: none;
-    }
-    /* All of it, and on as many pages as it takes. */
-    .chat.inline,
-    .panel,
-    .launched .panel {
-      position: static;
-      inline-size: auto;
-      block-size: auto;
-      max-block-size: none;
-      overflow: visible;
-      box-shadow: none;
-      animation: none;
-    }
-    .stage,
-    .log,
-    .content {
-      display: block;
-      overflow: visible;
-    }
-    .entry {
-      content-visibility: visible;
-      margin-block-end: 10px;
-    }
-    .entry .bubble {
-      border: 1px solid var(--_line);
-      background: none; /* which most browsers don't print */
-      color: var(--_text);
-    }
-  }
-`],En={heading:`Chat`,"launcher.open":`Open the chat`,"launcher.close":`Close the chat`,"launcher.unread":`Open the chat: {count} new`,"log.label":`Conversation`,"log.earlier":`Show earlier messages`,"log.latest":`Go to the latest message`,"who.visitor":`You said:`,"who.assistant":`{name} said:`,"who.nameless":`The assistant said:`,"composer.label":`Your message`,"composer.placeholder":`Type a message`,"composer.ended":`The conversation has ended`,"composer.send":`Send`,"composer.stop":`Stop the reply`,"composer.left":`{count} characters left`,"composer.over":`{count} characters too many`,"suggestions.label":`Suggestions`,"outgoing.sending":`Sending`,"outgoing.waiting":`Will be sent when the connection is back`,"outgoing.failed":`Not sent.`,"outgoing.retry":`Try again`,"outgoing.retry_anew":`Send in a new conversation`,"reply.typing":`{name} is typing`,"reply.nameless_typing":`A reply is coming`,"reply.stopped":`Stopped`,"reply.length":`The reply is cut short here`,"reply.content_filter":`The rest of the reply was withheld`,"reply.failed":`The reply broke off. Please ask again.`,"reply.interrupted":`Interrupted. The reply starts again.`,"reply.copy":`Copy`,"reply.copied":`Copied`,"reply.up":`Good reply`,"reply.down":`Bad reply`,"notice.idle":`The conversation ends soon if nothing is said.`,"notice.at":`{time}`,"connection.connecting":`Connecting`,"connection.offline":`No connection. Trying again.`,"connection.failed":`The chat can't be used right now.`,"connection.retry":`Try again`,"end.completed":`This conversation is complete.`,"end.idle_timeout":`This conversation has ended because nothing was said for a while.`,"end.expired":`This conversation has expired.`,"end.deleted":`This conversation was ended.`,"end.anew":`Start a new conversation`,"problem.dismiss":`Dismiss`,"error.closed":`The chat was closed.`,"error.conflict":`This message was changed after it was sent. Please send it again.`,"error.copy_refused":`This browser doesn't let the reply be copied.`,"error.error":`Something went wrong. Please try again.`,"error.internal_error":`Something went wrong on our side. Please try again.`,"error.invalid_request":`This can't be sent as it is.`,"error.message_required":`Please type a message first.`,"error.message_too_long":`This message is too long. Please shorten it.`,"error.method_not_allowed":`The chat isn't set up correctly on this page.`,"error.not_connected":`There is no connection to the chat.`,"error.not_found":`The chat isn't set up correctly on this page.`,"error.origin_not_allowed":`The chat isn't allowed on this website.`,"error.lost":`The connection was lost. Please try again.`,"error.outbox_full":`Too many messages are waiting to be sent. Please wait for the connection.`,"error.buffer_full":`Too much arrived at once. Please reload the page.`,"error.rate_limited":`That was a lot at once. It goes on in a moment.`,"error.reply_failed":`The reply broke off. Please ask again.`,"error.reply_interrupted":`The reply was interrupted and starts again.`,"error.reply_not_found":`This reply can't be rated any more.`,"error.reply_timeout":`The reply takes longer than usual.`,"error.session_erased":`This conversation was erased.`,"error.session_expired":`This conversation has expired.`,"error.session_full":`This conversation is full. Please start a new one.`,"error.session_not_active":`This conversation has ended.`,"error.session_not_found":`This conversation isn't there any more.`,"error.too_large":`This is more than can be sent at once.`,"error.too_many_sessions":`Too many conversations are open here. Please reload the page.`,"error.unauthorized":`The chat isn't set up correctly on this page.`,"error.unavailable":`The chat is busy for a moment. Your message is kept, and is sent as soon as it can be.`,"error.unreadable":`The chat has answered with something unexpected.`,"error.visitor_mismatch":`This conversation belongs to somebody else.`,"error.visitor_not_found":`There is no conversation of yours.`};function Dn(e){return{...En,...e}}function W(e,t){return e.replace(/\{(\w+)\}/g,(e,n)=>String(t[n]??e))}function G(e,{code:t,text:n}){return kn(e,`error.${t}`)??(n||e[`error.error`])}function On(e,t){return kn(e,`end.${t.code}`)??G(e,t)}function kn(e,t){return Object.hasOwn(e,t)?e[t]:void 0}var K={ATTRIBUTE:1,CHILD:2,PROPERTY:3,BOOLEAN_ATTRIBUTE:4,EVENT:5,ELEMENT:6},q=e=>(...t)=>({_$litDirective$:e,values:t}),J=class{constructor(e){}get _$AU(){return this._$AM._$AU}_$AT(e,t,n){this._$Ct=e,this._$AM=t,this._$Ci=n}_$AS(e,t){return this.update(e,t)}update(e,t){return this.render(...t)}},An={},jn=q(class extends J{constructor(){super(...arguments),this.ot=An}render(e,t){return t()}update(e,[t,n]){if(Array.isArray(t)){if(Array.isArray(this.ot)&&this.ot.length===t.length&&t.every((e,t)=>e===this.ot[t]))return P}else if(this.ot===t)return P;return this.ot=Array.isArray(t)?Array.from(t):t,this.render(t,n)}});function Y(e){return M`<svg class="icon" viewBox="0 0 24 24" width="20" height="20" aria-hidden="true">${e}</svg>`}var Mn=Y(N`<path d="M4 11.5a8 8 0 1 1 3.6 6.7L4 19.5l1.2-3.4A8 8 0 0 1 4 11.5Z" />`),Nn=Y(N`<path d="m6 6 12 12M18 6 6 18" />`),Pn=Y(N`<path d="M12 5v14m-6-6 6 6 6-6" />`),Fn=Y(N`<path d="M12 19V5m-6 6 6-6 6 6" />`),In=Y(N`<rect x="7" y="7" width="10" height="10" rx="1.5" class="filled" />`),Ln=Y(N`<rect x="9" y="9" width="11" height="11" rx="2.5" /><path d="M15 5.5A2.5 2.5 0 0 0 12.5 4h-6A2.5 2.5 0 0 0 4 6.5v6A2.5 2.5 0 0 0 5.5 15" />`),Rn=Y(N`<path d="m5 12.5 4.5 4.5L19 7.5" />`),zn=Y(N`<path d="M19 12a7 7 0 1 1-2-5l2 2m0-4.5V9h-4.5" />`),Bn=N`<path d="M7.5 11v9H4.5a1 1 0 0 1-1-1v-7a1 1 0 0 1 1-1h3Zm0 0 3.7-7.3a2.3 2.3 0 0 1 2.6 2.9L13 10h5.4a2 2 0 0 1 2 2.4l-1.2 6a2 2 0 0 1-2 1.6H7.5" />`,Vn=Y(Bn),Hn=Y(N`<g transform="rotate(180 12 12)">${Bn}</g>`),{I:Un}=_t,Wn=e=>e,Gn=e=>e.strings===void 0,Kn=()=>document.createComment(``),X=(e,t,n)=>{let r=e._$AA.parentNode,i=t===void 0?e._$AB:t._$AA;if(n===void 0)n=new Un(r.insertBefore(Kn(),i),r.insertBefore(Kn(),i),e,e.options);else{let t=n._$AB.nextSibling,a=n._$AM,o=a!==e;if(o){let t;n._$AQ?.(e),n._$AM=e,n._$AP!==void 0&&(t=e._$AU)!==a._$AU&&n._$AP(t)}if(t!==i||o){let e=n._$AA;for(;e!==t;){let t=Wn(e).nextSibling;Wn(r).insertBefore(e,i),e=t}}}return n},Z=(e,t,n=e)=>(e._$AI(t,n),e),qn={},Jn=(e,t=qn)=>e._$AH=t,Yn=e=>e._$AH,Xn=e=>{e._$AR(),e._$AA.remove()},Zn=q(class extends J{constructor(e){if(super(e),e.type!==K.PROPERTY&&e.type!==K.ATTRIBUTE&&e.type!==K.BOOLEAN_ATTRIBUTE)throw Error("The `live` directive is not allowed on child or event bindings");if(!Gn(e))throw Error("`live` bindings can only contain a single expression")}render(e){return e}update(e,[t]){if(t===P||t===F)return t;let n=e.element,r=e.name;if(e.type===K.PROPERTY){if(t===n[r])return P}else if(e.type===K.BOOLEAN_ATTRIBUTE){if(!!t===n.hasAttribute(r))return P}else if(e.type===K.ATTRIBUTE&&n.getAttribute(r)===t+``)return P;return Jn(e),t}});function Qn({texts:e,thread:t,persona:n,draft:r,actions:i}){let a=n.maxMessageChars,o=dn(r,a),s=fn(o,a),c=t.end!==void 0,l=e=>{e.preventDefault(),i.submit()};return M`<form part="composer" @submit=${l}>
+`,Cn,Tn],kn={heading:`Chat`,"launcher.open":`Open the chat`,"launcher.close":`Close the chat`,"launcher.unread":`Open the chat: {count} new`,"log.label":`Conversation`,"log.earlier":`Show earlier messages`,"log.latest":`Go to the latest message`,"who.visitor":`You said:`,"who.assistant":`{name} said:`,"who.nameless":`The assistant said:`,"composer.label":`Your message`,"composer.placeholder":`Type a message`,"composer.ended":`The conversation has ended`,"composer.send":`Send`,"composer.stop":`Stop the reply`,"composer.left":`{count} characters left`,"composer.over":`{count} characters too many`,"suggestions.label":`Suggestions`,"outgoing.sending":`Sending`,"outgoing.waiting":`Will be sent when the connection is back`,"outgoing.failed":`Not sent.`,"outgoing.retry":`Try again`,"outgoing.retry_anew":`Send in a new conversation`,"reply.typing":`{name} is typing`,"reply.nameless_typing":`A reply is coming`,"reply.stopped":`Stopped`,"reply.length":`The reply is cut short here`,"reply.content_filter":`The rest of the reply was withheld`,"reply.failed":`The reply broke off. Please ask again.`,"reply.interrupted":`Interrupted. The reply starts again.`,"reply.copy":`Copy`,"reply.copied":`Copied`,"reply.up":`Good reply`,"reply.down":`Bad reply`,"notice.idle":`The conversation ends soon if nothing is said.`,"notice.at":`{time}`,"connection.connecting":`Connecting`,"connection.offline":`No connection. Trying again.`,"connection.failed":`The chat can't be used right now.`,"connection.retry":`Try again`,"end.completed":`This conversation is complete.`,"end.idle_timeout":`This conversation has ended because nothing was said for a while.`,"end.expired":`This conversation has expired.`,"end.deleted":`This conversation was ended.`,"end.anew":`Start a new conversation`,"problem.dismiss":`Dismiss`,"error.closed":`The chat was closed.`,"error.conflict":`This message was changed after it was sent. Please send it again.`,"error.copy_refused":`This browser doesn't let the reply be copied.`,"error.error":`Something went wrong. Please try again.`,"error.internal_error":`Something went wrong on our side. Please try again.`,"error.invalid_request":`This can't be sent as it is.`,"error.message_required":`Please type a message first.`,"error.message_too_long":`This message is too long. Please shorten it.`,"error.method_not_allowed":`The chat isn't set up correctly on this page.`,"error.not_connected":`There is no connection to the chat.`,"error.not_found":`The chat isn't set up correctly on this page.`,"error.origin_not_allowed":`The chat isn't allowed on this website.`,"error.lost":`The connection was lost. Please try again.`,"error.outbox_full":`Too many messages are waiting to be sent. Please wait for the connection.`,"error.buffer_full":`Too much arrived at once. Please reload the page.`,"error.rate_limited":`That was a lot at once. It goes on in a moment.`,"error.reply_failed":`The reply broke off. Please ask again.`,"error.reply_interrupted":`The reply was interrupted and starts again.`,"error.reply_not_found":`This reply can't be rated any more.`,"error.reply_timeout":`The reply takes longer than usual.`,"error.session_erased":`This conversation was erased.`,"error.session_expired":`This conversation has expired.`,"error.session_full":`This conversation is full. Please start a new one.`,"error.session_not_active":`This conversation has ended.`,"error.session_not_found":`This conversation isn't there any more.`,"error.too_large":`This is more than can be sent at once.`,"error.too_many_sessions":`Too many conversations are open here. Please reload the page.`,"error.unauthorized":`The chat isn't set up correctly on this page.`,"error.unavailable":`The chat is busy for a moment. Your message is kept, and is sent as soon as it can be.`,"error.unreadable":`The chat has answered with something unexpected.`,"error.visitor_mismatch":`This conversation belongs to somebody else.`,"error.visitor_not_found":`There is no conversation of yours.`};function An(e){return{...kn,...e}}function W(e,t){return e.replace(/\{(\w+)\}/g,(e,n)=>String(t[n]??e))}function G(e,{code:t,text:n}){return Mn(e,`error.${t}`)??(n||e[`error.error`])}function jn(e,t){return Mn(e,`end.${t.code}`)??G(e,t)}function Mn(e,t){return Object.hasOwn(e,t)?e[t]:void 0}var K={ATTRIBUTE:1,CHILD:2,PROPERTY:3,BOOLEAN_ATTRIBUTE:4,EVENT:5,ELEMENT:6},q=e=>(...t)=>({_$litDirective$:e,values:t}),J=class{constructor(e){}get _$AU(){return this._$AM._$AU}_$AT(e,t,n){this._$Ct=e,this._$AM=t,this._$Ci=n}_$AS(e,t){return this.update(e,t)}update(e,t){return this.render(...t)}},Nn={},Pn=q(class extends J{constructor(){super(...arguments),this.ot=Nn}render(e,t){return t()}update(e,[t,n]){if(Array.isArray(t)){if(Array.isArray(this.ot)&&this.ot.length===t.length&&t.every((e,t)=>e===this.ot[t]))return P}else if(this.ot===t)return P;return this.ot=Array.isArray(t)?Array.from(t):t,this.render(t,n)}});function Y(e){return M`<svg class="icon" viewBox="0 0 24 24" width="20" height="20" aria-hidden="true">${e}</svg>`}var Fn=Y(N`<path d="M4 11.5a8 8 0 1 1 3.6 6.7L4 19.5l1.2-3.4A8 8 0 0 1 4 11.5Z" />`),In=Y(N`<path d="m6 6 12 12M18 6 6 18" />`),Ln=Y(N`<path d="M12 5v14m-6-6 6 6 6-6" />`),Rn=Y(N`<path d="M12 19V5m-6 6 6-6 6 6" />`),zn=Y(N`<rect x="7" y="7" width="10" height="10" rx="1.5" class="filled" />`),Bn=Y(N`<rect x="9" y="9" width="11" height="11" rx="2.5" /><path d="M15 5.5A2.5 2.5 0 0 0 12.5 4h-6A2.5 2.5 0 0 0 4 6.5v6A2.5 2.5 0 0 0 5.5 15" />`),Vn=Y(N`<path d="m5 12.5 4.5 4.5L19 7.5" />`),Hn=Y(N`<path d="M19 12a7 7 0 1 1-2-5l2 2m0-4.5V9h-4.5" />`),Un=N`<path d="M7.5 11v9H4.5a1 1 0 0 1-1-1v-7a1 1 0 0 1 1-1h3Zm0 0 3.7-7.3a2.3 2.3 0 0 1 2.6 2.9L13 10h5.4a2 2 0 0 1 2 2.4l-1.2 6a2 2 0 0 1-2 1.6H7.5" />`,Wn=Y(Un),Gn=Y(N`<g transform="rotate(180 12 12)">${Un}</g>`),{I:Kn}=_t,qn=e=>e,Jn=e=>e.strings===void 0,Yn=()=>document.createComment(``),X=(e,t,n)=>{let r=e._$AA.parentNode,i=t===void 0?e._$AB:t._$AA;if(n===void 0)n=new Kn(r.insertBefore(Yn(),i),r.insertBefore(Yn(),i),e,e.options);else{let t=n._$AB.nextSibling,a=n._$AM,o=a!==e;if(o){let t;n._$AQ?.(e),n._$AM=e,n._$AP!==void 0&&(t=e._$AU)!==a._$AU&&n._$AP(t)}if(t!==i||o){let e=n._$AA;for(;e!==t;){let t=qn(e).nextSibling;qn(r).insertBefore(e,i),e=t}}}return n},Z=(e,t,n=e)=>(e._$AI(t,n),e),Xn={},Zn=(e,t=Xn)=>e._$AH=t,Qn=e=>e._$AH,$n=e=>{e._$AR(),e._$AA.remove()},er=q(class extends J{constructor(e){if(super(e),e.type!==K.PROPERTY&&e.type!==K.ATTRIBUTE&&e.type!==K.BOOLEAN_ATTRIBUTE)throw Error("The `live` directive is not allowed on child or event bindings");if(!Jn(e))throw Error("`live` bindings can only contain a single expression")}render(e){return e}update(e,[t]){if(t===P||t===F)return t;let n=e.element,r=e.name;if(e.type===K.PROPERTY){if(t===n[r])return P}else if(e.type===K.BOOLEAN_ATTRIBUTE){if(!!t===n.hasAttribute(r))return P}else if(e.type===K.ATTRIBUTE&&n.getAttribute(r)===t+``)return P;return Zn(e),t}});function tr({texts:e,thread:t,persona:n,draft:r,actions:i}){let a=n.maxMessageChars,o=dn(r,a),s=fn(o,a),c=t.end!==void 0,l=e=>{e.preventDefault(),i.submit()};return M`<form part="composer" @submit=${l}>
       <div class="field" part="field" data-text=${r}>
         <textarea part="input" rows="1" dir=${r?`auto`:F} enterkeyhint="send" aria-label=${e[`composer.label`]}
           placeholder=${e[c?`composer.ended`:`composer.placeholder`]} ?disabled=${c}
           aria-invalid=${o<0} aria-describedby=${s?`count`:F}
-          .value=${Zn(r)} @input=${e=>i.typed(e.target.value)} @keydown=${e=>{pn(e)&&l(e)}}></textarea>
+          .value=${er(r)} @input=${e=>i.typed(e.target.value)} @keydown=${e=>{pn(e)&&l(e)}}></textarea>
       </div>
       <button type="submit" class="send" part="send" aria-label=${e[`composer.send`]} title=${e[`composer.send`]}
-        aria-disabled=${c||!mn(r,a)}>${Fn}</button>
+        aria-disabled=${c||!mn(r,a)}>${Rn}</button>
     </form>
     <div id="count" class="count ${o<0?`over`:``}" ?hidden=${!s}>
       ${W(e[o<0?`composer.over`:`composer.left`],{count:Math.abs(o)})}
-    </div>`}var $n=(e,t,n)=>{let r=new Map;for(let i=t;i<=n;i++)r.set(e[i],i);return r},er=q(class extends J{constructor(e){if(super(e),e.type!==K.CHILD)throw Error(`repeat() can only be used in text expressions`)}dt(e,t,n){let r;n===void 0?n=t:t!==void 0&&(r=t);let i=[],a=[],o=0;for(let t of e)i[o]=r?r(t,o):o,a[o]=n(t,o),o++;return{values:a,keys:i}}render(e,t,n){return this.dt(e,t,n).values}update(e,[t,n,r]){let i=Yn(e),{values:a,keys:o}=this.dt(t,n,r);if(!Array.isArray(i))return this.ut=o,a;let s=this.ut??=[],c=[],l,u,d=0,f=i.length-1,p=0,m=a.length-1;for(;d<=f&&p<=m;)if(i[d]===null)d++;else if(i[f]===null)f--;else if(s[d]===o[p])c[p]=Z(i[d],a[p]),d++,p++;else if(s[f]===o[m])c[m]=Z(i[f],a[m]),f--,m--;else if(s[d]===o[m])c[m]=Z(i[d],a[m]),X(e,c[m+1],i[d]),d++,m--;else if(s[f]===o[p])c[p]=Z(i[f],a[p]),X(e,i[d],i[f]),f--,p++;else if(l===void 0&&(l=$n(o,p,m),u=$n(s,d,f)),l.has(s[d])){if(l.has(s[f])){let t=u.get(o[p]),n=t===void 0?null:i[t];if(n===null){let t=X(e,i[d]);Z(t,a[p]),c[p]=t}else c[p]=Z(n,a[p]),X(e,i[d],n),i[t]=null;p++}else Xn(i[f]),f--}else Xn(i[d]),d++;for(;p<=m;){let t=X(e,c[m+1]);Z(t,a[p]),c[p++]=t}for(;d<=f;){let e=i[d++];e!==null&&Xn(e)}return this.ut=o,Jn(e,c),P}});function tr(e,t){return new Intl.DateTimeFormat(nr(t),{hour:`numeric`,minute:`2-digit`}).format(e)}function nr(e){try{return Intl.getCanonicalLocales(e)[0]}catch{return}}var rr=q(class extends J{#e=document.createTextNode(``);render(e){let t=this.#e.data;return e.startsWith(t)?this.#e.appendData(e.slice(t.length)):this.#e.data=e,this.#e}});function ir(e){let{texts:t,thread:n,from:r,actions:i,persona:a}=e,o=n.entries.slice(r),s=M`<button type="button" class="quiet earlier" part="button earlier" @click=${i.showEarlier}>
+    </div>`}var nr=(e,t,n)=>{let r=new Map;for(let i=t;i<=n;i++)r.set(e[i],i);return r},rr=q(class extends J{constructor(e){if(super(e),e.type!==K.CHILD)throw Error(`repeat() can only be used in text expressions`)}dt(e,t,n){let r;n===void 0?n=t:t!==void 0&&(r=t);let i=[],a=[],o=0;for(let t of e)i[o]=r?r(t,o):o,a[o]=n(t,o),o++;return{values:a,keys:i}}render(e,t,n){return this.dt(e,t,n).values}update(e,[t,n,r]){let i=Qn(e),{values:a,keys:o}=this.dt(t,n,r);if(!Array.isArray(i))return this.ut=o,a;let s=this.ut??=[],c=[],l,u,d=0,f=i.length-1,p=0,m=a.length-1;for(;d<=f&&p<=m;)if(i[d]===null)d++;else if(i[f]===null)f--;else if(s[d]===o[p])c[p]=Z(i[d],a[p]),d++,p++;else if(s[f]===o[m])c[m]=Z(i[f],a[m]),f--,m--;else if(s[d]===o[m])c[m]=Z(i[d],a[m]),X(e,c[m+1],i[d]),d++,m--;else if(s[f]===o[p])c[p]=Z(i[f],a[p]),X(e,i[d],i[f]),f--,p++;else if(l===void 0&&(l=nr(o,p,m),u=nr(s,d,f)),l.has(s[d])){if(l.has(s[f])){let t=u.get(o[p]),n=t===void 0?null:i[t];if(n===null){let t=X(e,i[d]);Z(t,a[p]),c[p]=t}else c[p]=Z(n,a[p]),X(e,i[d],n),i[t]=null;p++}else $n(i[f]),f--}else $n(i[d]),d++;for(;p<=m;){let t=X(e,c[m+1]);Z(t,a[p]),c[p++]=t}for(;d<=f;){let e=i[d++];e!==null&&$n(e)}return this.ut=o,Zn(e,c),P}});function ir(e,t){return new Intl.DateTimeFormat(ar(t),{hour:`numeric`,minute:`2-digit`}).format(e)}function ar(e){try{return Intl.getCanonicalLocales(e)[0]}catch{return}}var or=q(class extends J{#e=document.createTextNode(``);render(e){let t=this.#e.data;return e.startsWith(t)?this.#e.appendData(e.slice(t.length)):this.#e.data=e,this.#e}});function sr(e){let{texts:t,thread:n,from:r,actions:i,persona:a}=e,o=n.entries.slice(r),s=M`<button type="button" class="quiet earlier" part="button earlier" @click=${i.showEarlier}>
     ${t[`log.earlier`]}
   </button>`;return M`
-    ${r>0?s:F} ${r===0&&a.greeting?sr(e):F}
-    ${er(o,({key:e})=>e,t=>ar(t,e))}
-    ${Ht(n)?fr(e):F}
-    ${n.end?hr(e):F}
-    ${er(n.outgoing,({key:e})=>e,t=>pr(t,e))} ${mr(e)}
-  `}function ar(e,t){let{texts:n,persona:r,markdown:i,lang:a,copied:o}=t;return jn([e,n,r,i,a,o===e.key],()=>e.kind===`said`?or(e,t):e.kind===`reply`?cr(e,t):dr(e,t))}function or({text:e},{texts:t}){return M`<div class="entry visitor" part="entry visitor">
+    ${r>0?s:F} ${r===0&&a.greeting?ur(e):F}
+    ${rr(o,({key:e})=>e,t=>cr(t,e))}
+    ${Ht(n)?hr(e):F}
+    ${n.end?vr(e):F}
+    ${rr(n.outgoing,({key:e})=>e,t=>gr(t,e))} ${_r(e)}
+  `}function cr(e,t){let{texts:n,persona:r,markdown:i,lang:a,copied:o}=t;return Pn([e,n,r,i,a,o===e.key],()=>e.kind===`said`?lr(e,t):e.kind===`reply`?dr(e,t):mr(e,t))}function lr({text:e},{texts:t}){return M`<div class="entry visitor" part="entry visitor">
     <span class="spoken">${t[`who.visitor`]}</span>
     <div class="bubble" part="bubble visitor-bubble" dir="auto">${e}</div>
-  </div>`}function sr(e){let{persona:t,markdown:n}=e;return M`<div class="entry assistant" part="entry assistant">
-    ${gr(e)}
-    <div class="bubble" part="bubble assistant-bubble" dir="auto">${lr(t.greeting,n)}</div>
-  </div>`}function cr(e,t){let{text:n,outcome:r}=e,i=r===`open`,a=i||r===`whole`?``:t.texts[`reply.${r}`],o=M`<div class="bubble ${i?`open`:``}" part="bubble assistant-bubble" dir="auto">${i?rr(n):lr(n,t.markdown)}</div>`;return M`<div class="entry assistant ${r}" part="entry assistant">
-    ${gr(t)} ${n||i?o:F}
+  </div>`}function ur(e){let{persona:t,markdown:n}=e;return M`<div class="entry assistant" part="entry assistant">
+    ${yr(e)}
+    <div class="bubble" part="bubble assistant-bubble" dir="auto">${fr(t.greeting,n)}</div>
+  </div>`}function dr(e,t){let{text:n,outcome:r}=e,i=r===`open`,a=i||r===`whole`?``:t.texts[`reply.${r}`],o=M`<div class="bubble ${i?`open`:``}" part="bubble assistant-bubble" dir="auto">${i?or(n):fr(n,t.markdown)}</div>`;return M`<div class="entry assistant ${r}" part="entry assistant">
+    ${yr(t)} ${n||i?o:F}
     ${a?M`<div class="note" part="note">${a}</div>`:F}
-    ${i||!n?F:ur(e,t)}
-  </div>`}function lr(e,t){return t?M`<div class="markdown">${jn([e,t],()=>t.rendered(e))}</div>`:rr(e)}function ur({key:e,text:t,responseId:n,rating:r},{texts:i,copied:a,actions:o}){let s=a===e,c=i[s?`reply.copied`:`reply.copy`],l=M`<button type="button" class="tool" part="tool copy" title=${c} aria-label=${c}
-    @click=${()=>o.copy?.(e,t)}>${s?Rn:Ln}</button>`,u=t=>M`<button type="button" class="tool" part="tool ${t}"
+    ${i||!n?F:pr(e,t)}
+  </div>`}function fr(e,t){return t?M`<div class="markdown">${Pn([e,t],()=>t.rendered(e))}</div>`:or(e)}function pr({key:e,text:t,responseId:n,rating:r},{texts:i,copied:a,actions:o}){let s=a===e,c=i[s?`reply.copied`:`reply.copy`],l=M`<button type="button" class="tool" part="tool copy" title=${c} aria-label=${c}
+    @click=${()=>o.copy?.(e,t)}>${s?Vn:Bn}</button>`,u=t=>M`<button type="button" class="tool" part="tool ${t}"
     title=${i[`reply.${t}`]} aria-label=${i[`reply.${t}`]} aria-pressed=${r===t}
-    @click=${()=>o.rate(e,t)}>${t===`up`?Vn:Hn}</button>`;return M`<div class="tools" part="tools">${o.copy?l:F}${n?[u(`up`),u(`down`)]:F}</div>`}function dr({about:e,text:t,at:n},{texts:r,lang:i}){let a=n===void 0?``:W(r[`notice.at`],{time:tr(n,i)}),o=e===`idle_warning`?r[`notice.idle`]:``;return M`<div class="entry notice ${e}" part="entry notice">
+    @click=${()=>o.rate(e,t)}>${t===`up`?Wn:Gn}</button>`;return M`<div class="tools" part="tools">${o.copy?l:F}${n?[u(`up`),u(`down`)]:F}</div>`}function mr({about:e,text:t,at:n},{texts:r,lang:i}){let a=n===void 0?``:W(r[`notice.at`],{time:ir(n,i)}),o=e===`idle_warning`?r[`notice.idle`]:``;return M`<div class="entry notice ${e}" part="entry notice">
     <div class="bubble" part="bubble notice-bubble" dir="auto">${t}</div>
     ${o||a?M`<div class="note" part="note">${[o,a].filter(Boolean).join(` · `)}</div>`:F}
-  </div>`}function fr({texts:e,persona:t}){return M`<div class="entry assistant" part="entry assistant">
+  </div>`}function hr({texts:e,persona:t}){return M`<div class="entry assistant" part="entry assistant">
     <div class="bubble typing" part="bubble typing"><span class="spoken">${t.name?W(e[`reply.typing`],{name:t.name}):e[`reply.nameless_typing`]}</span><i></i><i></i><i></i></div>
-  </div>`}function pr({key:e,text:t,failure:n},{texts:r,state:i,thread:a,actions:o}){let s=M`<div class="note patient" part="note">${r[i===`offline`||i===`failed`?`outgoing.waiting`:`outgoing.sending`]}</div>`,c=r[a.end?`outgoing.retry_anew`:`outgoing.retry`],l=n&&M`<div class="note failure" part="note failure">
+  </div>`}function gr({key:e,text:t,failure:n},{texts:r,state:i,thread:a,actions:o}){let s=M`<div class="note patient" part="note">${r[i===`offline`||i===`failed`?`outgoing.waiting`:`outgoing.sending`]}</div>`,c=r[a.end?`outgoing.retry_anew`:`outgoing.retry`],l=n&&M`<div class="note failure" part="note failure">
     <span>${r[`outgoing.failed`]} ${G(r,n)}</span>
-    <button type="button" class="quiet" part="button retry" @click=${()=>o.retry(e)}>${zn}${c}</button>
+    <button type="button" class="quiet" part="button retry" @click=${()=>o.retry(e)}>${Hn}${c}</button>
   </div>`;return M`<div class="entry visitor outgoing ${n?`failed`:``}" part="entry visitor outgoing">
     <span class="spoken">${r[`who.visitor`]}</span>
     <div class="bubble" part="bubble visitor-bubble" dir="auto">${t}</div>
     ${l??s}
-  </div>`}function mr({thread:e,persona:t,texts:n,actions:r}){let i=Ut(e)?t.suggestions:e.suggestions;return!i.length||e.end?F:M`<div class="suggestions" part="suggestions" role="group" aria-label=${n[`suggestions.label`]}>
+  </div>`}function _r({thread:e,persona:t,texts:n,actions:r}){let i=Ut(e)?t.suggestions:e.suggestions;return!i.length||e.end?F:M`<div class="suggestions" part="suggestions" role="group" aria-label=${n[`suggestions.label`]}>
     ${i.map(e=>M`<button type="button" class="chip" part="suggestion" dir="auto"
     @click=${()=>r.suggest(e)}>${e}</button>`)}
-  </div>`}function hr({thread:e,texts:t,actions:n}){return M`<div class="ending" part="ending">
-    <div>${e.end&&On(t,e.end)}</div>
+  </div>`}function vr({thread:e,texts:t,actions:n}){return M`<div class="ending" part="ending">
+    <div>${e.end&&jn(t,e.end)}</div>
     <button type="button" class="primary anew" part="button anew" @click=${n.startAgain}>${t[`end.anew`]}</button>
-  </div>`}function gr({texts:e,persona:t}){return M`<span class="spoken">${t.name?W(e[`who.assistant`],{name:t.name}):e[`who.nameless`]}</span>`}function _r(e){let{isInline:t,isOpen:n,isModal:r,heading:i,texts:a,copied:o,actions:s}=e;return M`<section class="chat ${t?`inline`:`launched`}" aria-label=${i}>
-    ${t?F:vr(e)}
+  </div>`}function yr({texts:e,persona:t}){return M`<span class="spoken">${t.name?W(e[`who.assistant`],{name:t.name}):e[`who.nameless`]}</span>`}function br(e){let{isInline:t,isOpen:n,isModal:r,heading:i,texts:a,copied:o,actions:s}=e;return M`<section class="chat ${t?`inline`:`launched`}" aria-label=${i}>
+    ${t?F:xr(e)}
     <div id="panel" class="panel" part="panel" role=${t?F:`dialog`}
       aria-modal=${r||F} aria-labelledby=${t?F:`heading`} ?hidden=${!t&&!n} @keydown=${e=>{e.key===`Escape`&&!e.isComposing&&!t&&s.close(),e.key===`Tab`&&r&&_n(e.currentTarget,e)}}>
-      ${yr(e)} <div class="line" role="status">${xr(e)}</div> ${br(e)} ${Cr(e)} ${Qn(e)}
-      <div class="spoken news" role="status">${Sr(e)}</div>
+      ${Sr(e)} <div class="line" role="status">${wr(e)}</div> ${Cr(e)} ${Er(e)} ${tr(e)}
+      <div class="spoken news" role="status">${Tr(e)}</div>
       <div class="spoken" role="status">${o===void 0?``:a[`reply.copied`]}</div>
     </div>
-  </section>`}function vr({texts:e,isOpen:t,unread:n,actions:r}){let i=n?W(e[`launcher.unread`],{count:n}):e[`launcher.open`],a=M`<span class="badge" part="badge" aria-hidden="true">${n}</span>`;return M`<button type="button" class="launcher" part="launcher" aria-haspopup="dialog" aria-label=${i}
-    ?hidden=${t} @click=${r.open}>${Mn} ${n?a:F}</button>`}function yr({persona:e,heading:t,texts:n,isInline:r,actions:i}){let a=[...e.name||t][0]??``,o=e.avatar?M`<img src=${e.avatar} alt="" width="38" height="38" />`:a,s=M`<button type="button" class="tool close" part="tool close" aria-label=${n[`launcher.close`]}
-    title=${n[`launcher.close`]} @click=${i.close}>${Nn}</button>`;return M`<header part="header">
+  </section>`}function xr({texts:e,isOpen:t,unread:n,actions:r}){let i=n?W(e[`launcher.unread`],{count:n}):e[`launcher.open`],a=M`<span class="badge" part="badge" aria-hidden="true">${n}</span>`;return M`<button type="button" class="launcher" part="launcher" aria-haspopup="dialog" aria-label=${i}
+    ?hidden=${t} @click=${r.open}>${Fn} ${n?a:F}</button>`}function Sr({persona:e,heading:t,texts:n,isInline:r,actions:i}){let a=[...e.name||t][0]??``,o=e.avatar?M`<img src=${e.avatar} alt="" width="38" height="38" />`:a,s=M`<button type="button" class="tool close" part="tool close" aria-label=${n[`launcher.close`]}
+    title=${n[`launcher.close`]} @click=${i.close}>${In}</button>`;return M`<header part="header">
     <div class="avatar" part="avatar" aria-hidden="true">${o}</div>
     <div class="titles">
       <h2 id="heading" part="heading" dir="auto">${t}</h2>
       ${e.role?M`<p part="role" dir="auto">${e.role}</p>`:F}
     </div>
     ${r?F:s}
-  </header>`}function br(e){let{texts:t,thread:n,isAtEnd:r,actions:i}=e,a=Ht(n)||Vt(n)!==void 0,o=M`<button type="button" class="stop" part="button stop" @click=${i.stop}>
-    ${In}${t[`composer.stop`]}
+  </header>`}function Cr(e){let{texts:t,thread:n,isAtEnd:r,actions:i}=e,a=Ht(n)||Vt(n)!==void 0,o=M`<button type="button" class="stop" part="button stop" @click=${i.stop}>
+    ${zn}${t[`composer.stop`]}
   </button>`,s=M`<button type="button" class="latest" part="button latest" aria-label=${t[`log.latest`]}
-    title=${t[`log.latest`]} @click=${i.toEnd}>${Pn}</button>`;return M`<div class="stage">
+    title=${t[`log.latest`]} @click=${i.toEnd}>${Ln}</button>`;return M`<div class="stage">
     <div class="log" part="log" role="log" aria-live="off" aria-busy=${a} aria-label=${t[`log.label`]}
-      tabindex="0" @scroll=${i.scrolled}><div class="content">${ir(e)}</div></div>
+      tabindex="0" @scroll=${i.scrolled}><div class="content">${sr(e)}</div></div>
     <div class="floating">${a?o:F} ${r?F:s}</div>
-  </div>`}function xr({thread:e,state:t,failure:n,texts:r,actions:i}){if(e.end)return F;if(t===`connecting`)return M`<div class="connection connecting" part="connection" aria-hidden="true">${r[`connection.connecting`]}</div>`;if(t===`offline`)return M`<div class="connection" part="connection">${r[`connection.offline`]}</div>`;if(t!==`failed`)return F;let a=M`<button type="button" class="quiet" part="button reconnect" @click=${i.reconnect}>
+  </div>`}function wr({thread:e,state:t,failure:n,texts:r,actions:i}){if(e.end)return F;if(t===`connecting`)return M`<div class="connection connecting" part="connection" aria-hidden="true">${r[`connection.connecting`]}</div>`;if(t===`offline`)return M`<div class="connection" part="connection">${r[`connection.offline`]}</div>`;if(t!==`failed`)return F;let a=M`<button type="button" class="quiet" part="button reconnect" @click=${i.reconnect}>
     ${r[`connection.retry`]}
   </button>`;return M`<div class="connection failed" part="connection">
     ${n?G(r,n):r[`connection.failed`]}
     ${n?.code===`origin_not_allowed`?F:a}
-  </div>`}function Sr({thread:e,markdown:t}){return jn([e.news,t],()=>e.news&&t?t.plain(e.news):e.news)}function Cr({thread:e,texts:t,actions:n}){let r=e.alarm?G(t,e.alarm):``,i=e.alarm&&!e.alarm.isShown,a=M`<button type="button" class="tool" part="tool dismiss" aria-label=${t[`problem.dismiss`]}
-    title=${t[`problem.dismiss`]} @click=${n.dismiss}>${Nn}</button>`;return M`<div class=${i?`alarm`:`spoken`} part="alarm">
+  </div>`}function Tr({thread:e,markdown:t}){return Pn([e.news,t],()=>e.news&&t?t.plain(e.news):e.news)}function Er({thread:e,texts:t,actions:n}){let r=e.alarm?G(t,e.alarm):``,i=e.alarm&&!e.alarm.isShown,a=M`<button type="button" class="tool" part="tool dismiss" aria-label=${t[`problem.dismiss`]}
+    title=${t[`problem.dismiss`]} @click=${n.dismiss}>${In}</button>`;return M`<div class=${i?`alarm`:`spoken`} part="alarm">
     <div role="alert">${r}</div>
     ${i?a:F}
-  </div>`}var wr=200,Tr=2e3,Q=class e extends B{static{this.styles=Tn}static{this.properties={mode:{type:String},service:{type:String},sessionId:{type:String,attribute:`session-id`},visitorId:{type:String,attribute:`visitor-id`},heading:{type:String},theme:{type:String,reflect:!0},isOpen:{type:Boolean,attribute:`open`,reflect:!0},markdown:{type:Boolean},texts:{type:Object}}}static{this.home=`/`}#e;#t;#n=Ct;#r;#i=En;#a=!1;#o;#s=``;#c;#l=0;#u;#d=0;#f;#p=new bn;#m=matchMedia(Sn);#h=()=>this.requestUpdate();#g=new ResizeObserver(()=>this.#p.settle(this.#W));#_={changed:()=>this.#A(),framed:(e,t)=>this.#N(e,t),stateChanged:e=>this.#j(e),joined:e=>this.#P(`session`,{session_id:e}),barred:()=>this.#M()};#v={open:()=>this.open(),close:()=>this.close(),reconnect:()=>this.client.connect(),dismiss:()=>this.#b.dismiss(),startAgain:()=>this.startAgain(),suggest:e=>this.send(e),retry:e=>this.#b.retry(e),stop:()=>this.#b.stop(),rate:(e,t)=>void this.#b.rate(e,t),copy:isSecureContext?(e,t)=>void this.#F(e,t):void 0,showEarlier:()=>void this.#U(),toEnd:()=>this.#V(),scrolled:()=>this.#H(),typed:e=>this.#L(e),submit:()=>this.#R()};constructor(){super(),this.mode=`launcher`,this.service=this.sessionId=this.visitorId=this.heading=``,this.theme=`auto`,this.isOpen=this.markdown=!1,this.texts=null}get client(){return this.#b.client}open(){this.isOpen=!0}close(){this.isOpen=!1}toggle(){this.isOpen=!this.isOpen}send(e){this.#b.send(e),this.#V()}startAgain(){this.#b.startAgain()}connectedCallback(){super.connectedCallback(),this.#m.addEventListener(`change`,this.#h),this.hasUpdated&&(this.#b.resume(),this.requestUpdate())}disconnectedCallback(){super.disconnectedCallback(),this.#m.removeEventListener(`change`,this.#h),this.#w()}async scheduleUpdate(){await new Promise(requestAnimationFrame),await super.scheduleUpdate()}willUpdate(e){this.#f=this.shadowRoot?.activeElement,this.hasUpdated||this.#k(),(e.has(`service`)||e.has(`sessionId`)||e.has(`visitorId`))&&this.#C(),e.has(`texts`)&&(this.#i=Dn(this.texts)),(this.#z||this.#b.hasSession)&&this.#T(),this.markdown&&this.#E(),this.isOpen&&(this.#l=0);let{length:t}=this.#b.thread.entries;this.#d=this.#p.isAtEnd?Math.max(0,t-wr):Math.min(this.#d,t)}firstUpdated(){this.#g.observe(this.#W),this.#g.observe(this.#G(`.content`))}updated(e){let t=e.has(`isOpen`)&&e.get(`isOpen`)!==void 0;t&&(this.#D.set(this.isOpen),this.#P(`open`,{isOpen:this.isOpen})),(t&&this.isOpen||hn(this.#f))&&this.#B()}render(){return _r(this.#y())}#y(){return{texts:this.#i,lang:this.closest(`[lang]`)?.getAttribute(`lang`)??``,heading:this.heading||this.#n.name||this.#i.heading,persona:this.#n,isInline:this.mode===`inline`,isOpen:this.isOpen,isModal:this.mode!==`inline`&&this.isOpen&&this.#m.matches,unread:this.#l,state:this.#b.state,failure:this.#b.failure,thread:this.#b.thread,from:this.#d,isAtEnd:this.#p.isAtEnd,copied:this.#c,markdown:this.markdown?this.#o:void 0,draft:this.#s,actions:this.#v}}get#b(){return this.#t??=this.#S()}get#x(){return this.#e??=Et(this.service,e.home)}#S(){return new sn(this.#x,this.#_,Dt(this.sessionId,this.visitorId))}#C(){this.hasUpdated&&(this.#w(),this.#e=this.#t=void 0),this.isConnected&&this.#b.resume()}#w(){this.#t?.leave(),this.#r?.abort(),this.#r=void 0}async#T(){if(this.#r)return;let{signal:e}=this.#r=new AbortController;try{let t=await It(()=>this.#x.persona(),()=>void 0,e);if(e.aborted)return;this.#n=t,this.requestUpdate()}catch(t){t instanceof a&&t.code===`origin_not_allowed`&&!e.aborted&&this.#b.bar(t)}}async#E(){this.#a||(this.#a=!0,this.#o=await e.loadMarkdown?.().catch(()=>void 0),this.requestUpdate())}get#D(){return new V(this.#x.keyOf(`open`),jt)}get#O(){return new V(this.#x.keyOf(`draft`),At)}#k(){this.isOpen=this.#D.get()??this.isOpen,this.#s=this.#O.get()??``}#A(){let{news:e}=this.#b.thread;e&&e!==this.#u&&!this.#z&&(this.#l+=1),this.#u=e,this.requestUpdate()}#j(e){e.state===`open`&&(this.#a=this.#o!==void 0),this.#P(`state`,e)}#M(){console.error(`<verbatim-chat>: pages of ${location.origin} may not use ${this.#x.socket}: name it in the service's VERBATIM_ALLOWED_ORIGINS`)}#N(e,t){if(this.#P(`frame`,e),t||(e.type===`message`&&this.#P(`message`,{who:`visitor`,text:e.message,message_id:e.message_id}),e.type!==`complete`))return;let{message:n=``,message_id:r,response_id:i}=e;this.#P(`message`,{who:`assistant`,text:n,message_id:r,response_id:i})}#P(e,t){this.dispatchEvent(new CustomEvent(`verbatim-${e}`,{detail:t,bubbles:!0,composed:!0}))}async#F(e,t){try{await navigator.clipboard.writeText(t),this.#I(e),setTimeout(()=>{this.#c===e&&this.#I(void 0)},Tr)}catch{this.#b.complain({code:`copy_refused`,text:``})}}#I(e){this.#c=e,this.requestUpdate()}#L(e){this.#s=e,this.#O.set(e||void 0),this.requestUpdate()}#R(){!this.#b.thread.end&&mn(this.#s,this.#n.maxMessageChars)&&(this.send(this.#s.trim()),this.#L(``),gn()||this.#B())}get#z(){return this.mode===`inline`||this.isOpen}#B(){let e=this.#b.thread.end||gn()?`.log`:`textarea`;this.#G(this.#z?e:`.launcher`).focus({preventScroll:!0})}#V(){this.#p.toEnd(this.#W),this.requestUpdate()}#H(){let e=this.#p.isAtEnd;this.#p.scrolled(this.#W),this.#p.isAtEnd!==e&&this.requestUpdate()}async#U(){await xn(this.#W,this.#G(`.entry`),()=>(this.#p.stay(),this.#d=Math.max(0,this.#d-wr),this.requestUpdate(),this.updateComplete)),this.#d===0&&this.#W.focus({preventScroll:!0})}get#W(){return this.#G(`.log`)}#G(e){return this.shadowRoot?.querySelector(e)??this}},$=document.currentScript;if(!customElements.get(`verbatim-chat`)){$?.src&&(Q.home=new URL(`..`,$.src).href);let e=new URL(`static/verbatim-chat-markdown.js`,new URL(Q.home,document.baseURI)).href,t=0,n=()=>t++?`${e}?${t}`:e;Q.loadMarkdown=()=>import(n()),customElements.define(`verbatim-chat`,Q);let r=$?.dataset;r?.launcher!==void 0&&Dr(()=>Er(r))}function Er(e){if(document.querySelector(`verbatim-chat`))return;let t=document.createElement(`verbatim-chat`);for(let[n,r]of Object.entries(e))n!==`launcher`&&t.setAttribute(Or(n),r??``);document.body.append(t)}function Dr(e){document.readyState===`loading`?document.addEventListener(`DOMContentLoaded`,e,{once:!0}):e()}function Or(e){return e.replace(/[A-Z]/g,e=>`-${e.toLowerCase()}`)}})();
+  </div>`}var Dr=200,Or=2e3,Q=class e extends B{static{this.styles=On}static{this.properties={mode:{type:String},service:{type:String},sessionId:{type:String,attribute:`session-id`},visitorId:{type:String,attribute:`visitor-id`},heading:{type:String},theme:{type:String,reflect:!0},isOpen:{type:Boolean,attribute:`open`,reflect:!0},markdown:{type:Boolean},texts:{type:Object}}}static{this.home=`/`}#e;#t;#n=Ct;#r;#i=kn;#a=!1;#o;#s=``;#c;#l=0;#u;#d=0;#f;#p=new bn;#m=matchMedia(wn);#h=()=>this.requestUpdate();#g=new ResizeObserver(()=>this.#p.settle(this.#W));#_={changed:()=>this.#A(),framed:(e,t)=>this.#N(e,t),stateChanged:e=>this.#j(e),joined:e=>this.#P(`session`,{session_id:e}),barred:()=>this.#M()};#v={open:()=>this.open(),close:()=>this.close(),reconnect:()=>this.client.connect(),dismiss:()=>this.#b.dismiss(),startAgain:()=>this.startAgain(),suggest:e=>this.send(e),retry:e=>this.#b.retry(e),stop:()=>this.#b.stop(),rate:(e,t)=>void this.#b.rate(e,t),copy:isSecureContext?(e,t)=>void this.#F(e,t):void 0,showEarlier:()=>void this.#U(),toEnd:()=>this.#V(),scrolled:()=>this.#H(),typed:e=>this.#L(e),submit:()=>this.#R()};constructor(){super(),this.mode=`launcher`,this.service=this.sessionId=this.visitorId=this.heading=``,this.theme=`auto`,this.isOpen=this.markdown=!1,this.texts=null}get client(){return this.#b.client}open(){this.isOpen=!0}close(){this.isOpen=!1}toggle(){this.isOpen=!this.isOpen}send(e){this.#b.send(e),this.#V()}startAgain(){this.#b.startAgain()}connectedCallback(){super.connectedCallback(),this.#m.addEventListener(`change`,this.#h),this.hasUpdated&&(this.#b.resume(),this.requestUpdate())}disconnectedCallback(){super.disconnectedCallback(),this.#m.removeEventListener(`change`,this.#h),this.#w()}async scheduleUpdate(){await new Promise(requestAnimationFrame),await super.scheduleUpdate()}willUpdate(e){this.#f=this.shadowRoot?.activeElement,this.hasUpdated||this.#k(),(e.has(`service`)||e.has(`sessionId`)||e.has(`visitorId`))&&this.#C(),e.has(`texts`)&&(this.#i=An(this.texts)),(this.#z||this.#b.hasSession)&&this.#T(),this.markdown&&this.#E(),this.isOpen&&(this.#l=0);let{length:t}=this.#b.thread.entries;this.#d=this.#p.isAtEnd?Math.max(0,t-Dr):Math.min(this.#d,t)}firstUpdated(){this.#g.observe(this.#W),this.#g.observe(this.#G(`.content`))}updated(e){let t=e.has(`isOpen`)&&e.get(`isOpen`)!==void 0;t&&(this.#D.set(this.isOpen),this.#P(`open`,{isOpen:this.isOpen})),(t&&this.isOpen||hn(this.#f))&&this.#B()}render(){return br(this.#y())}#y(){return{texts:this.#i,lang:this.closest(`[lang]`)?.getAttribute(`lang`)??``,heading:this.heading||this.#n.name||this.#i.heading,persona:this.#n,isInline:this.mode===`inline`,isOpen:this.isOpen,isModal:this.mode!==`inline`&&this.isOpen&&this.#m.matches,unread:this.#l,state:this.#b.state,failure:this.#b.failure,thread:this.#b.thread,from:this.#d,isAtEnd:this.#p.isAtEnd,copied:this.#c,markdown:this.markdown?this.#o:void 0,draft:this.#s,actions:this.#v}}get#b(){return this.#t??=this.#S()}get#x(){return this.#e??=Et(this.service,e.home)}#S(){return new sn(this.#x,this.#_,Dt(this.sessionId,this.visitorId))}#C(){this.hasUpdated&&(this.#w(),this.#e=this.#t=void 0),this.isConnected&&this.#b.resume()}#w(){this.#t?.leave(),this.#r?.abort(),this.#r=void 0}async#T(){if(this.#r)return;let{signal:e}=this.#r=new AbortController;try{let t=await It(()=>this.#x.persona(),()=>void 0,e);if(e.aborted)return;this.#n=t,this.requestUpdate()}catch(t){t instanceof a&&t.code===`origin_not_allowed`&&!e.aborted&&this.#b.bar(t)}}async#E(){this.#a||(this.#a=!0,this.#o=await e.loadMarkdown?.().catch(()=>void 0),this.requestUpdate())}get#D(){return new V(this.#x.keyOf(`open`),jt)}get#O(){return new V(this.#x.keyOf(`draft`),At)}#k(){this.isOpen=this.#D.get()??this.isOpen,this.#s=this.#O.get()??``}#A(){let{news:e}=this.#b.thread;e&&e!==this.#u&&!this.#z&&(this.#l+=1),this.#u=e,this.requestUpdate()}#j(e){e.state===`open`&&(this.#a=this.#o!==void 0),this.#P(`state`,e)}#M(){console.error(`<verbatim-chat>: pages of ${location.origin} may not use ${this.#x.socket}: name it in the service's VERBATIM_ALLOWED_ORIGINS`)}#N(e,t){if(this.#P(`frame`,e),t||(e.type===`message`&&this.#P(`message`,{who:`visitor`,text:e.message,message_id:e.message_id}),e.type!==`complete`))return;let{message:n=``,message_id:r,response_id:i}=e;this.#P(`message`,{who:`assistant`,text:n,message_id:r,response_id:i})}#P(e,t){this.dispatchEvent(new CustomEvent(`verbatim-${e}`,{detail:t,bubbles:!0,composed:!0}))}async#F(e,t){try{await navigator.clipboard.writeText(t),this.#I(e),setTimeout(()=>{this.#c===e&&this.#I(void 0)},Or)}catch{this.#b.complain({code:`copy_refused`,text:``})}}#I(e){this.#c=e,this.requestUpdate()}#L(e){this.#s=e,this.#O.set(e||void 0),this.requestUpdate()}#R(){!this.#b.thread.end&&mn(this.#s,this.#n.maxMessageChars)&&(this.send(this.#s.trim()),this.#L(``),gn()||this.#B())}get#z(){return this.mode===`inline`||this.isOpen}#B(){let e=this.#b.thread.end||gn()?`.log`:`textarea`;this.#G(this.#z?e:`.launcher`).focus({preventScroll:!0})}#V(){this.#p.toEnd(this.#W),this.requestUpdate()}#H(){let e=this.#p.isAtEnd;this.#p.scrolled(this.#W),this.#p.isAtEnd!==e&&this.requestUpdate()}async#U(){await xn(this.#W,this.#G(`.entry`),()=>(this.#p.stay(),this.#d=Math.max(0,this.#d-Dr),this.requestUpdate(),this.updateComplete)),this.#d===0&&this.#W.focus({preventScroll:!0})}get#W(){return this.#G(`.log`)}#G(e){return this.shadowRoot?.querySelector(e)??this}},$=document.currentScript;if(!customElements.get(`verbatim-chat`)){$?.src&&(Q.home=new URL(`..`,$.src).href);let e=new URL(`static/verbatim-chat-markdown.js`,new URL(Q.home,document.baseURI)).href,t=0,n=()=>t++?`${e}?${t}`:e;Q.loadMarkdown=()=>import(n()),customElements.define(`verbatim-chat`,Q);let r=$?.dataset;r?.launcher!==void 0&&Ar(()=>kr(r))}function kr(e){if(document.querySelector(`verbatim-chat`))return;let t=document.createElement(`verbatim-chat`);for(let[n,r]of Object.entries(e))n!==`launcher`&&t.setAttribute(jr(n),r??``);document.body.append(t)}function Ar(e){document.readyState===`loading`?document.addEventListener(`DOMContentLoaded`,e,{once:!0}):e()}function jr(e){return e.replace(/[A-Z]/g,e=>`-${e.toLowerCase()}`)}})();

@@ -3,40 +3,23 @@
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
-from click.testing import CliRunner, Result
 from pyarrow import dataset
 
-from api.cli import main
 from domain.deadlines import IdleRules
 from infrastructure.deadlines import PostgresDeadlines
 from infrastructure.postgres import Database
+from tests.support.commands import Run
 from tests.support.postgres import execute
 from tests.support.service import ServiceProcess
 from tests.support.waiting import until
 
-Run = Callable[..., Result]
 DEMO = ("demo-data", "--sessions", "40", "--until", "2026-10-31")
-
-
-@pytest.fixture
-def environment(new_conninfo: str, tmp_path: Path) -> dict[str, str]:
-    return {"DATABASE_URL": new_conninfo, "VERBATIM_DATA_DIR": str(tmp_path / "data"), "COLUMNS": "200"}
-
-
-@pytest.fixture
-def run(environment: Mapping[str, str]) -> Run:
-    """The command in this process, with settings of its own."""
-
-    def run(*arguments: str, **settings: str) -> Result:
-        return CliRunner().invoke(main, arguments, env={**environment, **settings})
-
-    return run
 
 
 # --- demo-data

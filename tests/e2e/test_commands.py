@@ -6,7 +6,7 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -16,7 +16,6 @@ import msgspec
 import psycopg
 import pytest
 import uvloop
-from click.testing import CliRunner, Result
 from psycopg.conninfo import make_conninfo
 
 from api.app import open_store
@@ -34,11 +33,10 @@ from infrastructure.clock import SystemClock
 from infrastructure.postgres import SCHEMA_LOCK
 from infrastructure.settings import read_settings
 from projections.exports import EXPORTS
+from tests.support.commands import Run
 from tests.support.postgres import execute
 from tests.support.service import ServiceProcess
 from tests.support.waiting import until
-
-Run = Callable[..., Result]
 
 UNREACHABLE = "postgresql://nobody@127.0.0.1:1/nothing"
 
@@ -46,16 +44,6 @@ UNREACHABLE = "postgresql://nobody@127.0.0.1:1/nothing"
 @pytest.fixture
 def environment(conninfo: str, data_dir: Path) -> dict[str, str]:
     return {"DATABASE_URL": conninfo, "VERBATIM_DATA_DIR": str(data_dir), "COLUMNS": "200"}
-
-
-@pytest.fixture
-def run(environment: Mapping[str, str]) -> Run:
-    """The command in this process, with settings of its own."""
-
-    def run(*arguments: str, **settings: str) -> Result:
-        return CliRunner().invoke(main, arguments, env={**environment, **settings})
-
-    return run
 
 
 @pytest.fixture

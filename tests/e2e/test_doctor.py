@@ -5,19 +5,18 @@ import base64
 import json
 import re
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from api.cli import main
+from tests.support.commands import Run
 from tests.support.openai_server import Answer, OpenAIServer
 from tests.support.postgres import execute
 from tests.support.redis import RedisServer
 from tests.support.service import ServiceProcess
 
-Run = Callable[..., Result]
 DEMO = ("demo-data", "--sessions", "3", "--until", "2026-10-31")
 HEALTHY = (
     *("settings", "data folder", "port", "database", "tables"),
@@ -26,23 +25,9 @@ HEALTHY = (
 
 
 @pytest.fixture
-def environment(new_conninfo: str, tmp_path: Path) -> dict[str, str]:
-    return {
-        "DATABASE_URL": new_conninfo,
-        "VERBATIM_DATA_DIR": str(tmp_path / "data"),
-        "VERBATIM_PORT": "0",
-        "COLUMNS": "200",
-    }
-
-
-@pytest.fixture
-def run(environment: Mapping[str, str]) -> Run:
-    """The command in this process, with settings of its own."""
-
-    def run(*arguments: str, **settings: str) -> Result:
-        return CliRunner().invoke(main, arguments, env={**environment, **settings})
-
-    return run
+def environment(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """On no port in particular: the usual one may be taken."""
+    return {**environment, "VERBATIM_PORT": "0"}
 
 
 @pytest.fixture

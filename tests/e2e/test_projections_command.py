@@ -1,34 +1,16 @@
 """`verbatim projections`, as somebody uses it, also after a return to an older release."""
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import msgspec
 import pytest
-from click.testing import CliRunner, Result
 
 from api.app import open_builds, open_runner
-from api.cli import main
 from infrastructure.settings import read_settings
+from tests.support.commands import Run
 from tests.support.postgres import execute
 
-Run = Callable[..., Result]
 DEMO = ("demo-data", "--sessions", "5", "--until", "2026-10-31")
-
-
-@pytest.fixture
-def environment(new_conninfo: str, tmp_path: Path) -> dict[str, str]:
-    return {"DATABASE_URL": new_conninfo, "VERBATIM_DATA_DIR": str(tmp_path / "data"), "COLUMNS": "200"}
-
-
-@pytest.fixture
-def run(environment: Mapping[str, str]) -> Run:
-    """The command in this process, with settings of its own."""
-
-    def run(*arguments: str, **settings: str) -> Result:
-        return CliRunner().invoke(main, arguments, env={**environment, **settings})
-
-    return run
 
 
 def test_tables_that_are_newer_are_told_of_and_nothing_waits_for_them(

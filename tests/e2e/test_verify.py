@@ -5,39 +5,21 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import msgspec
 import pytest
 import uvloop
-from click.testing import CliRunner, Result
 
 from api.app import open_runner, open_store
-from api.cli import main
 from domain.events import SessionStarted, VisitorMessagePosted
 from infrastructure.anchors import read_anchor
 from infrastructure.clock import SystemClock
 from infrastructure.settings import read_settings
+from tests.support.commands import Run
 from tests.support.postgres import execute
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def environment(new_conninfo: str, tmp_path: Path) -> dict[str, str]:
-    return {"DATABASE_URL": new_conninfo, "VERBATIM_DATA_DIR": str(tmp_path / "data"), "COLUMNS": "200"}
-
-
-@pytest.fixture
-def run(environment: Mapping[str, str]) -> Run:
-    """The command in this process, with settings of its own."""
-
-    def run(*arguments: str, **settings: str) -> Result:
-        return CliRunner().invoke(main, arguments, env={**environment, **settings})
-
-    return run
 
 
 @pytest.fixture

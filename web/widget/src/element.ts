@@ -12,7 +12,7 @@ import type * as Markdown from "./markdown.js";
 import { retry } from "./retry.js";
 import { holding, ScrollKeeper } from "./scroll.js";
 import { NOBODY, type Service } from "./service.js";
-import { COVERS, STYLES } from "./styles.js";
+import { COVERS, STYLES } from "./styles/index.js";
 import { ENGLISH, textsWith, type Texts } from "./texts.js";
 import { chat } from "./views/chat.js";
 import { BARRED } from "./thread.js";
