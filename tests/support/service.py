@@ -299,3 +299,16 @@ class ServiceProcess:
         if not self.exited:
             self.process.terminate()
         return await asyncio.to_thread(self.process.wait, 60)
+
+
+def chunks(frames: list[Frame]) -> list[str]:
+    return [frame["chunk"] for frame in frames if frame["type"] == "chunk"]
+
+
+def cursor(frame: Frame) -> str:
+    return frame["metadata"]["cursor"]
+
+
+async def in_reply(socket: Socket, words: int) -> list[Frame]:
+    """The next frames, up to so many words of a reply."""
+    return [await socket.receive() for _ in range(words)]
