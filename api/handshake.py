@@ -28,6 +28,7 @@ def opening(request: Mapping[str, Any], url: bytes) -> Scope | None:
         and request["http_version"] == "1.1"
         and headers.get(b"sec-websocket-version") == b"13"
         and headers.keys() >= {b"host", b"sec-websocket-key"}
+        and headers.keys().isdisjoint({b"content-length", b"transfer-encoding"})
         and url.startswith(b"/")
         and url.isascii()
     )

@@ -119,8 +119,13 @@ class FramesProtocol(WSProtocol):
         transport.set_write_buffer_limits(high=self._max_pending_bytes)
 
     def open(self, scope: Scope) -> None:
-        """Begin, with a request that has been read already."""
+        """Begin, with a request that has been read already.
+
+        Nothing more is read until it is answered: it would be taken for another request.
+        """
         self._is_read = True
+        self.read_paused = True
+        self.transport.pause_reading()
         self.scope = scope  # type: ignore[assignment]
         scope["extensions"][EXTENSION] = {}
         self.queue.put_nowait({"type": "websocket.connect"})
@@ -140,7 +145,7 @@ class FramesProtocol(WSProtocol):
         if message["type"] == EXTENSION:
             if not self.transport.is_closing():
                 self.transport.write(message["frames"])
-        elif message["type"] == "websocket.accept" and self._is_read:
+        elif message["type"] == "websocket.accept" and self._is_unanswered:
             self._accept(message.get("subprotocol"), message.get("headers", ()))
         else:
             await super().send(message)
@@ -152,6 +157,11 @@ class FramesProtocol(WSProtocol):
         self.conn = Connection(ConnectionType.SERVER)  # type: ignore[assignment]
         self.transport.write(acceptance(self.scope, subprotocol, [*self.default_headers, *headers]))
         self.start_keepalive()
+        self._read_on_soon()
+
+    @property
+    def _is_unanswered(self) -> bool:
+        return self._is_read and not self.handshake_complete
 
     async def _catch_up(self) -> None:
         """Wait until the peer has read on; but not for ever: it can come back with its cursor."""
@@ -202,6 +212,8 @@ class FramesProtocol(WSProtocol):
         return message
 
     def _read_on_soon(self) -> None:
+        if self._is_unanswered:
+            return
         if self._unread:
             self.loop.call_soon(self._read_on)
         elif self.read_paused and not self.transport.is_closing():

@@ -115,9 +115,6 @@ GRACE = timedelta(seconds=0.75)
 """How long a process must have been missing before it counts as dead: a server that restarts forgets the
 locks of all, and they take a moment to be back."""
 
-UNAVAILABLE_RETRY = timedelta(seconds=0.5)
-"""When to look again at a session that couldn't be read or written: an outage is mostly soon over."""
-
 CORRUPT_RETRY = timedelta(minutes=5)
 """When to look again at a session that can't be read: perhaps a newer process can, or will."""
 
@@ -135,7 +132,6 @@ class DeadlineKeeper:
         self._attend = attend
         self._clock = clock
         self._missing_since: dict[str, datetime] = {}
-        self._unsettled: dict[datetime, dict[UUID, datetime | None]] = {}
         self._is_stopped = False
 
     def stop(self) -> None:
@@ -158,23 +154,16 @@ class DeadlineKeeper:
 
     async def look(self) -> bool:
         """Do all that is due now; whether there may be more. Raises Unavailable."""
-        await self._settle()
         more_news = await self._table.keep_up()
         now = self._clock.now()
         dead = self._dead(await self._table.missing_speakers(), now)
         until = now + LEASE
         due = await self._table.claim(now, until, dead, MOST_AT_ONCE)
         if due:
-            again = self._unsettled[until] = {}
+            again: dict[UUID, datetime | None] = {}
             await asyncio.gather(*(self._look_at(session_id, dead, again) for session_id in due))
-            await self._settle()
-        return more_news or len(due) == MOST_AT_ONCE
-
-    async def _settle(self) -> None:
-        """Give back what was claimed: what couldn't be for want of the database, as soon as it is there."""
-        for until, again in [*self._unsettled.items()]:
             await self._table.settle(until, again)
-            del self._unsettled[until]
+        return more_news or len(due) == MOST_AT_ONCE
 
     async def _look_at(
         self, session_id: UUID, dead: frozenset[str], again: dict[UUID, datetime | None]
@@ -185,7 +174,7 @@ class DeadlineKeeper:
             logger.error("%s", error)
             again[session_id] = self._clock.now() + CORRUPT_RETRY
         except Unavailable:
-            again[session_id] = self._clock.now() + UNAVAILABLE_RETRY
+            pass  # it is due again when the lease ends
         except Exception as error:
             # Whatever is wrong with one session, all others have their deadlines.
             told = {"session_id": session_id}

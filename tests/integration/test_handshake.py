@@ -36,12 +36,16 @@ Scope = dict[str, Any]
 
 
 @asynccontextmanager
-async def echoing(scopes: list[Scope], **protocols: Any) -> AsyncIterator[int]:
+async def echoing(
+    scopes: list[Scope], may_accept: asyncio.Event | None = None, **protocols: Any
+) -> AsyncIterator[int]:
     """The port of an application that accepts, says again what it is told, and keeps its scopes."""
 
     async def application(scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
         scopes.append(scope)
         await receive()
+        if may_accept is not None:
+            await may_accept.wait()
         chosen = scope["subprotocols"][0] if scope["subprotocols"] else None
         headers = [(b"x-request-id", b"42")]
         await send({"type": "websocket.accept", "subprotocol": chosen, "headers": headers})
@@ -119,3 +123,22 @@ async def test_a_socket_that_is_opened_so_talks_like_any_other() -> None:
         assert socket.subprotocol == "a"
         await (await socket.ping())
     assert EXTENSION in scopes[0]["extensions"]
+
+
+async def test_what_comes_before_the_answer_is_not_taken_for_another_request() -> None:
+    scopes: list[Scope] = []
+    may_accept = asyncio.Event()
+    request = "\r\n".join(("GET / HTTP/1.1", *USUAL, "", "")).encode()
+    async with echoing(scopes, may_accept, **OURS) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request)
+        await until(lambda: len(scopes) == 1, "the request to be read")
+        writer.write(request)
+        for _ in range(50):
+            await asyncio.sleep(0)  # the service has time to read it
+        may_accept.set()
+        answer = await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 101")
+    assert len(scopes) == 1

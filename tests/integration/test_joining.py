@@ -1,4 +1,4 @@
-"""How a socket joins sessions: where each begins, after which cursor, with other tabs, and several at once."""
+"""How a socket joins sessions: where each begins, after which cursor, with other tabs, several at once."""
 
 import asyncio
 import json

@@ -14,7 +14,6 @@ from domain.deadlines import (
     GRACE,
     LEASE,
     MOST_AT_ONCE,
-    UNAVAILABLE_RETRY,
     Deadline,
     DeadlineKeeper,
     IdleRules,
@@ -246,7 +245,6 @@ class Table:
         self.missing: set[str] = set()
         self.dead: list[frozenset[str]] = []
         self.settled: dict[UUID, datetime | None] = {}
-        self.is_gone = False
 
     async def keep_up(self) -> bool:
         return False
@@ -261,8 +259,6 @@ class Table:
         return claimed
 
     async def settle(self, until: datetime, due: Mapping[UUID, datetime | None]) -> None:
-        if self.is_gone:
-            raise Unavailable
         self.settled |= due
 
 
@@ -288,7 +284,7 @@ async def test_a_keeper_attends_to_what_is_due_and_notes_when_to_look_again() ->
     assert table.settled == {UUID(int=1): at(7), UUID(int=2): None}
 
 
-async def test_a_session_that_can_t_be_looked_at_now_is_looked_at_soon_and_hurts_no_other() -> None:
+async def test_a_session_that_can_t_be_looked_at_now_is_left_claimed_and_hurts_no_other() -> None:
     table = Table()
     table.due = [UUID(int=1), UUID(int=2), UUID(int=3)]
 
@@ -301,27 +297,9 @@ async def test_a_session_that_can_t_be_looked_at_now_is_looked_at_soon_and_hurts
 
     await DeadlineKeeper(table, attend, Clock()).look()
 
-    assert table.settled[UUID(int=1)] == START + UNAVAILABLE_RETRY
+    assert UUID(int=1) not in table.settled
     assert (table.settled[UUID(int=2)] or START) > at(60), "nobody can mend it in a hurry"
     assert table.settled[UUID(int=3)] == at(9)
-
-
-async def test_what_was_claimed_when_the_database_went_is_given_back_as_soon_as_it_is_there() -> None:
-    table, clock = Table(), Clock()
-    table.due = [UUID(int=1)]
-
-    async def attend(_: UUID, __: frozenset[str]) -> datetime | None:
-        table.is_gone = True
-        raise Unavailable
-
-    keeper = DeadlineKeeper(table, attend, clock)
-    with pytest.raises(Unavailable):
-        await keeper.look()
-    assert table.settled == {}
-
-    clock.time, table.is_gone = START + LEASE / 2, False
-    await keeper.look()
-    assert table.settled == {UUID(int=1): START + UNAVAILABLE_RETRY}
 
 
 async def test_a_session_that_breaks_whoever_looks_at_it_hurts_no_other(
