@@ -5,10 +5,13 @@ import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import httpx
+
 from tests.support.needs import needed, program
+from tests.support.waiting import until
 
 WEB = Path(__file__).parents[2] / "web"
 
@@ -32,22 +35,30 @@ def build(workspace: str) -> Path:
 
 @asynccontextmanager
 async def developing(workspace: str, port: int) -> AsyncIterator[str]:
-    """The server that a developer works with, at this URL."""
+    """The server that a developer works with, at this URL. What it says is shown when a test fails."""
+    url = f"http://localhost:{port}"
     process = await asyncio.create_subprocess_exec(
         *(*_run("dev"), "-w", workspace, "--", "--port", str(port)),
         cwd=WEB,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
         start_new_session=True,  # npm is only the first of several processes
     )
     try:
-        assert process.stdout is not None
-        told = await asyncio.wait_for(process.stdout.readuntil(b"Local:"), 60)
-        assert b"ready" in told
-        yield f"http://localhost:{port}"
+        async with httpx.AsyncClient() as client:
+            await until(lambda: _answers(client, url, process), f"an answer of {url}", deadline=60)
+        yield url
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        await process.communicate()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
+async def _answers(client: httpx.AsyncClient, url: str, process: asyncio.subprocess.Process) -> bool:
+    assert process.returncode is None, f"the server ended with exit code {process.returncode}"
+    try:
+        await client.get(url)
+    except httpx.TransportError:
+        return False
+    return True
 
 
 def _run(script: str) -> list[str]:
