@@ -75,8 +75,10 @@ class Runner:
             moved = [self._advance(*group) for group in self._groups(self._builds.ours(led), head)]
             self._retry(led)
         except Overtaken:
+            # Code of another version has shown its own tables, or somebody else leads by now: time enough to
+            # be told, and not to fight over it meanwhile.
             self._drop_readers()
-            return True  # code of another version has shown its own tables, or somebody else leads by now
+            return False
         except BaseException:
             self._drop_readers()  # they have read what wasn't written
             raise

@@ -16,7 +16,7 @@ from infrastructure.group_commit import GroupCommit
 from infrastructure.logs import PostgresLog
 from infrastructure.postgres import Database
 from infrastructure.recorder import Recorder, datastore
-from tests.support.postgres import execute
+from tests.support.postgres import execute, is_waited_for
 from tests.support.waiting import until
 
 TABLE = "recorded_events"
@@ -196,14 +196,6 @@ async def test_analyze_stops_no_append_as_it_would_stop_the_library_s_own(
     await asyncio.to_thread(inserting.join, 10)
     assert not inserting.is_alive()
     stock.datastore.close()
-
-
-def is_waited_for(conninfo: str, pid: int) -> bool:
-    """Whether somebody waits for a lock that this backend holds."""
-    ((waiting,),) = execute(
-        conninfo, "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))", pid
-    )
-    return waiting > 0
 
 
 async def test_whoever_reads_on_from_the_last_position_misses_nothing_while_several_write(

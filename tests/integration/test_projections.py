@@ -1,5 +1,6 @@
 """Tables that are made from the log: the same whenever they are made, and however often."""
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from random import Random
@@ -20,10 +21,11 @@ from infrastructure.keyring import WrappedKeyring
 from projections.projection import Change, Projection, Write
 from projections.sessions import SESSIONS
 from projections.transcript import AssistantSaid, Ended, Entry, VisitorSaid, Warned, transcript
-from tests.support.postgres import execute
+from tests.support.postgres import execute, is_waited_for
 from tests.support.projecting import Projecting, forget_all, projecting
 from tests.support.stores import MASTER_KEY, Stores
 from tests.support.stories import Story, story
+from tests.support.waiting import until
 
 GENERATED = settings(
     max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -295,6 +297,26 @@ async def test_a_log_that_can_t_be_read_at_one_place_is_read_everywhere_else(sto
     assert (one, version) == (broken, 2)
     assert "version 2" in error
     assert "can't be read" in error
+
+
+# --- two that lead
+
+
+async def test_who_is_overtaken_writes_nothing_and_lets_the_other_one_go_on(stores: Stores) -> None:
+    await chats(await stores.open(), "one", "two")
+    with (
+        projecting(stores.conninfo, (picky(),), show=no_views) as late,
+        psycopg.connect(stores.conninfo) as rival,
+    ):
+        rival.execute("SELECT 1 FROM notification_tracking FOR UPDATE")
+        stepping = asyncio.create_task(asyncio.to_thread(late.runner.step))
+        pid = rival.info.backend_pid
+        await until(lambda: is_waited_for(stores.conninfo, pid), "the one that comes too late")
+        rival.execute("UPDATE notification_tracking SET notification_id = 3")
+        rival.commit()
+
+        assert not await stepping, "it waits until it is called again"
+        assert said(late) == []
 
 
 # --- one version after another

@@ -49,6 +49,14 @@ def execute(conninfo: str, query: str, *params: object) -> list[tuple]:
         return cursor.fetchall() if cursor.description else []
 
 
+def is_waited_for(conninfo: str, pid: int) -> bool:
+    """Whether somebody waits for a lock that this backend holds."""
+    ((waiting,),) = execute(
+        conninfo, "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))", pid
+    )
+    return waiting > 0
+
+
 class OwnServer:
     """A server that a test may stop, and start again, because nobody else uses it."""
 
