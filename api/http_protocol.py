@@ -75,6 +75,9 @@ class HttpProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         self._wait_no_longer()
         self._watch_no_longer()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.transport.close()  # the rest of that answer would come among the frames
+            return
         scope = opening(self.scope, self.url)
         if scope is None:
             super().handle_websocket_upgrade()

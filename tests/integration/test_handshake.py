@@ -44,6 +44,9 @@ async def echoing(
     async def application(scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
         scopes.append(scope)
         await receive()
+        if scope["type"] == "http":
+            await _begin_an_answer(receive, send)
+            return
         if may_accept is not None:
             await may_accept.wait()
         chosen = scope["subprotocols"][0] if scope["subprotocols"] else None
@@ -64,6 +67,13 @@ async def echoing(
     finally:
         server.should_exit = True
         await serving
+
+
+async def _begin_an_answer(receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+    """One that goes on until nobody is there any more."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+    await receive()
 
 
 async def asked(port: int, target: str, *headers: str) -> tuple[bytes, dict[bytes, bytes]]:
@@ -123,6 +133,22 @@ async def test_a_socket_that_is_opened_so_talks_like_any_other() -> None:
         assert socket.subprotocol == "a"
         await (await socket.ping())
     assert EXTENSION in scopes[0]["extensions"]
+
+
+async def test_a_socket_asked_for_in_the_middle_of_an_answer_is_not_opened() -> None:
+    """What is left of that answer would come among its frames."""
+    scopes: list[Scope] = []
+    request = "\r\n".join(("GET / HTTP/1.1", *USUAL, "", "")).encode()
+    async with echoing(scopes, **OURS) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /endless HTTP/1.1\r\nHost: chat.example\r\n\r\n")
+        answer = await reader.readuntil(b"begun\r\n")
+        writer.write(request)
+        answer += await reader.read()
+        writer.close()
+
+    assert b"101" not in answer
+    assert [scope["type"] for scope in scopes] == ["http"]
 
 
 async def test_what_comes_before_the_answer_is_not_taken_for_another_request() -> None:
