@@ -196,26 +196,29 @@ class _Visitor:
 
         Raises TooManySessions, RateLimited.
         """
+        makes_room = None
         if session_id not in self._followers:
-            self._make_room()
+            makes_room = self._who_makes_room()
             self._by_session.take(session_id)
         try:
             yield
         finally:
             if session_id not in self._followers:
                 self._by_session.give_back(session_id)
+            elif makes_room:
+                self._forget(makes_room)
 
-    def _make_room(self) -> None:
-        """See that one more session can be followed. Raises TooManySessions.
+    def _who_makes_room(self) -> UUID | None:
+        """Which session is followed no more once another one is. Raises TooManySessions.
 
-        Not before there is need: what comes after an end, such as an erasure, is told, too.
+        None before there is need: what comes after an end, such as an erasure, is told, too.
         """
         if len(self._followers) < MAX_JOINED:
-            return
+            return None
         over = next((session_id for session_id in self._followers if session_id in self._over), None)
         if over is None:
             raise TooManySessions(MAX_JOINED)
-        self._forget(over)
+        return over
 
     # --- frames out
 

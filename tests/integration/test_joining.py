@@ -3,12 +3,14 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 from websockets.asyncio.client import connect
 
 from api.sockets import MAX_JOINED
+from tests.support.operators import OPERATOR, SETTINGS
 from tests.support.puppet import Puppet
 from tests.support.service import (
     Frame,
@@ -34,7 +36,7 @@ def puppet() -> Puppet:
 async def service(
     conninfo: str, tmp_path_factory: pytest.TempPathFactory, puppet: Puppet
 ) -> AsyncIterator[Service]:
-    environment = {"VERBATIM_CHUNK_WINDOW_MS": "5"}
+    environment = {"VERBATIM_CHUNK_WINDOW_MS": "5", **SETTINGS}
     async with served(conninfo, tmp_path_factory.mktemp("data"), puppet, environment) as service:
         yield service
 
@@ -311,6 +313,23 @@ async def test_sessions_that_have_ended_make_room_for_others_on_their_socket(ser
 
         await socket.send(lasting.message("Hello"))
         assert (await socket.receive_until("complete"))[-1]["session_id"] == str(lasting.session_id)
+
+
+async def test_a_session_that_has_ended_makes_room_for_none_that_can_t_be_joined(service: Service) -> None:
+    """What comes after its end is told as long as there is no need for its place."""
+    visitors = [await service.start_session() for _ in range(MAX_JOINED)]
+    unknown = {"type": "join", "session_id": str(uuid4()), "visitor_id": str(uuid4())}
+
+    async with visitors[0].socket() as socket:
+        for visitor in visitors:
+            await socket.send(visitor.message("bye"))
+            await socket.receive_until("complete")
+        await socket.send(unknown)
+        assert (await socket.receive())["metadata"]["code"] == "session_not_found"
+
+        async with service.http() as http:
+            await http.delete(f"/api/audit/visitors/{visitors[0].visitor_id}/", headers=OPERATOR)
+        assert (await socket.receive_until("error"))[-1]["metadata"]["code"] == "session_erased"
 
 
 @pytest.mark.parametrize("has_cursor", [False, True])
