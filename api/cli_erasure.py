@@ -54,7 +54,7 @@ def erase(visitor: UUID, yes: bool, as_json: bool) -> None:
             async with projecting(settings, conninfo):
                 with console.status("Erasing..."):
                     receipt = await erasing.erasure.erase(visitor, await _patience(erasing))
-                    await erasing.erasure.tidy(receipt.position, within=1)
+                    await erasing.erasure.tidy(within=1)
         if as_json:
             click.echo(msgspec.json.encode(receipt))
         else:
@@ -93,6 +93,7 @@ def retain(dry_run: bool) -> None:
                     return 0
                 with console.status("Erasing..."):
                     applied = await retention.apply()
+                    await erasing.erasure.tidy(WAIT_SECONDS)
         out.print(f"{_of(applied.visitors, applied.sessions)} erased.")
         return _left(applied)
 

@@ -35,6 +35,4 @@ async def erase_visitor(erasure: NamedDependency[Erasure], visitor_id: VisitorId
     It can't be undone. Ask again after a failure, or where `projections` is `pending`: what else the
     receipt says is the same.
     """
-    receipt = await erasure.erase(visitor_id, WAIT_SECONDS)
-    erasure.tidy_later(receipt.position)
-    return receipt
+    return await erasure.erase(visitor_id, WAIT_SECONDS)

@@ -8,7 +8,7 @@ from functools import partial
 
 from api.app import Erasing, open_erasing
 from domain.ports import Recorded
-from domain.retention import PROJECTIONS_SECONDS, Retention
+from domain.retention import Retention
 from infrastructure.background import for_ever
 from infrastructure.clock import SystemClock
 from infrastructure.folder import Folder
@@ -19,6 +19,9 @@ from projections.overdue import OverdueVisitors
 
 LOCK = 0x76_62_5F_72_65_74_61
 """An advisory lock: of the one process that looks for what has become too old."""
+
+PROJECTIONS_SECONDS = 60.0
+"""How long projections have to take in what there is, before it is asked of them who is too old."""
 
 
 def build_retention(settings: Settings, erasing: Erasing) -> Retention:
@@ -50,7 +53,10 @@ async def retaining(settings: Settings, conninfo: str) -> AsyncIterator[None]:
             await erasing.erasure.have_passed(await erasing.log.latest(), PROJECTIONS_SECONDS)
             await retention.run()
 
-        async with for_ever("retention", partial(lead, conninfo, LOCK, work)):
+        async with (
+            for_ever("tidying up", erasing.erasure.keep_tidy),
+            for_ever("retention", partial(lead, conninfo, LOCK, work)),
+        ):
             yield
 
 

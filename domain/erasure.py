@@ -112,6 +112,8 @@ class Erasure:
             await self._forgetting.make_anew(unread)
         position = max(head.position for head in heads.values())
         names = await self._purged(position, within)
+        self._untidied = max(self._untidied, position)
+        self._is_untidy.set()
         return Receipt(
             visitor_id=visitor_id,
             erased_at=erased_at,
@@ -126,21 +128,16 @@ class Erasure:
         """Whether projections come to a position within so many seconds. Raises Unavailable."""
         return await self._purged(position, within) is not None
 
-    async def tidy(self, position: int, within: float) -> None:
-        """Once projections have forgotten up to a position, have files hold less of it, too.
+    async def tidy(self, within: float) -> None:
+        """Once projections have forgotten whom this process has erased, have files hold less of it, too.
 
         Raises Unavailable.
         """
-        if await self.have_passed(position, within):
+        if self._is_untidy.is_set() and await self.have_passed(self._untidied, within):
             await self._forgetting.tidy()
 
-    def tidy_later(self, position: int) -> None:
-        """Have `keep_tidy` do the same, however long projections take to come so far."""
-        self._untidied = max(self._untidied, position)
-        self._is_untidy.set()
-
     async def keep_tidy(self) -> None:
-        """For ever, do what `tidy_later` was asked for."""
+        """For ever, do the same, however long projections take to come so far."""
         while True:
             await self._is_untidy.wait()
             position = self._untidied

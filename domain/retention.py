@@ -23,9 +23,6 @@ logger = logging.getLogger(__name__)
 ROUND_SECONDS = 600.0
 """How often we look for what has become too old."""
 
-PROJECTIONS_SECONDS = 60.0
-"""How long we wait for projections at the end, to leave as little as possible in files."""
-
 MOST_VISITORS = 100
 """Visitors that are looked up at once."""
 
@@ -92,16 +89,13 @@ class Retention:
         """Export and erase all that is too old now. Raises Unavailable, OSError; then do it again."""
         now = self._clock.now()
         seen: set[UUID] = set()
-        visitors = sessions = position = 0
+        visitors = sessions = 0
         while found := await self._overdue.find(now - self._keep, now, seen, MOST_VISITORS):
             for visitor_id in found:
                 # Whoever is erased is found until projections know of it.
                 seen.add(visitor_id)
                 if receipt := await self._settle(visitor_id, now):
                     visitors, sessions = visitors + 1, sessions + len(receipt.sessions)
-                    position = max(position, receipt.position)
-        if visitors:
-            await self._erasure.tidy(position, PROJECTIONS_SECONDS)
         return Applied(visitors, sessions, len(seen) - visitors)
 
     async def _settle(self, visitor_id: UUID, now: datetime) -> Receipt | None:

@@ -374,8 +374,14 @@ async def test_retention_is_applied_by_hand_after_it_was_tried(
     assert MESSAGE in (tmp_path / "archive" / f"{session_id}.json").read_text()
     assert key_is_destroyed(new_conninfo, old)
     assert not key_is_destroyed(new_conninfo, young)
+    assert is_tidied(new_conninfo, "visitor_keys")
     again = await asyncio.to_thread(run, "retain", **settings)
     assert (again.exit_code, again.stdout) == (0, "0 visitors with 0 sessions erased.\n")
+
+
+def is_tidied(conninfo: str, table: str) -> bool:
+    query = "SELECT last_vacuum IS NOT NULL FROM pg_stat_user_tables WHERE relname = %s"
+    return execute(conninfo, query, table) == [(True,)]
 
 
 def test_without_a_setting_there_is_no_retention_to_apply(run: Run) -> None:
@@ -395,6 +401,7 @@ async def test_a_service_applies_it_by_itself(
     await process.start()
 
     await until(lambda: key_is_destroyed(new_conninfo, old), "the retention to be applied", 60)
+    await until(lambda: is_tidied(new_conninfo, "visitor_keys"), "the table of keys to be tidied", 60)
 
     assert not key_is_destroyed(new_conninfo, young)
     assert await process.stop() == 0
