@@ -142,7 +142,7 @@ async def _answers_of_database(settings: Settings) -> AsyncIterator[Answer]:
             return await _version(asks[0])
 
         # An embedded one may have to be started first.
-        yield (answer := await _answer("database", connect, patience=60))
+        yield await _answer("database", connect, patience=60)
         if not asks:
             return
         ask = asks[0]

@@ -25,7 +25,8 @@ from domain.assistant import (
 from domain.events import Usage
 from domain.persona import Detail, Persona, Texts
 from domain.session import Turn
-from infrastructure.assistants.openai import Limits, OpenAIAssistant
+from infrastructure.assistants.openai import OpenAIAssistant
+from infrastructure.assistants.patience import Limits
 from tests.support.openai_server import (
     DONE,
     Answer,

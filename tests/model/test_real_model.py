@@ -11,7 +11,8 @@ import pytest
 from domain.assistant import AssistantFailed, Details, Finished, NeedsInfo, Prompt, Suggestions, Text
 from domain.persona import Detail, Persona, Texts
 from domain.session import Turn
-from infrastructure.assistants.openai import Limits, OpenAIAssistant
+from infrastructure.assistants.openai import OpenAIAssistant
+from infrastructure.assistants.patience import Limits
 
 ROOT = Path(__file__).parents[2]
 PERSONA = Persona(
