@@ -46,6 +46,9 @@ from domain.ports import Recorded
 MAX_JOINED = 16
 """Sessions that one socket may follow; those whose end it was given make room for others."""
 
+WRITE_BYTES = 16_384
+"""With so much, a write is worth its while."""
+
 SUBPROTOCOL = "verbatim.v1"
 """For sockets that want `message` and `accepted` frames, too."""
 
@@ -243,21 +246,34 @@ class _Visitor:
         try:
             async with aclosing(history):
                 async for news in history:
-                    # One by one: a reader that is far behind gets the log as fast as it takes it.
-                    for recorded in news:
-                        is_wanted = self._has_more or not is_extra(recorded.event)
-                        if is_wanted and (wire := self._cache.wire(recorded, after)):
-                            await self._write(wire)
-                        if recorded.session.erased_at:
-                            raise SessionErased
-                        if recorded.session.ended:
-                            self._over.add(session_id)
+                    for wire in self._wires(news, after):
+                        await self._write(wire)
+                    latest = news[-1].session
+                    if latest.erased_at:
+                        raise SessionErased
+                    if latest.ended:
+                        self._over.add(session_id)
             # Nobody follows any more: this process is about to stop.
             await self._socket.close(RESTART, "restart")
         except (WebSocketDisconnect, ClientDisconnected):
             pass
         except Exception as error:
             await self.dismiss(error)
+
+    def _wires(self, news: Sequence[Recorded], after: Cursor) -> Iterator[bytes]:
+        """What is written of news: several events at once, as the way to the socket is long, but not all of
+        them: a reader that is far behind gets the log as fast as it takes it."""
+        wires: list[bytes] = []
+        size = 0
+        for recorded in news:
+            if self._has_more or not is_extra(recorded.event):
+                wires.append(wire := self._cache.wire(recorded, after))
+                size += len(wire)
+            if size >= WRITE_BYTES:
+                yield b"".join(wires)
+                wires, size = [], 0
+        if size:
+            yield b"".join(wires)
 
     async def _send(self, frame: Sent) -> None:
         await self._write(text_frame(encode(frame)))

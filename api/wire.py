@@ -28,7 +28,7 @@ EXTENSION = "verbatim.frames"
 
 SLOW_SECONDS = 10.0
 """How long a peer may leave unread what it has been sent. Meanwhile nothing more is sent: what is held for it
-stays small, the transport's buffer and the frames of one event."""
+stays small, the transport's buffer and what is written at once."""
 
 TOO_SLOW = 1013
 """The close code that says: come back with your cursor."""
