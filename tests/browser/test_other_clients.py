@@ -103,7 +103,11 @@ async def impatient(
     postgres: TestServer, template: str, tmp_path_factory: pytest.TempPathFactory, site: Site
 ) -> AsyncIterator[Service]:
     """A service that warns after a second of silence: perhaps before anything was said, too."""
-    settings = {"VERBATIM_ALLOWED_ORIGINS": site.origin, "VERBATIM_IDLE_WARNING_SECONDS": "1"}
+    settings = {
+        "VERBATIM_ALLOWED_ORIGINS": site.origin,
+        "VERBATIM_IDLE_WARNING_SECONDS": "1",
+        "VERBATIM_IDLE_END_SECONDS": "60",  # a page may take long to load
+    }
     conninfo, folder = postgres.new_database(template), tmp_path_factory.mktemp("impatient")
     async with served(conninfo, folder, Puppet(), settings) as service:
         yield service

@@ -287,7 +287,7 @@ async def test_what_came_too_late_can_be_said_in_a_new_conversation(
 
 
 async def test_a_quiet_visitor_is_warned_sees_the_end_and_starts_again(chat_on: Opener, serve: Serve) -> None:
-    async with serve(VERBATIM_IDLE_WARNING_SECONDS="1", VERBATIM_IDLE_END_SECONDS="2") as service:
+    async with serve(VERBATIM_IDLE_WARNING_SECONDS="1", VERBATIM_IDLE_END_SECONDS="5") as service:
         chat = await chat_on(mode="inline", service=service.url)
         await chat.say("and now nothing")
         await expect(chat.notices.first).to_contain_text("Are you still there?")
