@@ -44,11 +44,14 @@ bench: .venv/test  ## Run all benchmarks; one alone: .venv/bin/python -m benchma
 bench-quick: .venv/test  ## The same in a small dose
 	$(BIN)/python -m benchmarks --quick
 
-lint: .venv/lint .venv/test  ## Linters, the type checker, the import contract
+lint: .venv/lint .venv/test  ## Linters, the type checker, the import contract, what containers are made from
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/shellcheck .ci/run
 
 format: .venv/lint  ## Format the code
 	$(BIN)/ruff check --fix .
