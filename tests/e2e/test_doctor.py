@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from psycopg.conninfo import make_conninfo
 
 from tests.support.commands import Run
 from tests.support.openai_server import Answer, OpenAIServer
@@ -141,6 +142,35 @@ def test_what_is_wrong_in_the_database_is_told(
     assert examined.exit_code == 1
     assert [*failed] == [thing], examined.output
     assert says in failed[thing]
+
+
+@pytest.mark.parametrize(
+    ("instead", "thing", "says"),
+    [
+        (
+            "clock_timestamp() RETURNS timestamptz RETURN pg_catalog.clock_timestamp() + interval '5 s'",
+            "clock",
+            "this machine's is -5.0 s off the database's: set both by NTP",
+        ),
+        (
+            "current_setting(text) RETURNS text "
+            "RETURN CASE $1 WHEN 'server_version' THEN '14.9' ELSE '140009' END",
+            "database",
+            "it is PostgreSQL 14.9: take a version from 15 to 18",
+        ),
+    ],
+)
+def test_a_server_that_is_too_old_or_whose_clock_is_wrong_is_told_of(
+    healthy: Run, new_conninfo: str, instead: str, thing: str, says: str
+) -> None:
+    """Of the server, this is what can't be had otherwise: it says so itself, by functions that come first."""
+    execute(new_conninfo, f"CREATE FUNCTION public.{instead}")
+    first = make_conninfo(new_conninfo, options="-csearch_path=public,pg_catalog")
+
+    examined = healthy("doctor", DATABASE_URL=first)
+
+    failed = {name: said for name, (mark, said) in about(examined).items() if mark == "FAIL"}
+    assert (examined.exit_code, failed) == (1, {thing: says})
 
 
 def test_a_data_folder_that_can_t_be_written_is_told_of(run: Run, tmp_path: Path) -> None:
