@@ -204,7 +204,9 @@ class Builds:
             try:
                 with self.recorder.connection() as connection:
                     connection.execute(LOCK_TIMEOUT)
-                    connection.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(build.build)))
+                    # Code of another version may have been first.
+                    drop = SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(Identifier(build.build))
+                    connection.execute(drop)
                     connection.execute("DELETE FROM projections WHERE build = %s", (build.build,))
                     query = SQL("DELETE FROM {} WHERE application_name = %s").format(self.recorder.table)
                     connection.execute(query, (build.build,))

@@ -119,6 +119,8 @@ async def test_whichever_process_is_killed_another_goes_on(
             processes.kill(killed)
             processes.start()
 
+    for process in [*processes.running]:
+        processes.kill(process)
     with projecting(new_conninfo) as here:
         shown = here.tables()
         here.rebuild()

@@ -319,6 +319,30 @@ async def test_who_is_overtaken_writes_nothing_and_lets_the_other_one_go_on(stor
         assert said(late) == []
 
 
+async def test_what_is_not_shown_any_more_may_be_dropped_by_two_at_once(stores: Stores) -> None:
+    await chats(await stores.open(), "one")
+    with (
+        projecting(stores.conninfo, (picky(),), show=shown) as one,
+        projecting(stores.conninfo, (picky(),), show=shown) as other,
+        psycopg.connect(stores.conninfo) as reader,
+    ):
+        one.catch_up()
+        (old,) = one.builds.all()
+        reader.execute(f"SELECT FROM {old.build}.said".encode())
+        one.builds.begin("picky")
+        one.catch_up()
+        assert {build.state for build in one.builds.all()} == {"live", "retired"}
+
+        dropping = asyncio.gather(*(asyncio.to_thread(each.builds.drop_retired) for each in (one, other)))
+        pid = reader.info.backend_pid
+        await until(lambda: is_waited_for(stores.conninfo, pid), "the first of them to wait for the reader")
+        reader.rollback()
+        await dropping
+
+        one.catch_up()  # a reader may have kept both waiting too long
+        assert [build.state for build in one.builds.all()] == ["live"]
+
+
 # --- one version after another
 
 
