@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 QUESTION = "What is a novated lease?"
 PHONE = {"width": 390, "height": 844}
+ZOOMED_IN = {"width": 320, "height": 640}
 EVENTS = re.compile(r"/events/\?")
 TRANSCRIPT = re.compile(r"/transcript/")
 
@@ -79,10 +81,11 @@ async def test_a_reload_counts_no_word_twice_and_the_record_is_asked_for_seldom(
     assert (await count(chat, "lost"), await count(chat, "doubled")) == (0, 0)
 
 
+@pytest.mark.parametrize("size", [PHONE, ZOOMED_IN], ids=["phone", "zoomed in"])
 async def test_on_a_phone_the_button_and_the_count_are_where_the_word_is_and_where_its_line_is(
-    chat: Chat,
+    chat: Chat, size: Any
 ) -> None:
-    await chat.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    await chat.page.set_viewport_size(size)
     await chat.say(QUESTION)
     await expect(chat.replies.last).to_contain_text("novated lease is")
     for seen in (chat.replies.last, chat.page.locator("#events li").first):
