@@ -616,6 +616,13 @@ async def test_a_page_makes_it_look_like_its_own(
     await expect(heading).to_be_hidden()
 
 
+@pytest.mark.parametrize("style", ["height: 300px", "--verbatim-height: 300px"])
+async def test_in_the_page_it_is_as_high_as_the_page_has_it(chat_on: Opener, style: str) -> None:
+    chat = await chat_on(mode="inline", style=style)
+    await expect(chat.element).to_have_css("height", "300px")
+    await expect(chat.element.locator(".panel")).to_have_css("height", "300px")
+
+
 async def test_a_mistake_in_an_attribute_is_told_and_costs_nothing(
     context: BrowserContext, service: Service, site: Site
 ) -> None:

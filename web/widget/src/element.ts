@@ -25,7 +25,7 @@ const COPIED_MS = 2_000;
 export class VerbatimChat extends LitElement {
   static override readonly styles = STYLES;
   static override readonly properties = {
-    mode: { type: String },
+    mode: { type: String, reflect: true },
     service: { type: String },
     sessionId: { type: String, attribute: "session-id" },
     visitorId: { type: String, attribute: "visitor-id" },

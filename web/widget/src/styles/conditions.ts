@@ -88,6 +88,10 @@ export const CONDITIONS = css`
       display: none;
     }
     /* All of it, and on as many pages as it takes. */
+    :host([mode="inline"]) {
+      block-size: auto !important; /* whatever the page has on its screen */
+      max-block-size: none !important;
+    }
     .chat.inline,
     .panel,
     .launched .panel {

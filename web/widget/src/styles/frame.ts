@@ -6,6 +6,11 @@ export const FRAME = css`
   :host {
     display: block;
   }
+  /* The page's own height for the element wins over this one. */
+  :host([mode="inline"]) {
+    block-size: var(--verbatim-height, 36rem);
+    max-block-size: 100dvh;
+  }
   :host([hidden]) {
     display: none;
   }
@@ -39,8 +44,7 @@ export const FRAME = css`
     display: none !important;
   }
   .chat.inline {
-    block-size: var(--verbatim-height, 36rem);
-    max-block-size: 100dvh;
+    block-size: 100%;
   }
   .panel {
     display: flex;
