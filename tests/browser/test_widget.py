@@ -736,6 +736,17 @@ async def test_a_session_that_is_not_there_any_more_is_forgotten_without_a_word(
     assert str((await visitor_of(chat, service)).session_id) != ids["session-id"]
 
 
+async def test_a_session_that_the_page_has_already_is_taken_up_however_its_ids_are_written(
+    chat_on: Opener, service: Service
+) -> None:
+    visitor = await service.start_session()
+    ids = {"session-id": visitor.session_id.hex.upper(), "visitor-id": visitor.visitor_id.hex}
+    chat = await chat_on(mode="inline", **ids)
+    await chat.say("Is it this one?")
+    await expect(chat.replies.last).to_have_text("Is it this one? ")
+    assert await visitor.spoken() == ["Is it this one? "]
+
+
 async def test_a_session_of_somebody_else_is_no_place_to_speak_in(chat_on: Opener, service: Service) -> None:
     somebody = await service.start_session()
     ids = {"session-id": str(somebody.session_id), "visitor-id": str(uuid4())}

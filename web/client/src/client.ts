@@ -183,13 +183,17 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
     return session;
   }
 
-  /** Follow a session without saying anything in it: from a cursor on, or else as the option `history` has it. */
-  follow(sessionId: string, visitorId: string, after?: string): void {
+  /**
+   * Follow a session without saying anything in it: from a cursor on, or else as the option `history` has it. What is
+   * returned names it as frames do, however its ids are written.
+   */
+  follow(sessionId: string, visitorId: string, after?: string): ChatWebSocket["sessions"][number] {
     const [session_id, visitor_id] = [validId("session_id", sessionId), validId("visitor_id", visitorId)];
     const isKnown = this.#sessions.get(session_id) !== undefined;
     const session = this.#sessions.follow(session_id, visitor_id, after);
     const isJoining = this.state === "open" || this.state === "resuming";
     if (isJoining && !isKnown) this.#joining.join(session);
+    return session;
   }
 
   /** Know nothing of a session any more, here and after a reload. Its messages that weren't sent are dropped. */

@@ -60,8 +60,7 @@ export class Conversation {
   ) {
     // The service is the judge of lengths, and the composer knows its limit.
     this.client = new ChatWebSocket(service.socket, { history: "all", maxMessageChars: Infinity });
-    if (given) this.client.follow(given.session_id, given.visitor_id);
-    this.#session = given ?? this.client.sessions.at(-1);
+    this.#session = given ? this.client.follow(given.session_id, given.visitor_id) : this.client.sessions.at(-1);
     this.#unsent = new UnsentMessages(service.keyOf("unsent"));
     this.#ratings = new Kept(service.keyOf("ratings"), isRatings);
     const sent = this.client.outbox.filter((message) => this.#isOurs(message)).map(queued);
