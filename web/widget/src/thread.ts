@@ -90,7 +90,7 @@ export const EMPTY: Thread = { entries: [], outgoing: [], suggestions: [] };
 /** The error of a page that the service lets nobody in from. */
 export const BARRED = "origin_not_allowed";
 /** Errors after which nothing more can be said in a session. */
-const FATAL = ["session_not_found", "session_not_active", "session_expired", "session_erased", "visitor_mismatch"];
+const FATAL = ["session_not_found", "session_not_active", "session_expired", "session_erased", "session_full", "visitor_mismatch"];
 
 export function reduce(thread: Thread, happening: Happening): Thread {
   switch (happening.type) {

@@ -136,7 +136,7 @@ describe("a message of the visitor's", () => {
     expect(fold(refused, { type: "withdrawn", key: "k1" }).outgoing).toEqual([]);
   });
 
-  test.each(["session_not_found", "session_not_active", "session_expired", "session_erased", "visitor_mismatch"])(
+  test.each(["session_not_found", "session_not_active", "session_expired", "session_erased", "session_full", "visitor_mismatch"])(
     "that is refused by %s ends the conversation",
     (code) => expect(fold(ASKED, queued("k2", "Hello?"), undelivered("k2", code)).end).toEqual(failure(code)),
   );
