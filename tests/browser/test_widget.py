@@ -271,19 +271,23 @@ async def test_what_came_too_late_can_be_said_in_a_new_conversation(
         visitor = await visitor_of(chat, service)
         line.cut()
         await expect(chat.element.get_by_text("No connection. Trying again.")).to_be_visible()
-        await chat.say("too late")
+        for text in ("too late", "as well"):
+            await chat.say(text)
         async with service.http() as http:
             assert (await http.delete(f"{visitor.path}/", headers=visitor.headers)).is_success
 
         line.mend()
         await chat.page.evaluate("dispatchEvent(new Event('online'))")
-        await expect(chat.log).to_contain_text("Not sent. This conversation has ended.")
+        await expect(chat.element.get_by_text("Not sent. This conversation has ended.")).to_have_count(2)
         await expect(chat.alert).to_have_text("This conversation has ended.")
         await chat.has_no_barriers()
-        await chat.button("Send in a new conversation").click()
+        await chat.button("Send in a new conversation").first.click()
         await expect(chat.replies.last).to_have_text("too late ")
-        await expect(chat.said).to_have_text("too late")
+        await expect(chat.said).to_have_text(["too late", "as well"])
         await expect(chat.alert).to_have_text("")
+        await chat.button("Try again").click()
+        await expect(chat.replies.last).to_have_text("as well ")
+        assert await (await visitor_of(chat, service)).spoken() == ["too late ", "as well "]
 
 
 async def test_a_quiet_visitor_is_warned_sees_the_end_and_starts_again(chat_on: Opener, serve: Serve) -> None:
@@ -721,6 +725,8 @@ async def test_a_visitor_who_was_erased_is_told_and_may_start_again(
     await expect(chat.element.get_by_text("No connection")).to_have_count(0)
     await chat.has_no_barriers()
     await chat.button("Start a new conversation").click()
+    await expect(chat.said).to_have_count(0)
+    await expect(chat.connection).to_have_count(0)
     await chat.say("Hello again")
     await expect(chat.replies.last).to_have_text("Hello again ")
 
@@ -777,6 +783,8 @@ async def test_nothing_at_all_cant_be_sent(chat_on: Opener) -> None:
     await expect(chat.button("Send")).to_be_disabled()
     await chat.say("  \n ")
     await expect(chat.button("Send")).to_be_disabled()
+    await chat.property("chat.send(' ')")
+    await chat.property("chat.updateComplete")
     await expect(chat.said).to_have_count(0)
     assert not [request for request in chat.requests if "sessions" in request]
 
@@ -801,14 +809,13 @@ async def test_whoever_finds_no_place_is_told_and_let_in_when_there_is_one(
     async with serve(VERBATIM_SOCKETS_PER_SESSION="1") as service:
         visitor = await service.start_session()
         ids = {"session-id": str(visitor.session_id), "visitor-id": str(visitor.visitor_id)}
-        async with visitor.socket() as socket:
-            await socket.send(visitor.message("from elsewhere"))
-            await socket.receive_until("complete")
+        async with visitor.socket():
             chat = await chat_on(mode="inline", service=service.url, **ids)
             await expect(chat.alert).to_have_text("That was a lot at once. It goes on in a moment.")
         await chat.page.evaluate("dispatchEvent(new Event('online'))")
-        await expect(chat.said).to_have_text("from elsewhere")
         await expect(chat.alert).to_have_text("")
+        await chat.say("at last")
+        await expect(chat.replies.last).to_have_text("at last ")
 
 
 async def test_whoever_is_hung_up_on_for_good_is_told_why_and_may_try_again(

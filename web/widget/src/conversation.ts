@@ -3,7 +3,7 @@ import { ChatError, ChatWebSocket, type OutgoingMessage, type ServerFrame, type 
 import { isRatings, Kept } from "./kept.js";
 import { retry } from "./retry.js";
 import type { Service } from "./service.js";
-import { BARRED, EMPTY, reduce, type Failure, type Happening, type Rating, type Thread } from "./thread.js";
+import { BARRED, EMPTY, leftOver, reduce, type Failure, type Happening, type Rating, type Thread } from "./thread.js";
 import { UnsentMessages, type Unsent } from "./unsent.js";
 
 export interface ConversationListener {
@@ -123,12 +123,12 @@ export class Conversation {
     if (this.#isHere) await this.#deliver(unsent);
   }
 
-  /** Send a message that has failed once more: in a new conversation, where this one has ended. */
+  /** Send a message that has failed once more: in a new conversation, where this one has ended, with the others beside it. */
   retry(key: string): void {
     const message = this.#thread.outgoing.find((other) => other.key === key);
     if (!message) return;
     this.#happen({ type: "withdrawn", key });
-    if (this.#thread.end) this.startAgain();
+    if (this.#thread.end) this.#turnTo(leftOver(this.#thread));
     void this.send(message.text);
   }
 
@@ -152,6 +152,10 @@ export class Conversation {
 
   /** Leave this conversation behind. The next one begins with its first message. */
   startAgain(): void {
+    this.#turnTo(EMPTY);
+  }
+
+  #turnTo(thread: Thread): void {
     const session = this.#session;
     this.#visitor = session?.visitor_id;
     this.#giveUpStart();
@@ -159,7 +163,8 @@ export class Conversation {
     this.#unsent.clear();
     this.#ratings.set(undefined);
     if (session) this.client.forget(session.session_id);
-    this.#become(EMPTY);
+    if (this.client.state === "failed") this.client.close(); // what it has failed over is left behind, too
+    this.#become(thread);
   }
 
   dismiss(): void {
@@ -258,6 +263,7 @@ export class Conversation {
     });
     this.client.on("state", (change) => {
       if (change.state === "resuming") void this.#lookBack();
+      if (change.state === "open") this.#happen({ type: "open" });
       this.listener.stateChanged(change);
       this.listener.changed();
     });

@@ -81,6 +81,7 @@ export type Happening =
   | { readonly type: "undelivered"; readonly key: string; readonly failure: Failure }
   | { readonly type: "withdrawn"; readonly key: string }
   | { readonly type: "refused"; readonly failure: Failure }
+  | { readonly type: "open" }
   | { readonly type: "rated"; readonly key: string; readonly rating: Rating | undefined }
   | { readonly type: "problem"; readonly failure: Failure }
   | { readonly type: "dismissed" };
@@ -105,6 +106,8 @@ export function reduce(thread: Thread, happening: Happening): Thread {
       return { ...thread, outgoing: without(thread.outgoing, happening.key) };
     case "refused":
       return isBlank(thread) ? thread : ended(thread, happening.failure);
+    case "open":
+      return relieved(thread);
     case "rated":
       return rated(thread, happening.key, happening.rating);
     case "problem":
@@ -119,9 +122,16 @@ export function openReply(thread: Thread): Reply | undefined {
   return thread.entries.findLast((entry) => entry.kind === "reply" && entry.outcome === "open") as Reply | undefined;
 }
 
-/** Whether something was asked, and its reply hasn't begun. */
+/** Whether something was asked, and its reply hasn't begun, or is to begin anew. */
 export function isAwaited(thread: Thread): boolean {
-  return !thread.end && thread.entries.at(-1)?.kind === "said" && !openReply(thread);
+  const latest = thread.entries.at(-1);
+  const isOwed = latest?.kind === "said" || (latest?.kind === "reply" && latest.outcome === "interrupted");
+  return isOwed && !thread.end && !openReply(thread);
+}
+
+/** What of a thread that has ended is there in the next one: what wasn't sent, and can be sent there. */
+export function leftOver({ outgoing, end }: Thread): Thread {
+  return { ...EMPTY, outgoing: outgoing.map((message) => ({ ...(end && { failure: end }), ...message })) };
 }
 
 export function isBlank({ entries, outgoing }: Thread): boolean {
@@ -219,6 +229,12 @@ function rated(thread: Thread, key: string, rating: Rating | undefined): Thread 
 function isTold({ outgoing, end, dismissed }: Thread, { code }: Failure): boolean {
   // That there is no connection is told for as long as it is so, by the state.
   return code === "not_connected" || end?.code === code || dismissed === code || outgoing.some(({ failure }) => failure?.code === code);
+}
+
+/** A connection holds: what was wrong before is over, and would be told anew. */
+function relieved(thread: Thread): Thread {
+  const isTelling = thread.alarm?.isShown === false || thread.dismissed !== undefined;
+  return isTelling ? { ...thread, alarm: undefined, dismissed: undefined } : thread;
 }
 
 // --- small change

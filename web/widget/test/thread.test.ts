@@ -1,6 +1,6 @@
 import type { ServerFrame } from "@verbatim/chat-client";
 import { describe, expect, test } from "vitest";
-import { EMPTY, isAwaited, openReply, reduce, type Happening, type Reply, type Thread } from "../src/thread.js";
+import { EMPTY, isAwaited, leftOver, openReply, reduce, type Happening, type Reply, type Thread } from "../src/thread.js";
 import { brokenOff, chunk, complete, idleWarning, message, refusal, sessionEnd, stopped } from "./frames.js";
 
 const NOON = 1_700_000_000_000;
@@ -42,6 +42,9 @@ describe("a reply", () => {
     expect(isAwaited(ASKED)).toBe(true);
     expect(isAwaited(fold(ASKED, live(chunk("It "))))).toBe(false);
     expect(isAwaited(fold(ASKED, live(complete(""))))).toBe(false);
+    const interrupted = fold(ASKED, live(chunk("It ")), live(brokenOff("reply_interrupted")));
+    expect(isAwaited(interrupted)).toBe(true);
+    expect(isAwaited(fold(interrupted, live(chunk("It "))))).toBe(false);
   });
 
   test("goes on where it is when something else is asked meanwhile", () => {
@@ -170,6 +173,12 @@ describe("the end", () => {
     expect(over.end?.code).toBe("idle_timeout");
   });
 
+  test("leaves over what couldn't be said any more, each with why it wasn't sent", () => {
+    const over = fold(ASKED, queued("k2", "And?"), queued("k3", "So?"), undelivered("k2", "conflict"), live(sessionEnd("deleted")));
+    const outgoing = [{ key: "k2", text: "And?", failure: failure("conflict") }, { key: "k3", text: "So?", failure: over.end }];
+    expect(leftOver(over)).toEqual({ ...EMPTY, outgoing });
+  });
+
   test("comes when a conversation can't be followed any more, unless nothing of it was seen", () => {
     const refused: Happening = { type: "refused", failure: failure("session_not_found") };
     expect(fold(ASKED, refused).end).toEqual(failure("session_not_found"));
@@ -187,6 +196,14 @@ describe("what doesn't work", () => {
     expect(fold(dismissed, { type: "problem", failure: failure("unavailable") }).alarm).toMatchObject({ code: "unavailable" });
     expect(fold(dismissed, queued("k2", "And?"), { type: "problem", failure: failure("rate_limited") }).alarm).toBeDefined();
     expect(fold(told, live(message("Now", "m2"))).alarm).toBeUndefined();
+  });
+
+  test("and was refused to a connection is over with the next one that holds, dismissed or not", () => {
+    const told: Happening = { type: "problem", failure: failure("unavailable") };
+    const open: Happening = { type: "open" };
+    expect(fold(ASKED, told, open).alarm).toBeUndefined();
+    expect(fold(ASKED, told, { type: "dismissed" }, open, told).alarm).toMatchObject({ code: "unavailable" });
+    expect(fold(ASKED, open)).toBe(ASKED);
   });
 
   test("and is but the connection is told by its state alone, which ends when it is back", () => {
