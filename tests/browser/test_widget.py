@@ -349,6 +349,20 @@ async def test_a_keyboard_is_enough(chat_on: Opener) -> None:
     await expect(chat.field).to_be_hidden()
 
 
+async def test_what_is_typed_is_no_shortcut_of_the_page(chat_on: Opener) -> None:
+    chat = await chat_on()
+    await chat.page.evaluate(
+        """for (const name of ["keydown", "keypress", "keyup"]) document.addEventListener(name, event => {
+          if (!event.target.matches("textarea")) event.preventDefault();
+        })"""
+    )
+    await chat.open()
+    await chat.page.keyboard.type("/search")
+    await expect(chat.field).to_have_value("/search")
+    await chat.page.keyboard.press("Escape")
+    await expect(chat.field).to_be_hidden()
+
+
 async def test_the_enter_that_ends_composing_a_character_sends_nothing(
     chat_on: Opener, context: BrowserContext
 ) -> None:

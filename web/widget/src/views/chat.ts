@@ -15,7 +15,8 @@ export function chat(scene: Scene): TemplateResult {
     if (event.key === "Escape" && !event.isComposing && !isInline) actions.close();
     if (event.key === "Tab" && isModal) goRound(event.currentTarget as HTMLElement, event);
   };
-  return html`<section class="chat ${isInline ? "inline" : "launched"}" aria-label=${heading}>
+  return html`<section class="chat ${isInline ? "inline" : "launched"}" aria-label=${heading}
+    @keydown=${keepTyping} @keypress=${keepTyping} @keyup=${keepTyping}>
     ${isInline ? nothing : launcher(scene)}
     <div id="panel" class="panel" part="panel" role=${isInline ? nothing : "dialog"}
       aria-modal=${isModal || nothing} aria-labelledby=${isInline ? nothing : "heading"} ?hidden=${!isInline && !isOpen} @keydown=${pressed}>
@@ -24,6 +25,11 @@ export function chat(scene: Scene): TemplateResult {
       <div class="spoken" role="status">${copied === undefined ? "" : texts["reply.copied"]}</div>
     </div>
   </section>`;
+}
+
+/** From without, what is typed comes from an element that is no field: a page with shortcuts would take it for one of them. */
+function keepTyping(event: Event): void {
+  if (event.target instanceof HTMLTextAreaElement) event.stopPropagation();
 }
 
 /** Not there while the panel is, which has a button of its own to close it. */
