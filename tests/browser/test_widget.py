@@ -666,6 +666,19 @@ async def test_a_page_that_is_not_let_in_is_told_so_and_whoever_made_it_what_to_
         assert site.origin in fault
 
 
+async def test_a_page_that_was_opened_as_a_file_is_told_that_it_has_no_origin(
+    context: BrowserContext, service: Service, tmp_path: Path
+) -> None:
+    script = f'<script src="{service.url}/static/verbatim-chat.js"></script>'
+    page = tmp_path / "shop.html"
+    page.write_text(f'<!doctype html>{script}<verbatim-chat mode="inline"></verbatim-chat>')
+    chat = await visit(context, page.as_uri())
+    await expect(chat.connection).to_have_text("The chat isn't allowed on this website.")
+    [fault] = chat.faults
+    assert "open it over HTTP" in fault
+    assert "VERBATIM_ALLOWED_ORIGINS" not in fault, "there is nothing to be named"
+
+
 async def test_a_reply_that_comes_while_it_is_closed_is_counted_on_the_launcher(
     chat_on: Opener, puppet: Puppet
 ) -> None:

@@ -289,7 +289,8 @@ export class VerbatimChat extends LitElement {
   }
 
   #complain(): void {
-    const right = "name it in the service's VERBATIM_ALLOWED_ORIGINS";
+    const isServed = location.protocol.startsWith("http");
+    const right = isServed ? "name it in the service's VERBATIM_ALLOWED_ORIGINS" : "open it over HTTP, a file has no origin to be named";
     console.error(`<verbatim-chat>: pages of ${location.origin} may not use ${this.#service.socket}: ${right}`);
   }
 
