@@ -171,7 +171,7 @@ export class Conversation {
     this.#happen({ type: "dismissed" });
   }
 
-  /** Tell of something that didn't work on the page itself. */
+  /** Tell of something that didn't work, and that the client doesn't tell of. */
   complain(failure: Failure): void {
     this.#happen({ type: "problem", failure });
   }
@@ -222,8 +222,9 @@ export class Conversation {
   #starting(): Start {
     const abort = new AbortController();
     const wanted = this.#visitor ? { visitor_id: this.#visitor } : {};
-    const failed = () => {
+    const failed = (error: ChatError) => {
       this.#isOffline = true;
+      this.complain(failureOf(error));
       this.listener.changed();
     };
     const attempt = () => this.client.createSession(wanted, abort.signal);

@@ -5,15 +5,19 @@ const FIRST_MS = 1_000;
 const MOST_MS = 30_000;
 
 /** Try, and where it fails for now try again: after a while, each time a longer one, or in a moment that is worth it. */
-export async function retry<Done>(attempt: () => Promise<Done>, failed: () => void, signal: AbortSignal): Promise<Done> {
+export async function retry<Done>(
+  attempt: () => Promise<Done>,
+  failed: (error: ChatError) => void,
+  signal: AbortSignal,
+): Promise<Done> {
   for (let most = FIRST_MS; ; most = Math.min(MOST_MS, most * 2)) {
     try {
       return await attempt();
     } catch (error) {
       if (!(error instanceof ChatError && error.isPassing)) throw error;
+      signal.throwIfAborted();
+      failed(error);
     }
-    signal.throwIfAborted();
-    failed();
     await pause(Math.random() * most, signal);
   }
 }

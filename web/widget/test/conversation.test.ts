@@ -39,6 +39,7 @@ test("a first message waits for its session, over a reload as well, and for nobo
   void before.send("Hello");
   expect(before.state).toBe("connecting");
   await until(() => before.state === "offline", "a refusal");
+  expect(before.thread.alarm).toMatchObject({ code: "unavailable" });
   before.leave();
   expect(before.state).toBe("closed");
   page.dispatchEvent(new Event("online"));
