@@ -23,6 +23,8 @@ STRICT = (
 )
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
+IS_AT_END = "log => log.scrollHeight - log.scrollTop - log.clientHeight < 2"
+
 Opener = Callable[..., Awaitable[Chat]]
 Serve = Callable[..., AbstractAsyncContextManager[Service]]
 
@@ -403,8 +405,7 @@ async def test_the_scroll_stays_where_the_reader_is(chat_on: Opener, puppet: Pup
     chat = await chat_on(mode="inline")
     await chat.say("word*400 |read more*400 |read2 end*200")
     await expect(chat.replies.last).to_contain_text("word399")
-    at_end = "log => log.scrollHeight - log.scrollTop - log.clientHeight < 2"
-    assert await chat.log.evaluate(at_end), "whoever looks at the end goes on seeing it"
+    assert await chat.log.evaluate(IS_AT_END), "whoever looks at the end goes on seeing it"
 
     await chat.log.hover()
     await chat.page.mouse.wheel(0, -300)
@@ -420,7 +421,16 @@ async def test_the_scroll_stays_where_the_reader_is(chat_on: Opener, puppet: Pup
     puppet.go_on("read2")
     await expect(chat.replies.last).to_contain_text("end199")
     await expect(chat.button("Copy")).to_be_visible()
-    assert await chat.log.evaluate(at_end)
+    assert await chat.log.evaluate(IS_AT_END)
+
+
+async def test_whoever_says_a_lot_sees_the_reply_to_it(chat_on: Opener) -> None:
+    chat = await chat_on(mode="inline")
+    await chat.say("\n".join(f"line {number}" for number in range(30)))
+    await expect(chat.button("Copy")).to_be_visible()
+    await expect(chat.button("Copy")).to_be_in_viewport(ratio=1)
+    await expect(chat.button("Go to the latest message")).to_have_count(0)
+    assert await chat.log.evaluate(IS_AT_END)
 
 
 async def test_a_long_thread_shows_its_end_and_what_was_earlier_when_asked(

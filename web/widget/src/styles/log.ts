@@ -33,6 +33,10 @@ export const LOG = css`
     content-visibility: auto;
     contain-intrinsic-size: auto 64px;
   }
+  /* What is new comes at the end. Were its height a guess, if only for a moment, the end would be lost from sight. */
+  .entry:nth-last-child(-n + 10) {
+    content-visibility: visible;
+  }
   .visitor {
     align-items: flex-end;
   }
