@@ -388,12 +388,16 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
   }
 
   #end(state: "closed" | "failed", why: ChatError): void {
+    this.#failure = state === "failed" ? why : undefined;
+    this.#disconnect();
+    this.#commands.rejectAll(why);
+    if (!this.#connection) this.#to(state); // else a listener has connected again just now
+  }
+
+  #disconnect(): void {
     const connection = this.#connection;
     this.#connection = undefined;
-    this.#failure = state === "failed" ? why : undefined;
     connection?.close();
-    this.#to(state);
-    this.#commands.rejectAll(why);
   }
 }
 

@@ -362,6 +362,21 @@ describe("close()", () => {
     }
   });
 
+  it("is not what a listener wants that connects again: then it connects, and says so", async () => {
+    const { client } = await following();
+    const states: State[] = [];
+    client.on("state", ({ state }) => states.push(state));
+    client.setOnClose(() => {
+      client.setOnClose(null);
+      client.connect();
+    });
+    client.close();
+
+    await (await server.peer()).join();
+    await reaches(client, "open");
+    expect(states).toEqual(["connecting", "resuming", "open"]);
+  });
+
   it("when a session is refused is the end of it", async () => {
     const client = tab.load(server.url);
     client.follow(SESSION, VISITOR);
