@@ -281,6 +281,7 @@ async def test_what_came_too_late_can_be_said_in_a_new_conversation(
         await chat.button("Send in a new conversation").first.click()
         await expect(chat.replies.last).to_have_text("too late ")
         await expect(chat.said).to_have_text(["too late", "as well"])
+        await expect(chat.log).to_contain_text("Not sent. The conversation before this one has ended.")
         await expect(chat.alert).to_have_text("")
         await chat.button("Try again").click()
         await expect(chat.replies.last).to_have_text("as well ")

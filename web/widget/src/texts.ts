@@ -5,7 +5,7 @@ import type { Failure } from "./thread.js";
 /** Those of the service's codes that have a name, of a type that lets in any text. */
 type Named<Code> = Code extends string ? (string extends Code ? never : Code) : never;
 /** With what the widget itself finds. */
-type Code = Named<ErrorCode> | ClientErrorCode | "copy_refused";
+type Code = Named<ErrorCode> | ClientErrorCode | "copy_refused" | "left_over";
 
 const ERRORS = {
   "error.closed": "The chat was closed.",
@@ -20,6 +20,7 @@ const ERRORS = {
   "error.not_connected": "There is no connection to the chat.",
   "error.not_found": "The chat isn't set up correctly on this page.",
   "error.origin_not_allowed": "The chat isn't allowed on this website.",
+  "error.left_over": "The conversation before this one has ended.",
   "error.lost": "The connection was lost. Please try again.",
   "error.outbox_full": "Too many messages are waiting to be sent. Please wait for the connection.",
   "error.buffer_full": "Too much arrived at once. Please reload the page.",

@@ -93,6 +93,9 @@ export const BARRED = "origin_not_allowed";
 /** Errors after which nothing more can be said in a session. */
 const FATAL = ["session_not_found", "session_not_active", "session_expired", "session_erased", "session_full", "visitor_mismatch"];
 
+/** Of what was said for a conversation that had ended, in the next one. */
+const TOO_LATE: Failure = { code: "left_over", text: "" };
+
 export function reduce(thread: Thread, happening: Happening): Thread {
   switch (happening.type) {
     case "frame":
@@ -130,8 +133,9 @@ export function isAwaited(thread: Thread): boolean {
 }
 
 /** What of a thread that has ended is there in the next one: what wasn't sent, and can be sent there. */
-export function leftOver({ outgoing, end }: Thread): Thread {
-  return { ...EMPTY, outgoing: outgoing.map((message) => ({ ...(end && { failure: end }), ...message })) };
+export function leftOver({ outgoing }: Thread): Thread {
+  const isTooLate = ({ failure }: Outgoing) => !failure || FATAL.includes(failure.code);
+  return { ...EMPTY, outgoing: outgoing.map((message) => (isTooLate(message) ? { ...message, failure: TOO_LATE } : message)) };
 }
 
 export function isBlank({ entries, outgoing }: Thread): boolean {

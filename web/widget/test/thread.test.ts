@@ -174,9 +174,11 @@ describe("the end", () => {
   });
 
   test("leaves over what couldn't be said any more, each with why it wasn't sent", () => {
-    const over = fold(ASKED, queued("k2", "And?"), queued("k3", "So?"), undelivered("k2", "conflict"), live(sessionEnd("deleted")));
-    const outgoing = [{ key: "k2", text: "And?", failure: failure("conflict") }, { key: "k3", text: "So?", failure: over.end }];
-    expect(leftOver(over)).toEqual({ ...EMPTY, outgoing });
+    const waiting = fold(ASKED, queued("k2", "And?"), queued("k3", "So?"), queued("k4", "Then?"));
+    const over = fold(waiting, undelivered("k2", "conflict"), undelivered("k3", "session_expired"));
+    const codes = [["And?", "conflict"], ["So?", "left_over"], ["Then?", "left_over"]];
+    expect(leftOver(over).outgoing.map(({ text, failure }) => [text, failure?.code])).toEqual(codes);
+    expect({ ...leftOver(over), outgoing: [] }).toEqual(EMPTY);
   });
 
   test("comes when a conversation can't be followed any more, unless nothing of it was seen", () => {
