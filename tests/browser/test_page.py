@@ -98,6 +98,8 @@ async def test_on_a_phone_the_button_and_the_count_are_where_the_word_is_and_whe
 async def test_whoever_starts_again_has_an_empty_record_and_count(chat: Chat, service: Service) -> None:
     await chat.say("Who owns the car?")
     await is_on_record(chat)
+    await chat.page.get_by_role("button", name="Drop the connection").click()
+    await expect(chat.page.locator("#drops")).to_have_text("1")
     [session] = await chat.property("chat.client.sessions")
     async with service.http() as http:
         headers = {"X-Visitor-Id": session["visitor_id"]}
@@ -109,7 +111,9 @@ async def test_whoever_starts_again_has_an_empty_record_and_count(chat: Chat, se
 
     await expect(chat.page.get_by_text("Nothing is on record yet.")).to_be_visible()
     await expect(chat.page.locator("#events li")).to_have_count(0)
-    await expect(chat.page.locator("#shown")).to_have_text("0")
+    for counted in ("shown", "drops"):
+        await expect(chat.page.locator(f"#{counted}")).to_have_text("0")
+    await expect(chat.page.get_by_text("press it in the middle of a word")).to_be_visible()
     await expect(chat.page.get_by_role("button", name="Read the transcript")).to_be_disabled()
     await chat.say("Who owns the car?")
     await is_on_record(chat)

@@ -15,6 +15,7 @@ const dropButton = there(document.querySelector<HTMLButtonElement>("#drop"));
 const transcriptButton = there(document.querySelector<HTMLButtonElement>("#transcript"));
 const hint = element("#hint");
 const trouble = element("#trouble");
+const invitation = hint.textContent;
 
 let record: SessionRecord | undefined;
 let followed: Session | undefined;
@@ -53,6 +54,8 @@ function begin(session: Session | undefined): void {
   record = undefined;
   followed = session;
   tally = new Tally();
+  drops = 0;
+  hint.textContent = invitation;
   events.replaceChildren();
   dropButton.disabled = transcriptButton.disabled = !session;
   trouble.textContent = "";
@@ -63,12 +66,13 @@ function drop(): void {
   drops += 1;
   chat.client.reconnect();
   hint.textContent = "Dropped. It comes back with its cursor, and gets exactly the rest.";
-  element("#drops").textContent = String(drops);
+  showCount();
 }
 
 function showCount(): void {
   const { shown, lost, doubled } = tally.count();
   element("#shown").textContent = String(shown);
+  element("#drops").textContent = String(drops);
   for (const [name, faults] of Object.entries({ lost, doubled })) {
     const place = element(`#${name}`);
     place.textContent = String(faults);
