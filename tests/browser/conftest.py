@@ -4,10 +4,17 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext
+from playwright.async_api import Browser, BrowserContext, expect
 
 from tests.support.browser import Site, browsing
 from tests.support.puppet import Puppet
+from tests.support.waiting import DEADLINE
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> None:
+    """As long as elsewhere, for what is expected."""
+    expect.set_options(timeout=DEADLINE * 1000)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
