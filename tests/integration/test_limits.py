@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from statistics import median
 from uuid import uuid4
 
 import httpx
@@ -462,16 +463,16 @@ async def test_nobody_waits_for_one_who_sends_without_end(
     async with served(new_conninfo, data_dir, Puppet(), settings) as service:
         visitor = await service.start_session()
         frame = masked(visitor.message("") | {"type": kind}) * 500
-        alive, slowest = 0, 0.0
+        alive, waited = 0, list[float]()
         async with flooded(service, frame) as is_answered, service.http() as http:
             await is_answered.wait()
             for _ in range(20):
                 began = time.monotonic()
                 alive += (await http.get("/health/live")).status_code == 200
-                slowest = max(slowest, time.monotonic() - began)
+                waited.append(time.monotonic() - began)
 
     assert alive == 20
-    assert slowest < 0.15
+    assert median(waited) < 0.1
 
 
 def masked(frame: Frame) -> bytes:
