@@ -12,6 +12,9 @@ logger = logging.getLogger(__name__)
 
 EVERYBODY = "*"
 
+NOBODY = "null"
+"""What browsers send for a page that was opened as a file, or is kept apart from its own site."""
+
 MOST_LOGGED = 100
 """Origins that a process names in its log: whoever makes them up fills neither the log nor the memory."""
 
@@ -48,6 +51,9 @@ class Origins:
         if origin in self._logged or len(self._logged) >= MOST_LOGGED:
             return
         self._logged.add(origin)
+        if origin == NOBODY:
+            logger.warning("pages without an origin, such as files, were refused: serve them over HTTP")
+            return
         logger.warning(
             "pages of %a were refused: if they may chat, name it in VERBATIM_ALLOWED_ORIGINS", origin
         )

@@ -145,6 +145,17 @@ async def test_an_origin_that_is_refused_is_logged_once_with_the_setting_and_onl
     assert len(lines) == MOST_LOGGED
 
 
+async def test_a_page_without_an_origin_can_t_be_named_and_so_nobody_is_told_to(
+    visitor: Visitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with visitor.service.http() as http:
+        answer = await http.get(visitor.path + "/", headers={"Origin": "null"})
+
+    assert answer.status_code == 403
+    (line,) = [line for line in caplog.messages if "refused" in line]
+    assert line == "pages without an origin, such as files, were refused: serve them over HTTP"
+
+
 # --- how much
 
 
