@@ -107,11 +107,12 @@ def serve(
             console.print(f"VERBATIM_PORT={number} can't be had at {address}: {fault}", style="red")
             return EXIT_UNAVAILABLE
 
+        taken = sockets[0].getsockname()[1]
         had_token = (settings.data_dir / OPERATOR_TOKEN).exists()
 
         def on_ready() -> None:
             operators = _where_the_operators_token_is(settings, is_new=not had_token)
-            _say_ready(settings, address, sockets[0].getsockname()[1], operators)
+            _say_ready(settings, address, taken, operators)
 
         environment = {"DATABASE_URL": conninfo}
         async with projecting_beside(environment) if projects else nullcontext():

@@ -26,7 +26,7 @@ class Workers:
 
     def __init__(self, count: int, sockets: Sequence[socket.socket], environment: Mapping[str, str]) -> None:
         self._count = count
-        self._fds = tuple(each.fileno() for each in sockets)
+        self._sockets = sockets
         self._environment = environment
         self._processes: set[asyncio.subprocess.Process] = set()
         self._stopping = asyncio.Event()
@@ -39,7 +39,7 @@ class Workers:
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stop)
+            loop.add_signal_handler(number, self._stop, number)
         with tempfile.TemporaryDirectory(prefix="verbatim-workers-") as name:
             folder = Path(name)
             codes = await asyncio.gather(
@@ -47,10 +47,15 @@ class Workers:
             )
         return next((code for code in codes if code), 0)
 
-    def _stop(self) -> None:
+    def _stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        # To a worker that stops already, Ctrl+C says that it needn't wait for what is being said.
+        is_urgent = self._stopping.is_set() and number == signal.SIGINT
         self._stopping.set()
+        # The workers close theirs. While one is left, whoever connects is kept waiting by nobody.
+        for listening in self._sockets:
+            listening.close()
         for process in self._processes:
-            _terminate(process)
+            _tell(process, signal.SIGINT if is_urgent else signal.SIGTERM)
 
     async def _keep_one(self, folder: Path, number: int, on_ready: Callable[[], None]) -> int:
         with bound_for_siblings(folder, number) as own:
@@ -62,7 +67,7 @@ class Workers:
             process = await self._start(folder, own)
             self._processes.add(process)
             if self._stopping.is_set():
-                _terminate(process)  # it was being made when all others were told
+                _tell(process, signal.SIGTERM)  # it was being made when all others were told
             assert process.stdout is not None
             if await process.stdout.readline() == READY and not has_served:
                 has_served = True
@@ -83,14 +88,14 @@ class Workers:
         return 0
 
     async def _start(self, folder: Path, own: socket.socket) -> asyncio.subprocess.Process:
-        fds = (*self._fds, own.fileno())
+        fds = [each.fileno() for each in (*self._sockets, own)]
         meeting = ("--listen-fds", ",".join(map(str, fds)), "--siblings", str(folder))
         return await start_child("serve", *meeting, environment=self._environment, fds=fds)
 
 
-def _terminate(process: asyncio.subprocess.Process) -> None:
+def _tell(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
-        process.terminate()
+        process.send_signal(number)
 
 
 def sockets_of(fds: str) -> list[socket.socket]:

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import psutil
@@ -20,12 +20,21 @@ TOKEN = "an-operator's-token"
 
 @pytest.fixture
 async def parent(new_conninfo: str, data_dir: Path, tmp_path: Path) -> AsyncIterator[ServiceProcess]:
+    async with with_workers(new_conninfo, data_dir, tmp_path) as parent:
+        yield parent
+
+
+@asynccontextmanager
+async def with_workers(
+    conninfo: str, data_dir: Path, tmp_path: Path, **more: str
+) -> AsyncIterator[ServiceProcess]:
     settings = {
-        "DATABASE_URL": new_conninfo,
+        "DATABASE_URL": conninfo,
         "VERBATIM_OPERATOR_TOKEN": TOKEN,
         "VERBATIM_DATA_DIR": str(data_dir),
         "VERBATIM_WORDS_PER_SECOND": "100",
         "VERBATIM_CHUNK_WINDOW_MS": "20",
+        **more,
     }
     process = ServiceProcess(settings, tmp_path / "log", "--workers", "2")
     yield process
@@ -114,6 +123,35 @@ async def test_all_stop_when_they_are_told_to(parent: ServiceProcess, how: signa
     assert not any(child.is_running() for child in left)
     for trace in ("ERROR", "Traceback"):
         assert trace not in parent.output
+
+
+async def test_while_workers_stop_nobody_new_is_kept_waiting_and_a_second_ctrl_c_ends_it(
+    new_conninfo: str, data_dir: Path, tmp_path: Path
+) -> None:
+    slow = {"VERBATIM_WORDS_PER_SECOND": "1", "VERBATIM_GRACE_SECONDS": "60"}
+    async with with_workers(new_conninfo, data_dir, tmp_path, **slow) as parent:
+        service = await parent.start()
+        visitor = await service.start_session()
+        async with visitor.socket() as socket:
+            await socket.send(visitor.message(QUESTION))
+            await socket.receive_until("chunk")
+            assert parent.process is not None
+
+            parent.process.send_signal(signal.SIGINT)
+            await until(lambda: is_refused(service), "who connects to be sent to another node")
+            assert (await socket.receive())["type"] == "chunk", "what is being said is said"
+            parent.process.send_signal(signal.SIGINT)
+
+            assert await asyncio.to_thread(parent.process.wait, 20) == 0
+
+
+async def is_refused(service: Service) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", service.port)
+    except ConnectionRefusedError:
+        return True
+    writer.close()
+    return False
 
 
 @pytest.mark.parametrize("count", [1, 3])
