@@ -24,6 +24,9 @@ NICENESS = 10
 
 RESTART_SECONDS = 1.0
 
+STOP_SECONDS = 5.0
+"""How long it may take to stop: it may be waiting for the database. To kill it loses nothing."""
+
 
 @asynccontextmanager
 async def projecting(settings: Settings, conninfo: str) -> AsyncIterator[None]:
@@ -49,13 +52,22 @@ async def projecting_beside(environment: Mapping[str, str]) -> AsyncIterator[Non
                 code = await process.wait()
             finally:
                 if process.returncode is None:
-                    process.terminate()
-                    await process.wait()
+                    await _stop(process)
             logger.warning("the projecting process ended with exit code %d: another one is started", code)
             await asyncio.sleep(RESTART_SECONDS)
 
     async with for_ever("the projecting process", keep_one):
         yield
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    process.terminate()
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
 
 
 def step_back() -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 from random import Random
 
 import psutil
+import psycopg
 import pytest
 
+from infrastructure.log_reader import HEAD
 from tests.support.histories import tell
 from tests.support.postgres import execute
 from tests.support.projecting import projecting
@@ -175,3 +177,25 @@ async def test_a_service_drives_them_in_a_process_that_is_replaced_when_it_dies(
 
     await until(lambda: sessions_shown(new_conninfo) == 2, "the other session to be shown", 60)
     assert await process.stop() == 0
+
+
+async def test_a_service_stops_also_while_the_database_keeps_its_projections_waiting(
+    environment: dict[str, str], new_conninfo: str, tmp_path: Path
+) -> None:
+    parent = ServiceProcess({**environment, "VERBATIM_GRACE_SECONDS": "0"}, tmp_path / "log")
+    await (await parent.start()).start_session()
+    await until(lambda: sessions_shown(new_conninfo) == 1, "the projections to be driven", 60)
+    assert parent.process is not None
+    children = psutil.Process(parent.process.pid).children()
+
+    with psycopg.connect(new_conninfo) as holder:
+        holder.execute("LOCK TABLE stored_events IN ACCESS EXCLUSIVE MODE")
+        await until(lambda: is_waiting_for_the_log(new_conninfo), "the projections to ask for the log", 60)
+
+        assert await parent.stop() == 0
+        assert not any(child.is_running() for child in children)
+
+
+def is_waiting_for_the_log(conninfo: str) -> bool:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query = %s"
+    return execute(conninfo, query, HEAD) == [(1,)]
