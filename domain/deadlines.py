@@ -115,7 +115,7 @@ GRACE = timedelta(seconds=0.75)
 """How long a process must have been missing before it counts as dead: a server that restarts forgets the
 locks of all, and they take a moment to be back."""
 
-CORRUPT_RETRY = timedelta(minutes=5)
+RETRY = timedelta(minutes=5)
 """When to look again at a session that can't be read: perhaps a newer process can, or will."""
 
 MOST_AT_ONCE = 200
@@ -161,18 +161,24 @@ class DeadlineKeeper:
         due = await self._table.claim(now, until, dead, MOST_AT_ONCE)
         if due:
             again: dict[UUID, datetime | None] = {}
-            await asyncio.gather(*(self._look_at(session_id, dead, again) for session_id in due))
+            broken: set[UUID] = set()
+            await asyncio.gather(*(self._look_at(session_id, dead, again, broken) for session_id in due))
             await self._table.settle(until, again)
+            await self._table.put_off(until, broken, now + RETRY)
         return more_news or len(due) == MOST_AT_ONCE
 
     async def _look_at(
-        self, session_id: UUID, dead: frozenset[str], again: dict[UUID, datetime | None]
+        self,
+        session_id: UUID,
+        dead: frozenset[str],
+        again: dict[UUID, datetime | None],
+        broken: set[UUID],
     ) -> None:
         try:
             again[session_id] = await self._attend(session_id, dead)
         except CorruptLog as error:
             logger.error("%s", error)
-            again[session_id] = self._clock.now() + CORRUPT_RETRY
+            broken.add(session_id)
         except Unavailable:
             pass  # it is due again when the lease ends
         except Exception as error:
@@ -180,7 +186,7 @@ class DeadlineKeeper:
             told = {"session_id": session_id}
             logger.error("a session can't be looked after: %s", type(error).__qualname__, extra=told)
             logger.debug("a session can't be looked after", exc_info=error, extra=told)
-            again[session_id] = self._clock.now() + CORRUPT_RETRY
+            broken.add(session_id)
 
     def _dead(self, missing: frozenset[str], now: datetime) -> frozenset[str]:
         self._missing_since = {node: self._missing_since.get(node, now) for node in missing}

@@ -136,6 +136,14 @@ class DeadlineTable(Protocol):
         """
         ...
 
+    async def put_off(self, until: datetime, session_ids: Collection[UUID], later: datetime) -> None:
+        """Give sessions claimed `until` then to nobody before it is `later`, whoever speaks in them, unless
+        something happens there.
+
+        Raises Unavailable.
+        """
+        ...
+
 
 class Keyring(Protocol):
     """One secret key for each visitor. Destroying it makes all that it sealed unreadable."""

@@ -7,7 +7,7 @@ in one transaction with the new position. Dropped, it is made again from the log
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from math import nan
 from uuid import UUID
@@ -123,6 +123,12 @@ SETTLE = """
     WHERE deadlines.session_id = settled.session_id AND claimed_until = $3
 """
 
+# It stays claimed: one whose speaker is dead would else be given out again at once, whenever it is due.
+PUT_OFF = """
+    UPDATE deadlines SET due_at = greatest(due_at, $3), claimed_until = $3
+    WHERE session_id = ANY($1) AND claimed_until = $2
+"""
+
 FORGET = "DELETE FROM deadlines WHERE session_id = ANY($1) AND claimed_until = $2"
 
 
@@ -217,6 +223,10 @@ class PostgresDeadlines:
             await self._database.fetch(FORGET, (over, until))
         if later:
             await self._database.fetch(SETTLE, ([*later], [*later.values()], until))
+
+    async def put_off(self, until: datetime, session_ids: Collection[UUID], later: datetime) -> None:
+        if session_ids:
+            await self._database.fetch(PUT_OFF, ([*session_ids], until, later))
 
     def _changes(self, news: Sequence[StoredEvent]) -> tuple[Mapping[UUID, _Change], set[UUID]]:
         """What becomes of rows, and the sessions with events that this process can't read."""

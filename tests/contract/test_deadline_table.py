@@ -317,6 +317,25 @@ async def test_an_event_that_came_meanwhile_knows_better_than_whoever_had_claime
     assert await world.due(322) == {session_id}
 
 
+async def test_what_is_put_off_is_given_to_nobody_meanwhile_though_its_speaker_is_dead(world: World) -> None:
+    broken, mended = await world.new_session(), await world.new_session()
+    for session_id in (broken, mended):
+        question, reply = asked("gone")
+        await world.record(session_id, 1, question, reply)
+    await world.table.keep_up()
+    dead = frozenset({"gone"})
+    assert await world.due(10, dead) == {broken, mended}
+
+    await world.table.put_off(at(15), {broken, mended}, at(310))
+    await world.record(mended, 20, *answered(reply))
+    await world.table.keep_up()
+
+    assert await world.due(139, dead) == set()
+    assert await world.due(140, dead) == {mended}
+    assert await world.due(309, dead) == {mended}
+    assert await world.due(310, dead) == {broken}
+
+
 # --- who lives
 
 

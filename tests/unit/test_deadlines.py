@@ -1,6 +1,6 @@
 """Deadlines: when a session is looked at, and what time makes it decide."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -245,6 +245,7 @@ class Table:
         self.missing: set[str] = set()
         self.dead: list[frozenset[str]] = []
         self.settled: dict[UUID, datetime | None] = {}
+        self.put_off_to: dict[UUID, datetime] = {}
 
     async def keep_up(self) -> bool:
         return False
@@ -260,6 +261,9 @@ class Table:
 
     async def settle(self, until: datetime, due: Mapping[UUID, datetime | None]) -> None:
         self.settled |= due
+
+    async def put_off(self, until: datetime, session_ids: Collection[UUID], later: datetime) -> None:
+        self.put_off_to |= dict.fromkeys(session_ids, later)
 
 
 class Clock:
@@ -297,9 +301,8 @@ async def test_a_session_that_can_t_be_looked_at_now_is_left_claimed_and_hurts_n
 
     await DeadlineKeeper(table, attend, Clock()).look()
 
-    assert UUID(int=1) not in table.settled
-    assert (table.settled[UUID(int=2)] or START) > at(60), "nobody can mend it in a hurry"
-    assert table.settled[UUID(int=3)] == at(9)
+    assert table.settled == {UUID(int=3): at(9)}
+    assert table.put_off_to == {UUID(int=2): at(300)}, "nobody can mend it in a hurry"
 
 
 async def test_a_session_that_breaks_whoever_looks_at_it_hurts_no_other(
@@ -314,8 +317,8 @@ async def test_a_session_that_breaks_whoever_looks_at_it_hurts_no_other(
 
     await DeadlineKeeper(table, attend, Clock()).look()
 
-    assert table.settled[UUID(int=2)] == at(9)
-    assert (table.settled[UUID(int=1)] or START) > at(60)
+    assert table.settled == {UUID(int=2): at(9)}
+    assert table.put_off_to == {UUID(int=1): at(300)}
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
         "a session can't be looked after: AssertionError"
     ]
