@@ -111,7 +111,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         sockets_per_session=read.integer("VERBATIM_SOCKETS_PER_SESSION", 20, 1, 10_000),
         frames_per_second=read.integer("VERBATIM_FRAMES_PER_SECOND", 50, 1, 100_000),
         allowed_origins=read.origins("VERBATIM_ALLOWED_ORIGINS"),
-        trusted_proxies=read.addresses("VERBATIM_TRUSTED_PROXIES", ("127.0.0.1",)),
+        trusted_proxies=read.addresses("VERBATIM_TRUSTED_PROXIES", ("127.0.0.1", "::1")),
         grace_seconds=read.integer("VERBATIM_GRACE_SECONDS", 30, 0, 3600),
         master_key=read.key("VERBATIM_MASTER_KEY"),
         signing_key=read.key("VERBATIM_SIGNING_KEY"),
@@ -260,7 +260,7 @@ class _Reader:
 
     def addresses(self, name: str, default: tuple[str, ...]) -> tuple[str, ...]:
         def parse(value: str) -> tuple[str, ...]:
-            return tuple(str(ip_network(address.strip())).removesuffix("/32") for address in value.split(","))
+            return tuple(_network(address.strip()) for address in value.split(","))
 
         accepted = "give addresses or networks such as 10.0.0.0/8, with commas between them"
         return self._parsed(name, default, parse, accepted)
@@ -281,6 +281,11 @@ class _Reader:
             return parse(value)
         except ValueError:
             raise SettingsError(name, value, accepted) from None
+
+
+def _network(value: str) -> str:
+    network = ip_network(value)
+    return str(network if network.num_addresses > 1 else network.network_address)
 
 
 def _is_origin(value: str) -> bool:

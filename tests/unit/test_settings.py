@@ -306,3 +306,16 @@ def test_the_usual_port_of_an_origin_goes_without_saying() -> None:
         "http://b.example",
         "http://c.example:443",
     }
+
+
+def test_proxies_are_trusted_by_address_or_by_network_of_either_kind() -> None:
+    proxies = "192.0.2.1, 192.0.2.2/32, 10.0.0.0/8, 2001:db8::/32, 2001:db8::7/128"
+
+    assert read_settings({"VERBATIM_TRUSTED_PROXIES": proxies}).trusted_proxies == (
+        "192.0.2.1",
+        "192.0.2.2",
+        "10.0.0.0/8",
+        "2001:db8::/32",
+        "2001:db8::7",
+    )
+    assert read_settings({}).trusted_proxies == ("127.0.0.1", "::1"), "those of the same machine"
