@@ -36,6 +36,9 @@ CACHED_SESSIONS = 20_000
 PAGE_EVENTS = 500
 """Events that are read at once."""
 
+READ_AT_ONCE = 4
+"""Sessions that are read whole at once: each of a long one's events comes with the session as it left it."""
+
 PIECE_EVENTS = 50
 """Events that a follower is given at once."""
 
@@ -61,6 +64,7 @@ class SessionStore:
         self._known: OrderedDict[UUID, Known] = OrderedDict()
         self._snapshots = Snapshots()
         self._tails: dict[UUID, Tail[_Page]] = {}
+        self._reading = asyncio.Semaphore(READ_AT_ONCE)
         self._seen = 0  # the position up to which we know which sessions have moved on
         self._hung_up: Callable[[UUID], bool] = lambda _: False
 
@@ -93,7 +97,8 @@ class SessionStore:
         return await self._append(session_id, 0, history)
 
     async def read(self, session_id: UUID, after: int = 0) -> Sequence[Recorded]:
-        return [recorded async for page in self._pages(session_id, after) for recorded in page]
+        async with self._reading:
+            return [recorded async for page in self._pages(session_id, after) for recorded in page]
 
     async def check(self) -> None:
         await self._log.check()

@@ -1,6 +1,7 @@
 """Those who come and go leave nothing behind that is still being read for them, and keep nobody waiting."""
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from psycopg import AsyncConnection
 
-from domain.events import SessionStarted
+from domain.events import FeedbackGiven, SessionStarted
 from domain.ports import Recorded
 from infrastructure.event_store import SessionStore
 from tests.support.postgres import execute
@@ -101,6 +102,27 @@ async def test_a_read_that_many_share_goes_on_until_the_last_of_them_is_gone(sto
         await asyncio.gather(last, return_exceptions=True)
     (started,) = await following
     assert started.version == 1
+
+
+async def test_however_many_read_a_long_session_at_once_little_of_it_is_held(stores: Stores) -> None:
+    writer, store = await stores.open(), await stores.open()
+    session_id = uuid4()
+    ratings = [FeedbackGiven(uuid4(), "up", "Thanks! " * 200) for _ in range(500)]
+    start = SessionStarted(uuid4(), AT + timedelta(days=1), {})
+    await writer.append(session_id, 0, [start, *ratings], AT)
+
+    async def read() -> None:
+        assert len(await store.read(session_id)) == 501
+
+    async def most_held(readers: int) -> int:
+        tracemalloc.start()
+        try:
+            await asyncio.gather(*(read() for _ in range(readers)))
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert await most_held(16) < 8 * await most_held(1)
 
 
 async def is_reading(conninfo: str, count: int) -> bool:
