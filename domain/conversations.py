@@ -180,6 +180,8 @@ class Conversations:
 
         Says when to look at it again, None for never. Raises Unavailable, CorruptLog.
         """
+        if self._is_closing:
+            raise Restarting  # whoever looks next can also begin the reply that may be due
 
         def decision(session: ChatSession, now: datetime) -> list[Event]:
             if self._is_abandoned(session.open_reply, dead):

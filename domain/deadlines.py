@@ -82,6 +82,8 @@ def on_due(session: ChatSession, now: datetime, rules: IdleRules, response_id: U
         return []
     if now >= session.expires_at:
         return end(session, SessionEnded("expired"))
+    if session.waiting:
+        return []  # it is we who owe an answer
     if session.warned_at is None:
         seconds = round(rules.warning_after.total_seconds())
         return [IdleWarningIssued(response_id, rules.warning_text, seconds)]

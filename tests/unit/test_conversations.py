@@ -741,6 +741,8 @@ async def test_a_process_that_stops_begins_no_reply_and_another_begins_it_at_onc
         await closing
     assert kinds(await recorded(before, session.session_id))[-1] is ReplyCompleted
     assert world.handed_over == [session.session_id]
+    with pytest.raises(Unavailable):
+        await before.attend(session.session_id, frozenset())
 
     after = world.process(second := Scripted("Two."))
     await world.stand_in(after, session.session_id)

@@ -109,6 +109,15 @@ def test_the_clock_stands_still_while_a_reply_is_open() -> None:
     assert due(session, 10_000) == []
 
 
+def test_nobody_is_warned_whose_message_waits_for_its_answer() -> None:
+    """It was left by a process that has stopped, and isn't begun yet."""
+    another = VisitorMessagePosted(UUID(int=6), "And then?")
+    session = session_after((10, POSTED), (10, STARTED), (11, another), (20, COMPLETED))
+
+    assert due(session, 140) == due(session, 1000) == []
+    assert due(session, 86_400) == [SessionEnded("expired")]
+
+
 def test_a_rating_doesn_t_start_the_clock_again() -> None:
     session = session_after((1, POSTED), (1, STARTED), (2, COMPLETED), (100, FeedbackGiven(RESPONSE, "up")))
 
