@@ -215,7 +215,7 @@ async def hold_connection(
             )
             async with connection:
                 await use(connection)
-        except (psycopg.OperationalError, TimeoutError):
+        except (*UNAVAILABLE, TimeoutError):
             lost()
             await asyncio.sleep(RECONNECT_SECONDS)
 

@@ -10,7 +10,9 @@ import httpx
 import psutil
 import psycopg
 import pytest
+from psycopg import AsyncConnection
 
+from infrastructure.postgres import hold_connection, watch_over
 from tests.support.postgres import OwnServer, execute
 from tests.support.puppet import Puppet
 from tests.support.service import Service, Visitor, complaints, served
@@ -139,3 +141,28 @@ async def test_a_server_that_stands_still_keeps_nobody_waiting(
 
 async def read_anew(http: httpx.AsyncClient, visitor: Visitor) -> httpx.Response:
     return await http.get(visitor.path + "/transcript/", headers=visitor.headers)
+
+
+async def test_a_server_that_stands_by_is_asked_again_until_it_is_promoted(own: OwnServer) -> None:
+    attempts, listening = [0], asyncio.Event()
+
+    async def listen(connection: AsyncConnection) -> None:
+        attempts[0] += 1
+        await connection.execute("LISTEN somebody")
+        listening.set()
+        await watch_over(connection)
+
+    holding = asyncio.create_task(hold_connection(own.conninfo, "test", listen))
+    try:
+        await listening.wait()
+        await own.stand_by()
+        listening.clear()
+        before = attempts[0]
+        await until(lambda: attempts[0] >= before + 2 or holding.done(), "some attempts in vain")
+        assert not listening.is_set()
+        await own.control("promote")
+        await until(lambda: listening.is_set() or holding.done(), "the first attempt that succeeds")
+        assert not holding.done()
+    finally:
+        holding.cancel()
+        await asyncio.gather(holding, return_exceptions=True)

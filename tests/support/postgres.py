@@ -77,6 +77,14 @@ class OwnServer:
         await self._embedded.stop()
         self._server.remove()
 
+    async def stand_by(self) -> None:
+        """Be one that is read only, until it is told to `promote`: as when another one has just failed."""
+        await self.control("stop", "-m", "fast")
+        told, owner = self._folder / "standby.signal", self._folder.stat()
+        told.touch()
+        os.chown(told, owner.st_uid, owner.st_gid)
+        await self.control("start")
+
     async def control(self, *arguments: str) -> None:
         """Return once `pg_ctl` has done what it was told."""
         await asyncio.to_thread(self._control, arguments)
