@@ -41,8 +41,8 @@ def place(after: str | None, session: ChatSession) -> Cursor:
 
 
 def events_page(history: Sequence[Recorded], cursor: Cursor, limit: int) -> EventsPage:
-    """The page after a cursor. `history` ends where the session does, and may begin with the event before
-    those that are wanted: it tells what has led to the next one."""
+    """The page after a cursor. `history` ends where the session does, or later than the page, and may begin
+    with the event before those that are wanted: it tells what has led to the next one."""
     session = history[-1].session
     rest = [record for record in records(history) if record.version > cursor.events_after]
     page = rest[:limit]

@@ -210,8 +210,10 @@ class Sessions(Controller):
     ) -> EventsPage:
         """The session's events as recorded: what the transcript, and everything else, is made from."""
         cursor = place(after, await conversations.enter(session_id, visitor_id))
-        # Pages that show a reply as it is said ask again and again: of a long session its end alone is read.
-        return events_page(await conversations.read(session_id, cursor.events_after - 1), cursor, limit)
+        # Of a long session the page alone is read, and one event at each end: that before tells what has led
+        # to the first, that after it that there are more.
+        history = await conversations.read(session_id, cursor.events_after - 1, limit + 2)
+        return events_page(history, cursor, limit)
 
     @post(
         "/{session_id:uuid}/stop/",

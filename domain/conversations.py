@@ -169,9 +169,9 @@ class Conversations:
         """All that happens in a session after a version: first what has, then what does."""
         return self._store.follow(session_id, after)
 
-    async def read(self, session_id: UUID, after: int = 0) -> Sequence[Recorded]:
-        """All that has happened in a session, after a version. Raises Unavailable."""
-        return await self._store.read(session_id, max(0, after))
+    async def read(self, session_id: UUID, after: int = 0, most: int | None = None) -> Sequence[Recorded]:
+        """All that has happened in a session after a version, or the first of it. Raises Unavailable."""
+        return await self._store.read(session_id, max(0, after), most)
 
     # --- what time brings, and the death of a process
 

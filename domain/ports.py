@@ -63,8 +63,11 @@ class EventStore(Protocol):
         """
         ...
 
-    async def read(self, session_id: UUID, after: int = 0) -> Sequence[Recorded]:
-        """All that is recorded after a version, in order. Raises Unavailable, CorruptLog."""
+    async def read(self, session_id: UUID, after: int = 0, most: int | None = None) -> Sequence[Recorded]:
+        """All that is recorded after a version, in order, or the first `most` events of it.
+
+        Raises Unavailable, CorruptLog.
+        """
         ...
 
     async def check(self) -> None:

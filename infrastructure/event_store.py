@@ -96,9 +96,14 @@ class SessionStore:
         """
         return await self._append(session_id, 0, history)
 
-    async def read(self, session_id: UUID, after: int = 0) -> Sequence[Recorded]:
-        async with self._reading:
-            return [recorded async for page in self._pages(session_id, after) for recorded in page]
+    async def read(self, session_id: UUID, after: int = 0, most: int | None = None) -> Sequence[Recorded]:
+        history: list[Recorded] = []
+        async with self._reading, aclosing(self._pages(session_id, after)) as pages:
+            async for page in pages:
+                history += page
+                if most is not None and len(history) >= most:
+                    break
+        return history[:most]
 
     async def check(self) -> None:
         await self._log.check()

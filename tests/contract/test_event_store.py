@@ -311,6 +311,33 @@ async def test_reading_begins_after_a_version(store: SessionStore, after: int) -
     assert versions(await store.read(session.session_id, after)) == list(range(after + 1, 4))
 
 
+async def test_where_the_beginning_is_wanted_no_more_of_a_long_session_is_opened(
+    store: SessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_store, "PAGE_EVENTS", 10)
+    session = await new_session(store, *(said() for _ in range(94)))
+    decoded = counted(monkeypatch)
+
+    beginning = await store.read(session.session_id, 0, most=12)
+
+    assert versions(beginning) == [*range(1, 13)]
+    assert decoded == [*range(1, 21)]
+    assert versions(await store.read(session.session_id, 90, most=12)) == [91, 92, 93, 94, 95]
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The versions of the rows that are opened from now on."""
+    decoded: list[int] = []
+    decode = codec.decode
+
+    def decode_and_count(row: StoredEvent, cipher: AESGCM | None) -> tuple[Event, datetime]:
+        decoded.append(row.originator_version)
+        return decode(row, cipher)
+
+    monkeypatch.setattr(codec, "decode", decode_and_count)
+    return decoded
+
+
 # --- follow
 
 
@@ -331,14 +358,7 @@ async def test_whoever_comes_back_to_a_long_session_does_not_make_it_be_read_fro
 ) -> None:
     monkeypatch.setattr(snapshots, "SNAPSHOT_EVENTS", 10)
     session = await new_session(store, *(said() for _ in range(94)))
-    decoded: list[int] = []
-    decode = codec.decode
-
-    def counted(row: StoredEvent, cipher: AESGCM | None) -> tuple[Event, datetime]:
-        decoded.append(row.originator_version)
-        return decode(row, cipher)
-
-    monkeypatch.setattr(codec, "decode", counted)
+    decoded = counted(monkeypatch)
     follows = [follow(store, session.session_id, after, 95) for after in (91, 93, 93, 92)]
     told = await asyncio.gather(*follows)
 
