@@ -132,16 +132,19 @@ class Client(ABC):
 class SocketClient(Client):
     """By WebSocket."""
 
+    _open: ClientConnection | None = None
     _connection: ClientConnection | None = None
+    """The same, once it has joined."""
 
     def drop(self) -> None:
-        if self._connection is not None:
-            self._connection.transport.abort()
+        if self._open is not None:
+            self._open.transport.abort()
 
     async def _follow(self, node: Service) -> None:
         subprotocols = [Subprotocol(SUBPROTOCOL)]
         try:
             async with connect(node.ws_url, subprotocols=subprotocols, close_timeout=1) as connection:
+                self._open = connection  # a join may be refused as well, while the database is away
                 await connection.send(self._frame("join", after=self.cursor))
                 async for received in connection:
                     frame = msgspec.json.decode(received)
@@ -151,7 +154,7 @@ class SocketClient(Client):
                         await self._send_again()
                     self._take(frame)
         finally:
-            self._connection = None
+            self._open = self._connection = None
 
     async def _send_again(self) -> None:
         for name, said in self.said.items():
