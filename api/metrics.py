@@ -76,6 +76,8 @@ async def metrics(
     else:
         await asyncio.gather(*(measure() for measure in measures))
     encode, media_type = choose_encoder(request.headers.get("accept", ""))
+    if media_type.startswith("text/"):
+        media_type = media_type.partition("; charset=")[0]  # which Litestar says itself
     return Response(encode(registry), media_type=media_type)
 
 

@@ -104,7 +104,8 @@ async def test_the_token_is_that_of_the_data_folder_unless_one_is_set(serve: Ser
         answer = await http.get("/metrics", headers={"Authorization": f"bearer {token}"})
 
     assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("text/plain")
+    content_type = answer.headers["content-type"]
+    assert (content_type.partition(";")[0], content_type.count("charset=utf-8")) == ("text/plain", 1)
 
 
 # --- what is measured
