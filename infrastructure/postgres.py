@@ -29,9 +29,19 @@ CREATE TABLE IF NOT EXISTS visitor_keys (
     created_at timestamptz NOT NULL DEFAULT now(),
     destroyed_at timestamptz,
     CHECK ((wrapped IS NULL) = (destroyed_at IS NOT NULL))
-)
+);
+DO $$ BEGIN
+    IF (SELECT attstattarget FROM pg_attribute
+        WHERE attrelid = 'visitor_keys'::regclass AND attname = 'wrapped') IS DISTINCT FROM 0 THEN
+        ALTER TABLE visitor_keys ALTER wrapped SET STATISTICS 0, ALTER wrapped TYPE bytea;
+    END IF;
+END $$;
 """
-"""What is destroyed leaves its row, so that no new key is made for what the old one had sealed."""
+"""What is destroyed leaves its row, so that no new key is made for what the old one had sealed.
+
+The planner's statistics keep values, and would keep keys that are destroyed: none are gathered, and to set a
+column's type, were it the same, drops those that were.
+"""
 
 LIVELY: dict[str, Any] = {
     "connect_timeout": 5,

@@ -102,3 +102,26 @@ def test_of_several_that_start_together_one_makes_the_key(new_conninfo: str, tmp
     assert len(set(keys) - {None}) == 1
     assert keys.count(None) == 4, "those of the other folder"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+async def test_the_planner_s_statistics_keep_no_key_and_lose_those_that_they_kept(
+    new_conninfo: str, tmp_path: Path
+) -> None:
+    for _ in range(3):
+        await make_visitor_key(new_conninfo)
+    execute(new_conninfo, "ALTER TABLE visitor_keys ALTER wrapped SET STATISTICS -1")  # as it once was
+    execute(new_conninfo, "ANALYZE visitor_keys")
+    assert kept_values(new_conninfo) == {"visitor_id", "wrapped", "created_at", "destroyed_at"}
+
+    settle_master_key(settings(tmp_path, MASTER_KEY), new_conninfo)
+    assert "wrapped" not in kept_values(new_conninfo)
+
+    execute(new_conninfo, "ANALYZE visitor_keys")
+    assert "wrapped" not in kept_values(new_conninfo)
+
+
+def kept_values(conninfo: str) -> set[str]:
+    """The columns of keys of which the planner keeps something."""
+    return {
+        name for (name,) in execute(conninfo, "SELECT attname FROM pg_stats WHERE tablename = 'visitor_keys'")
+    }

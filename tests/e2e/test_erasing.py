@@ -141,6 +141,19 @@ def found(conninfo: str, word: str) -> int:
     return execute(conninfo, query, word)[0][0]
 
 
+def statistics(conninfo: str) -> bytes:
+    """What the planner remembers of all values of our tables, once it has looked at them."""
+    execute(conninfo, "ANALYZE")
+    rows = execute(conninfo, "SELECT kept::text FROM pg_stats AS kept WHERE schemaname <> 'pg_catalog'")
+    return "\n".join(row for (row,) in rows).encode()
+
+
+def wrapped_key(conninfo: str, visitor_id: UUID) -> bytes:
+    """A visitor's wrapped key, in hex."""
+    query = "SELECT encode(wrapped, 'hex') FROM visitor_keys WHERE visitor_id = %s"
+    return execute(conninfo, query, visitor_id)[0][0].encode()
+
+
 async def is_projected(conninfo: str) -> bool:
     ((behind,),) = execute(
         conninfo,
@@ -181,6 +194,8 @@ async def test_no_dump_of_the_database_holds_what_was_said_and_all_that_is_count
         assert found(new_conninfo, MESSAGE) == 2
         counted = numbers(new_conninfo)
         assert all(counted[view] for view in NUMBERS if view != "analytics.warnings")
+        remembered, key = statistics(new_conninfo), wrapped_key(new_conninfo, visitor.visitor_id)
+        assert str(visitor.visitor_id).encode() in remembered, "values are remembered"
 
         receipt = await erase(service, visitor.visitor_id)
 
@@ -188,6 +203,8 @@ async def test_no_dump_of_the_database_holds_what_was_said_and_all_that_is_count
         after = await dump(new_conninfo)
         assert [word for word in SAID if holds(after, word)] == []
         assert holds(after, "Marmalade"), "others are there"
+        assert [word for word in SAID if holds(remembered, word)] == []
+        assert key not in remembered
         assert [found(new_conninfo, word) for word in (MESSAGE, REPLY, SUGGESTION)] == [0, 0, 0]
         assert numbers(new_conninfo) == counted
 

@@ -21,7 +21,7 @@ def test_tables_that_are_newer_are_told_of_and_nothing_waits_for_them(
     execute(new_conninfo, "UPDATE projections SET version = 99 WHERE name = 'transcripts'")
 
     told = (
-        "transcripts: its tables are of version 99, and this Verbatim makes version 1; nothing takes the log"
+        "transcripts: its tables are of version 99, and this Verbatim makes version 2; nothing takes the log"
     )
     waiting = (("retry",), ("retry", "transcripts"), ("rebuild",), ("rebuild", "sessions"))
     for refused in (
