@@ -30,7 +30,10 @@ def first_known(row: StoredEvent, cipher: AESGCM | None) -> tuple[Known, Recorde
     session_id = row.originator_id
     assert isinstance(session_id, UUID)
     event, at = codec.decode(row, cipher)
-    session = begin(session_id, start_of(event), at)
+    try:
+        session = begin(session_id, start_of(event), at)
+    except AssertionError as error:
+        raise CorruptLog(f"session {session_id}, version {row.originator_version}: {error}") from None
     return Known(session, codec.digest(row), cipher), Recorded(event, session, at)
 
 
@@ -42,7 +45,10 @@ def next_known(known: Known, row: StoredEvent) -> tuple[Known, Recorded]:
     if not codec.follows(row, known.head):
         raise CorruptLog(f"session {row.originator_id}: version {version} doesn't follow the one before it")
     event, at = codec.decode(row, known.cipher)
-    session = evolve(known.session, event, at)
+    try:
+        session = evolve(known.session, event, at)
+    except AssertionError as error:  # what an event takes for granted, nobody can of what was tampered with
+        raise CorruptLog(f"session {row.originator_id}, version {version}: {error}") from None
     cipher = None if session.erased_at else known.cipher
     return Known(session, codec.digest(row), cipher), Recorded(event, session, at)
 

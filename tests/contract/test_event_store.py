@@ -19,6 +19,7 @@ from domain.events import (
     Event,
     ReplyChunksRecorded,
     ReplyCompleted,
+    ReplyFailed,
     ReplyStarted,
     SessionEnded,
     SessionStarted,
@@ -579,6 +580,29 @@ async def test_a_row_that_is_no_event_is_found(stores: Stores, store: SessionSto
     await stores.overwrite(dataclasses.replace(row, state=b"\xff"))
 
     with pytest.raises(CorruptLog):
+        await store.read(session.session_id)
+
+
+async def test_a_row_that_tells_what_can_t_have_happened_is_found(
+    stores: Stores, store: SessionStore
+) -> None:
+    session = await new_session(store, said(), SessionEnded("idle_timeout", uuid4(), "Bye"))
+    row = (await stores.rows(session.session_id))[2]
+
+    await stores.overwrite(dataclasses.replace(row, topic=ReplyFailed.topic))
+
+    with pytest.raises(CorruptLog, match=rf"session {session.session_id}, version 3: the log holds an event"):
+        await store.read(session.session_id)
+
+
+async def test_a_first_row_that_starts_nothing_is_found(stores: Stores, store: SessionStore) -> None:
+    session = await new_session(store)
+    await stores.keys.destroy(session.visitor_id)  # then its topic isn't held against what is sealed
+    (row,) = await stores.rows(session.session_id)
+
+    await stores.overwrite(dataclasses.replace(row, topic=VisitorErased.topic))
+
+    with pytest.raises(CorruptLog, match=rf"session {session.session_id}, version 1: a session begins with"):
         await store.read(session.session_id)
 
 

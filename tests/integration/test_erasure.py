@@ -20,7 +20,7 @@ import domain.erasure
 from domain.conversations import Conversations, Rules
 from domain.erasure import Erasure
 from domain.errors import KeyDestroyed, SessionError
-from domain.events import SessionEnded, SessionStarted, VisitorErased, VisitorMessagePosted
+from domain.events import ReplyFailed, SessionEnded, SessionStarted, VisitorErased, VisitorMessagePosted
 from infrastructure.background import for_ever
 from infrastructure.clock import SystemClock
 from infrastructure.doorbells import LocalDoorbell
@@ -400,6 +400,21 @@ async def test_a_session_whose_log_doesn_t_add_up_is_forgotten_all_the_same(worl
     by_id = {session.session_id: session for session in receipts[0].sessions}
     assert by_id[sound].erased_at
     assert (by_id[broken].erased_at, by_id[broken].version) == (None, 4)
+
+
+async def test_a_session_that_tells_what_can_t_have_happened_is_forgotten_all_the_same(world: World) -> None:
+    process, visitor_id = await world.process(), uuid4()
+    session_id = await chat(process.store, visitor_id, "secret")
+    ended = SessionEnded("idle_timeout", uuid4(), "Bye")
+    await process.store.append(session_id, 2, [ended], SystemClock().now())
+    row = (await world.stores.rows(session_id))[2]
+    await world.stores.overwrite(StoredEvent(session_id, 3, ReplyFailed.topic, row.state))
+
+    with projecting(world.stores.conninfo):
+        receipt = await (await world.process()).erasure.erase(visitor_id, within=0)
+
+    assert [session.erased_at for session in receipt.sessions] == [None]
+    assert await process.keyring.find(visitor_id) is None
 
 
 async def test_a_build_that_is_behind_brings_nothing_back_of_a_session_whose_log_doesn_t_add_up(
