@@ -60,7 +60,7 @@ PERSONAL = {
 """What each kind of event seals, in order."""
 
 ERASED = "[erased]"
-SPEAKERS = ("visitor", "assistant")
+BY_THE_SERVICE = {"idle_warning_issued": "warning", "session_ended": "service"}
 CHECKED = ("events.jsonl", "proof.json", "transcript.json", "verify.py", "visitor.key")
 HEADER = "verbatim checkpoint v1"
 FIELDS = ["number", "after", "up_to", "events", "root", "hints_hash", "before", "signed_at", "key_id"]
@@ -395,7 +395,8 @@ def verify_words(session: uuid.UUID, event: Shown, key: bytes) -> None:
 
 
 def verify_transcript(events: list[Shown], transcript: Shown) -> None:
-    """That the transcript has the words of the events, or none where they are erased. Raises Wrong."""
+    """That the transcript has the words of the events, or none where they are erased, and no others. Raises
+    Wrong."""
     said: list[list[Any]] = []
     reply: list[Any] = []
     for event in events:
@@ -407,8 +408,9 @@ def verify_transcript(events: list[Shown], transcript: Shown) -> None:
             said.append(reply)
         elif kind == "reply_chunks_recorded" and reply:
             reply[1] = None if sealed == ERASED else (reply[1] or "") + "".join(sealed["parts"])
-    shown = [[entry["who"], entry["text"]] for entry in transcript["entries"] if entry["who"] in SPEAKERS]
-    if said != shown:
+        elif kind in BY_THE_SERVICE:
+            said.append([BY_THE_SERVICE[kind], event["clear"].get("text", "")])
+    if said != [[entry["who"], entry["text"]] for entry in transcript["entries"]]:
         raise Wrong("transcript.json says something else than the events")
 
 

@@ -280,6 +280,16 @@ async def test_an_event_that_was_left_out_is_missed(
             lambda t: t["entries"][0].update(text="Never."),
             "something else than the events",
         ),
+        (
+            "transcript.json",
+            lambda t: t["entries"].append({"who": "service", "text": "We owe you a car."}),
+            "something else than the events",
+        ),
+        (
+            "transcript.json",
+            lambda t: t["entries"].append({"who": "Assistant", "text": "It is free."}),
+            "something else than the events",
+        ),
     ],
 )
 async def test_a_proof_or_transcript_that_was_changed_is_refused(
