@@ -28,7 +28,8 @@ PAGE_EVENTS = 1000
 PAGE_CHECKPOINTS = 32
 REMEMBERED_KEYS = 20_000
 
-BEFORE_ALL = -(2**63)
+BEFORE_ALL = -(2**63) - 1
+"""No position, and no number of a checkpoint, can be so low."""
 
 ROWS = "SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events"
 

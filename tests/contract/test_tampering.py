@@ -9,7 +9,9 @@ import psycopg
 import pytest
 import pytest_asyncio
 
+from domain.events import SessionEnded
 from domain.proof import Anchor, Verdict
+from infrastructure import codec
 from infrastructure.signing import SigningKey
 from infrastructure.verification import Verification
 from tests.support import tampering
@@ -57,6 +59,20 @@ def names(verdict: Verdict, touched: Touched) -> bool:
 
 def told(verdict: Verdict) -> str:
     return "\n".join(finding.message for finding in verdict.findings) or "nothing was found"
+
+
+def test_an_event_at_the_lowest_position_there_can_be_is_found(log: Proven) -> None:
+    """It follows the last one of its session, and nothing in it is sealed."""
+    with tampered_with(log, random.Random(1)) as (connection, tamperer):
+        last = tamperer.session()[-1]
+        prev = codec.digest(last.stored)
+        ended, at = SessionEnded("deleted"), codec.decode(last.stored, None)[1]
+        version = last.version + 1
+        tamperer.insert(codec.encode(last.session_id, version, ended, at, prev, 0, None), -(2**63))
+
+        verdict = verify(log, connection)
+
+    assert names(verdict, [(last.session_id, version)]), told(verdict)
 
 
 def test_in_a_log_that_nobody_touched_there_is_nothing_to_find(log: Proven) -> None:
