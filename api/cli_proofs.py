@@ -10,7 +10,7 @@ import rich_click as click
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from api.app import Record, open_record
-from api.commands import EXIT_CORRUPT, EXIT_NOT_FOUND, console, not_in_the_log, run
+from api.commands import EXIT_CORRUPT, EXIT_NOT_FOUND, EXIT_UNAVAILABLE, console, not_in_the_log, run
 from domain.proof import Anchor, Verdict
 from infrastructure.anchors import AnchorError, read_anchor
 from infrastructure.collector import calm_collector
@@ -32,7 +32,8 @@ CHECKPOINTS_AT_ONCE = 100
 def verify(session: UUID | None, everything: bool, anchor_file: Path | None) -> None:
     """Verify that what is stored is what was recorded: one session, or the whole log.
 
-    Every finding is a line. The exit code is 0 where there is none, else 65.
+    Every finding is a line. The exit code is 0 where there is none, 65 where there is any fault, and 69 where
+    some tables of projections can't be compared now.
 
     Examples:
 
@@ -61,7 +62,9 @@ def verify(session: UUID | None, everything: bool, anchor_file: Path | None) -> 
         for finding in verdict.findings:
             click.echo(finding.message)
         click.echo(_summary(verdict, None if session else seconds))
-        return 0 if verdict.ok else EXIT_CORRUPT
+        if not verdict.ok:
+            return EXIT_CORRUPT
+        return EXIT_UNAVAILABLE if verdict.findings else 0
 
     run(work)
 
@@ -130,9 +133,7 @@ async def _verify_log(record: Record, anchor: Anchor | None) -> Verdict:
 
 def _summary(verdict: Verdict, seconds: float | None) -> str:
     """What was found; and how fast, where it took `seconds` to read enough for that to mean anything."""
-    findings = (
-        _counted(len(verdict.findings), "finding") if verdict.findings else "nothing to find fault with"
-    )
+    findings = _counted(verdict.faults, "finding") if verdict.faults else "nothing to find fault with"
     text = (
         f"{findings}: {_counted(verdict.events, 'event')} of {_counted(verdict.sessions, 'session')}, "
         f"{_counted(verdict.checkpoints, 'checkpoint')}"

@@ -13,13 +13,15 @@ from msgspec import Struct
 
 
 class Finding(Struct, frozen=True):
-    """Something that isn't as it was recorded. The message says where, as well; a fault of a checkpoint is
-    told at the first event that it covers, if the log still has any."""
+    """Something that isn't as it was recorded; or something that can't be compared now, which is no fault.
+    The message says where, as well; a fault of a checkpoint is told at the first event that it covers, if the
+    log still has any."""
 
     message: str
     session_id: UUID | None = None
     version: int | None = None
     position: int | None = None
+    is_fault: bool = True
 
 
 class Verdict(Struct, frozen=True):
@@ -37,7 +39,12 @@ class Verdict(Struct, frozen=True):
 
     @property
     def ok(self) -> bool:
-        return not self.findings
+        return not self.faults
+
+    @property
+    def faults(self) -> int:
+        """How many of the findings are."""
+        return sum(finding.is_fault for finding in self.findings)
 
 
 Progress = Callable[[float], None]

@@ -1,8 +1,9 @@
 """Whether the tables hold what the log makes: their rows against others, made anew in temporary tables.
 
 All tables are read in one snapshot. What a projection has not come to yet is no fault of its rows; nor is a
-session that is being made anew, one that is just being erased, or one that can't be read: that is for
-whoever verifies the log to tell. One that was set aside is told of as such: its rows are behind for good.
+session that is just being erased, or one that can't be read: that is for whoever verifies the log to tell.
+One that was set aside is told of as such: its rows are behind for good. What can't be compared now is told,
+too, as no fault: a session that is being made anew, and tables of a version that this code doesn't make.
 """
 
 import asyncio
@@ -147,6 +148,7 @@ class Comparison:
     ) -> None:
         self._connection = connection
         self._log = log
+        self._projections = projections
         self._live = [
             Live(projection, build, position, self._tables(projection, build))
             for projection, build, position in _ours(connection, projections)
@@ -157,6 +159,7 @@ class Comparison:
 
     def findings(self, session_ids: Collection[UUID] | None, progress: Progress) -> Iterator[Finding]:
         """What is wrong with these sessions, or with any, also with such as the log doesn't know."""
+        yield from self._of_other_versions()
         gone = [
             (live, table) for live in self._live for table in live.tables if not self._is_there(live, table)
         ]
@@ -172,6 +175,17 @@ class Comparison:
                 ahead += [reading.submit(self._read, part) for part in parts[number + 1 : number + 2]]
                 yield from self._compared(part, ahead.pop(0).result)
                 progress((number + 1) / len(parts))
+
+    def _of_other_versions(self) -> Iterator[Finding]:
+        """What is read, and isn't what this code makes."""
+        versions = {name: version for name, version, *_ in self._fetch(LIVE)}
+        for projection in self._projections.values():
+            if versions.get(projection.name) != projection.version:
+                name, version = projection.name, versions.get(projection.name, "none")
+                what = f"its tables are of version {version}, and this Verbatim makes version"
+                yield Finding(
+                    f"projection {name}: {what} {projection.version}: they aren't compared", is_fault=False
+                )
 
     def _is_there(self, live: Live, table: Table) -> bool:
         return self._fetch("SELECT to_regclass($1) IS NOT NULL", (f"{live.build}.{table.name}",))[0][0]
@@ -220,8 +234,7 @@ class Comparison:
             taken_in: list[Told] = []
             for session_id in session_ids:
                 if fault := self._faults.get((live.build, session_id)):
-                    if not fault.retry:
-                        yield _set_aside(live, session_id, fault)
+                    yield _set_aside(live, session_id, fault)
                     continue
                 history = [told for told in histories.get(session_id, ()) if told.position <= live.position]
                 if _can_be_made(history, destroyed):
@@ -286,6 +299,9 @@ def _can_be_made(history: Sequence[Told], destroyed: Collection[UUID]) -> bool:
 
 def _set_aside(live: Live, session_id: UUID, fault: Fault) -> Finding:
     name = live.projection.name
+    if fault.retry:
+        what = f"its rows in the projection {name} are to be made anew: they aren't compared"
+        return Finding(f"session {session_id}: {what}", session_id, is_fault=False)
     what = f"the projection {name} has set it aside, with all that follows: {fault.error}"
     where = f"session {session_id}, version {fault.version}"
     return Finding(f"{where}: {what}", session_id, fault.version, fault.position)

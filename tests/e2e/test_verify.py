@@ -81,6 +81,19 @@ def test_a_table_that_does_not_tell_what_the_log_does_is_named(
         assert "I never said that" not in verified.output
 
 
+def test_tables_that_can_not_be_compared_are_told_of_and_are_no_fault(
+    run: Run, environment: Mapping[str, str], session_id: UUID
+) -> None:
+    run("verify", str(session_id))
+    execute(environment["DATABASE_URL"], "UPDATE projections SET version = 99 WHERE name = 'sessions'")
+
+    for verified in (run("verify", "--all"), run("verify", str(session_id))):
+        told, summary, *_ = verified.stdout.splitlines()
+        assert told.startswith("projection sessions: its tables are of version 99, and this Verbatim makes")
+        assert summary.startswith("nothing to find fault with: 2 events of 1 session")
+        assert verified.exit_code == 69
+
+
 def test_an_empty_log_is_verified_too(run: Run) -> None:
     verified = run("verify", "--all")
 
