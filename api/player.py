@@ -18,7 +18,7 @@ class Player:
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
         self._speaking: UUID | None = None  # the message whose reply stands on the last line, open
-        self._begun: set[UUID] = set()
+        self._begun: set[UUID | None] = set()
 
     def show(self, moment: Moment) -> None:
         """Write what was there to be seen at a moment."""
@@ -44,6 +44,7 @@ class Player:
                 self._speak(at, message_id)
                 self._write(f" (broke off: {text})")
                 self.close()
+                self._begun.discard(message_id)  # what answers it anew says all of it again
             case IdleWarning(message=text):
                 self._entry(at, "Service", text)
             case SessionEnd(message=text):

@@ -102,7 +102,7 @@ def test_a_reply_that_is_begun_anew_is_shown_again() -> None:
     )
 
     assert "A nov (broke off: The reply was interrupted and starts again.)\n" in shown
-    assert shown.endswith("] Assistant (goes on): A lease\n")
+    assert shown.endswith("] Assistant: A lease\n")
 
 
 HOSTILE = "\x1b[2J\x1b]0;title\x07\x9b31m\x00\r\n[2026-01-02 03:04:06 UTC] Service: A car\u202e\x85\x0b"
