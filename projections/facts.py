@@ -83,7 +83,7 @@ REPLIES = View(
         ),
         "first_word_ms": (
             "reply.first_word_ms",
-            "From started_at until its first word was recorded; NULL if it has none, and until it ends",
+            "From started_at until the assistant said its first word; NULL if it has none, and until it ends",
         ),
         "total_ms": ("reply.total_ms", "From started_at until ended_at; NULL until it ends"),
         "words": ("reply.words", "How many words were said; 0 until it ends"),
