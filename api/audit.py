@@ -169,7 +169,9 @@ def _within(history: Sequence[Recorded], version: int) -> int:
 def _version_at(history: Sequence[Recorded], moment: datetime) -> int:
     if version := version_at(history, moment):
         return version
-    raise InvalidRequest(f"at must not be before the session's start, {history[0].at.isoformat()}")
+    # With a Z: in an address, a plus would have to be written as a code.
+    start = history[0].at.isoformat().replace("+00:00", "Z")
+    raise InvalidRequest(f"at must not be before the session's start, {start}")
 
 
 def _moment(text: str) -> datetime:

@@ -457,6 +457,16 @@ async def test_what_cant_be_is_refused_with_what_would_be_right(
             assert await dismissed(connection) == (4400, "invalid_request")
 
 
+async def test_the_moment_that_a_refusal_names_is_accepted_as_it_is_written(visitor: Visitor) -> None:
+    (_, _, detail) = problem(await audit(visitor, "state", at="2001-01-02T03:04:05Z"))
+    moment = detail.split()[-1]
+
+    async with visitor.service.http() as http:
+        answer = await http.get(f"{path_of(visitor, 'state')}?at={moment}", headers=OPERATOR)
+
+    assert (answer.status_code, answer.json()["version"]) == (200, 1)
+
+
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 async def test_a_session_that_there_isnt_is_not_found(service: Service, endpoint: str) -> None:
     nobody = Visitor(service, uuid4(), uuid4())
