@@ -6,7 +6,8 @@
 It needs Python 3.9 or newer and nothing else, and asks nobody. It checks
 
   events.jsonl     that each event names the hash of the one before, so that none was changed, removed or
-                   put in; and that what is shown of it in clear is what it holds
+                   put in; that what is shown of it in clear is what it holds; and that words are shown
+                   of each, or of none where the visitor was erased
   visitor.key      where it is there: that the words shown are those that were sealed. Without it the sealed
                    bytes are proved, and which words they hold is the word of whoever made these files
   transcript.json  that it has these words, in this order, from the same sides; nothing else in it
@@ -60,6 +61,7 @@ PERSONAL = {
 """What each kind of event seals, in order."""
 
 ERASED = "[erased]"
+ERASURE = "visitor_erased.v1"
 BY_THE_SERVICE = {"idle_warning_issued": "warning", "session_ended": "service"}
 CHECKED = ("events.jsonl", "proof.json", "transcript.json", "verify.py", "visitor.key")
 HEADER = "verbatim checkpoint v1"
@@ -382,6 +384,21 @@ def verify_clear(event: Shown) -> None:
         raise Wrong(f"version {event['version']} shows in clear something else than it holds")
 
 
+def verify_shown(events: list[Shown]) -> bool:
+    """Whether the visitor was erased: then no event shows words, else none hides them. Raises Wrong."""
+    erased = any(event["topic"] == ERASURE for event in events)
+    for event in events:
+        version, is_hidden = event["version"], event["sealed"] == ERASED
+        if not PERSONAL[event["topic"]]:
+            if event["sealed"]:
+                raise Wrong(f"version {version} shows words, and nothing is sealed in it")
+        elif erased and not is_hidden:
+            raise Wrong(f"version {version} shows words of a visitor who was erased")
+        elif is_hidden and not erased:
+            raise Wrong(f"version {version} hides words, and nothing says that the visitor was erased")
+    return erased
+
+
 def verify_words(session: uuid.UUID, event: Shown, key: bytes) -> None:
     """That the words shown are those that were sealed. Raises Wrong."""
     names = PERSONAL[event["topic"]]
@@ -464,12 +481,13 @@ def verify(folder: str, public_key: bytes | None = None) -> Iterator[str]:
     for event in events:
         verify_clear(event)
     yield "what they show in clear is what they hold"
+    erased = verify_shown(events)
     key = read(folder, "visitor.key")
     if key is not None:
         for event in events:
             verify_words(session, event, bytes64(key.strip()))
         yield "the words shown are those that were sealed, as visitor.key opens them"
-    elif any(event["sealed"] == ERASED for event in events):
+    elif erased:
         yield "the visitor was erased: the sealed bytes are proved, and nobody can read them any more"
     else:
         yield "without visitor.key, the sealed bytes are proved; that they hold the words shown is not"

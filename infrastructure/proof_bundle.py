@@ -25,6 +25,7 @@ from msgspec import Struct
 from psycopg import RawCursor
 
 from domain.errors import CorruptLog
+from domain.events import VisitorErased
 from domain.proof import Checkpoint
 from infrastructure import codec
 from infrastructure.checkpoints import COLUMNS, LEAVES, checkpoint_of, leaf_of, leaves_of
@@ -107,7 +108,9 @@ class ProofBundle:
     def make(self, session_id: UUID, up_to: int, renderings: Mapping[str, bytes], *, with_key: bool) -> bytes:
         """See `domain.proof.Auditor.bundle`. Raises CorruptLog."""
         rows = self._fetch(ROWS, (session_id, up_to))
-        key = self._key_of(StoredEvent(*rows[0][1:]))
+        # Somebody may just be about to destroy the key of who is erased.
+        is_erased = any(topic == VisitorErased.topic for *_, topic, _ in rows)
+        key = None if is_erased else self._key_of(StoredEvent(*rows[0][1:]))
         files = {
             "events.jsonl": _events(rows, AESGCM(key) if key else None),
             **renderings,

@@ -215,6 +215,7 @@ async def test_what_no_checkpoint_covers_yet_is_said_to_be_under_no_signature(
         ("reply_chunks_recorded", lambda e: e["sealed"].update(parts=["No."]), "other words"),
         ("reply_started", lambda e: e["clear"].update(assistant="somebody else"), "shows in clear"),
         ("reply_started", lambda e: e.update(at=e["at"] + 1), "shows in clear"),
+        ("reply_started", lambda e: e.update(sealed={"text": "It is free."}), "nothing is sealed"),
         ("reply_started", lambda e: e.update(version=99), "is missing"),
         (
             "reply_chunks_recorded",
@@ -230,6 +231,42 @@ async def test_an_event_that_shows_something_else_is_refused(
     line = line_of(files, topic)
 
     assert fault in wrong(tmp_path, changed(files, "events.jsonl", change, line))
+
+
+async def test_words_can_neither_be_hidden_as_erased_nor_shown_of_who_was_erased(
+    log: Proven, session: ChatSession, tmp_path: Path
+) -> None:
+    erased = next(session for session in log.talk.sessions.values() if session.erased_at)
+
+    def hide(event: dict[str, Any]) -> None:
+        event["sealed"] = "[erased]"
+
+    def show(event: dict[str, Any]) -> None:
+        event["sealed"] = {"text": "I never said this", "client_message_id": None}
+
+    for one, change, fault in (
+        (session, hide, "nothing says that the visitor was erased"),
+        (erased, show, "of a visitor who was erased"),
+    ):
+        files = await bundled(log, one)
+        line = line_of(files, "visitor_message_posted")
+        assert fault in wrong(tmp_path, changed(files, "events.jsonl", change, line))
+
+
+async def test_of_who_is_being_erased_a_bundle_holds_nothing_though_the_key_is_there(
+    new_conninfo: str, tmp_path: Path
+) -> None:
+    async with proven(new_conninfo) as log:
+        session = await log.talk.begin()
+        await log.talk.erase(await log.talk.step(session))
+        files = await bundled(log, session, with_key=True)
+
+    verified = run(unpacked(tmp_path, files))
+
+    assert verified.returncode == 0, verified.stdout
+    assert "the visitor was erased" in verified.stdout
+    assert "visitor.key" not in files
+    assert b"Question" not in files["events.jsonl"]
 
 
 async def test_any_byte_of_any_state_that_was_changed_is_found(
