@@ -116,7 +116,8 @@ def _is_wanted(sessions: int) -> bool:
             f"Erase {_count(sessions, 'session')} of this visitor for good? It can't be undone.", err=True
         )
     except click.Abort:
-        return False  # nobody is there to answer
+        console.print()  # nobody is there to answer, and so to end the line
+        return False
 
 
 def _print(receipt: Receipt) -> None:

@@ -150,6 +150,8 @@ def retry(name: str | None) -> None:
                     await until(lambda: status.is_retried(database.fetch, asked))
             faults = await status.faults(database.fetch)
         _print_faults(faults)
+        if not faults:
+            out.print("Nothing is set aside.")
         return EXIT_CORRUPT if faults else 0
 
     run(work)

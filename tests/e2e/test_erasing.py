@@ -304,6 +304,7 @@ async def test_the_command_asks_first_and_says_how_much_would_go(
         assert refused.exit_code == 1
         assert "Erase 3 sessions of this visitor for good?" in refused.output
         assert "Nothing was erased: answer y, or give --yes." in refused.output
+        assert answer or "\nNothing was erased" in refused.output, "the question's line is ended"
         assert erased(new_conninfo) == 0
 
     done = await asyncio.to_thread(run, "erase", str(visitor_id), input="y\n")
