@@ -118,7 +118,7 @@ def write_dataset(conninfo: str, out: Path, progress: Callable[[int, int], None]
 
     It blocks. Raises DatasetError, OSError, and psycopg.Error.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(mode=0o700, parents=True, exist_ok=True)  # whatever was said is in it
     with _locked(out), _snapshot(conninfo) as connection:
         manifest = _read_manifest(out)
         _remove_drafts(out)

@@ -1,6 +1,7 @@
 """The dataset: what the views hold, by day; written again where it has changed, whole after any kill."""
 
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -127,6 +128,18 @@ async def test_a_day_that_is_read_in_pieces_is_whole(
 
 
 # --- what is written again
+
+
+async def test_a_folder_that_is_made_is_for_its_owner_alone_and_one_that_is_there_stays_as_it_is(
+    stores: Stores, tmp_path: Path
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o755)
+
+    written(stores, tmp_path / "made")
+    written(stores, shared)
+
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in (tmp_path / "made", shared)] == [0o700, 0o755]
 
 
 async def test_nothing_is_written_again_where_nothing_has_changed(stores: Stores, tmp_path: Path) -> None:
