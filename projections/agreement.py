@@ -23,7 +23,7 @@ from domain.log import LogSource, Told
 from domain.proof import Finding, Progress, unwatched
 from projections.builds import schema
 from projections.projection import Projection
-from projections.runner import write
+from projections.runner import is_of_the_server, write
 
 SESSIONS_AT_ONCE = 100
 ATTEMPTS = 5
@@ -211,9 +211,9 @@ class Comparison:
         try:
             with self._connection.transaction():
                 return [*self._different(session_ids, *read())]
-        except psycopg.OperationalError:
-            raise
         except Exception as error:
+            if is_of_the_server(error):
+                raise
             if len(session_ids) == 1:
                 if isinstance(error, CorruptLog):
                     return []

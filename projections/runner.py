@@ -136,9 +136,9 @@ class Runner:
         try:
             with cursor.connection.transaction(), schema(cursor.connection, build.build):
                 write(cursor, projection, _recorded(told))
-        except psycopg.OperationalError:
-            raise
-        except Exception:
+        except Exception as error:
+            if is_of_the_server(error):
+                raise
             self._take_in_apart(cursor, build, told)
 
     def _take_in_apart(self, cursor: RawCursor[Any], build: Build, told: Sequence[Told]) -> None:
@@ -163,9 +163,9 @@ class Runner:
         try:
             with cursor.connection.transaction(), schema(cursor.connection, build.build):
                 write(cursor, projection, _recorded(told))
-        except psycopg.OperationalError:
-            raise
         except Exception as error:
+            if is_of_the_server(error):
+                raise
             return _reason(error)
         return None
 
@@ -220,6 +220,12 @@ class Runner:
 
 def _read_on(reader: LogReader, limit: int, most: int) -> tuple[LogReader, Sequence[Told]]:
     return reader, reader.read(limit, most)
+
+
+def is_of_the_server(error: Exception) -> bool:
+    """Whether an error says something of the server and nothing of what it was given, which may be more than
+    it can take: its limits (54...) are of the same kind."""
+    return isinstance(error, psycopg.OperationalError) and not (error.sqlstate or "").startswith("54")
 
 
 def write(cursor: RawCursor[Any], projection: Projection, history: Sequence[Recorded]) -> None:

@@ -21,6 +21,7 @@ from infrastructure.keyring import WrappedKeyring
 from projections.projection import Change, Projection, Write
 from projections.sessions import SESSIONS
 from projections.transcript import AssistantSaid, Ended, Entry, VisitorSaid, Warned, transcript
+from projections.transcripts import TRANSCRIPTS
 from tests.support.postgres import execute, is_waited_for
 from tests.support.projecting import Projecting, forget_all, projecting
 from tests.support.stores import MASTER_KEY, Stores
@@ -253,6 +254,21 @@ async def test_an_event_that_can_t_be_digested_is_set_aside_and_the_others_go_on
         assert said(process) == ["fine", "fine", "one", "two"], "nothing more of that session"
         assert len(process.tables()["sessions.sessions"]) == 3, "other projections have it"
     assert faults(stores.conninfo) == [(sick, 2, error)]
+
+
+async def test_a_text_that_is_too_much_for_an_index_of_words_is_set_aside_and_the_others_go_on(
+    stores: Stores,
+) -> None:
+    """The server's error is of the kind that else says that it can't be reached."""
+    endless = " ".join(f"w{number:x}" for number in range(150_000))
+    _, sick, _ = await chats(await stores.open(), "one", endless, "two")
+
+    with projecting(stores.conninfo, (SESSIONS, TRANSCRIPTS), show=no_views) as process:
+        process.catch_up()
+
+        texts = [row[4] for row in process.tables()["transcripts.entries"]]
+    assert sorted(texts) == ["fine", "fine", "one", "two"]
+    assert faults(stores.conninfo) == [(sick, 2, "ProgramLimitExceeded (54000)")]
 
 
 async def test_what_was_set_aside_is_taken_in_again_on_demand(stores: Stores) -> None:
