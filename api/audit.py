@@ -1,5 +1,6 @@
 """REST and SSE for operators: one session as it is recorded, as it was, as it was seen, and to take away."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
@@ -16,7 +17,7 @@ from msgspec import Meta
 from api.auth import operators_only
 from api.docs import OPERATOR, also_as
 from api.errors import problems
-from api.event_pages import After, EventsPage, Limit, events_page, place
+from api.event_pages import After, EventsPage, Limit, read_page
 from api.lasting import Lasting
 from api.limits import OperatorRequests
 from api.replay import SPEED_PATTERN, Replay
@@ -58,8 +59,10 @@ class Audit(Controller):
         limit: Limit = 100,
     ) -> EventsPage:
         """The session's events as recorded, what is sealed opened; without it, for an erased visitor."""
-        history = await _history(store, session_id)
-        return events_page(history, place(after, history[-1].session), limit)
+        session = await store.refresh(session_id)
+        if session is None:
+            raise SessionNotFound
+        return await read_page(store.read, session, after, limit)
 
     @get("/state/", responses=problems(400, 401, 404, 429, 503), operation_id="getState")
     async def state(
@@ -141,10 +144,13 @@ class Audit(Controller):
         history = await _history(store, session_id)
         if format == ZIP:
             last = history[-1].version
-            made = await auditor.bundle(session_id, last, in_zip(history), with_key=with_key)
+            renderings = await asyncio.to_thread(in_zip, history)
+            made = await auditor.bundle(session_id, last, renderings, with_key=with_key)
             return _attached(made, ZIP_MEDIA_TYPE, session_id, ZIP)
         export = EXPORTS[format]
-        return _attached(export.write(history), export.media_type, session_id, export.extension)
+        # In a thread: a long session would keep all conversations waiting.
+        written = await asyncio.to_thread(export.write, history)
+        return _attached(written, export.media_type, session_id, export.extension)
 
 
 def _attached(content: bytes, media_type: str, session_id: UUID, extension: str) -> Response[Any]:

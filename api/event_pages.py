@@ -1,6 +1,6 @@
 """A session's events, page by page: for the auditor of any session, and for the visitor of their own."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -24,6 +24,9 @@ After = Annotated[
 ]
 Limit = Annotated[int, QueryParameter(ge=1, le=MOST_EVENTS, description="Events on a page, at most")]
 
+Read = Callable[[UUID, int, int], Awaitable[Sequence[Recorded]]]
+"""Reads so many events of a session at most, after a version."""
+
 
 class EventsPage(Struct, frozen=True):
     """Events of a session, in order. `cursor` is where the page ends; give it as `after` for the next one."""
@@ -35,20 +38,21 @@ class EventsPage(Struct, frozen=True):
     has_more: bool
 
 
-def place(after: str | None, session: ChatSession) -> Cursor:
-    """Where a page begins: at the start, if none is named. Raises InvalidRequest for one that isn't there."""
-    return (Cursor(0) if after is None else Cursor.parse(after)).within(session)
+async def read_page(read: Read, session: ChatSession, after: str | None, limit: int) -> EventsPage:
+    """The page of a session's events after a cursor, or at the start, if none is named.
 
-
-def events_page(history: Sequence[Recorded], cursor: Cursor, limit: int) -> EventsPage:
-    """The page after a cursor. `history` ends where the session does, or later than the page, and may begin
-    with the event before those that are wanted: it tells what has led to the next one."""
-    session = history[-1].session
-    rest = [record for record in records(history) if record.version > cursor.events_after]
+    Raises InvalidRequest for a cursor that isn't there, and what `read` raises.
+    """
+    cursor = (Cursor(0) if after is None else Cursor.parse(after)).within(session)
+    # Of a long session the page alone is read, and one event at each end: that before tells what has led to
+    # the first, that after it that there are more.
+    history = await read(session.session_id, max(0, cursor.events_after - 1), limit + 2)
+    erased = session.erased_at is not None or is_erased(history)
+    rest = [record for record in records(history, erased=erased) if record.version > cursor.events_after]
     page = rest[:limit]
     return EventsPage(
         session_id=session.session_id,
-        erased=is_erased(history),
+        erased=erased,
         events=page,
         cursor=page[-1].cursor if page else str(cursor),
         has_more=len(rest) > len(page),

@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 
 from api.docs import OptionalBody, also_as
 from api.errors import problems
-from api.event_pages import After, EventsPage, Limit, events_page, place
+from api.event_pages import After, EventsPage, Limit, read_page
 from api.frames import (
     ClientMessageId,
     Complete,
@@ -209,11 +209,8 @@ class Sessions(Controller):
         limit: Limit = 100,
     ) -> EventsPage:
         """The session's events as recorded: what the transcript, and everything else, is made from."""
-        cursor = place(after, await conversations.enter(session_id, visitor_id))
-        # Of a long session the page alone is read, and one event at each end: that before tells what has led
-        # to the first, that after it that there are more.
-        history = await conversations.read(session_id, cursor.events_after - 1, limit + 2)
-        return events_page(history, cursor, limit)
+        session = await conversations.enter(session_id, visitor_id)
+        return await read_page(conversations.read, session, after, limit)
 
     @post(
         "/{session_id:uuid}/stop/",
@@ -243,11 +240,13 @@ class Sessions(Controller):
     ) -> Response[Any]:
         """All that was said, up to this moment."""
         await conversations.enter(session_id, visitor_id)
-        said = transcript(await conversations.read(session_id))
+        history = await conversations.read(session_id)
+        # In a thread, as in the audit: a long conversation would keep all others waiting.
+        said = await asyncio.to_thread(transcript, history)
         if format == "json":
             return Response(said)
         media_type, render = RENDERINGS[format]
-        return Response(render(said), media_type=media_type)
+        return Response(await asyncio.to_thread(render, said), media_type=media_type)
 
 
 def _view(session: ChatSession, request: Request[Any, Any, Any], clock: Clock) -> SessionView:

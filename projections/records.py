@@ -29,9 +29,12 @@ class EventRecord(Struct, frozen=True):
     cursor: str
 
 
-def records(history: Sequence[Recorded]) -> Sequence[EventRecord]:
-    """The events of a session's history. Where it begins in the middle, the first one's cause isn't known."""
-    erased = is_erased(history)
+def records(history: Sequence[Recorded], *, erased: bool = False) -> Sequence[EventRecord]:
+    """The events of a session's history. Where it begins in the middle, the first one's cause isn't known.
+
+    `erased` is for a part of a history in which the visitor is forgotten later.
+    """
+    erased = erased or is_erased(history)
     causes = [0, *(cause_of(before.session, recorded.event) for before, recorded in pairwise(history))]
     return [_record(recorded, cause, erased) for recorded, cause in zip(history, causes, strict=True)]
 

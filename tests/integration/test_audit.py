@@ -642,6 +642,8 @@ async def test_of_an_erased_visitor_auditors_see_what_happened_and_nothing_that_
         clear = {name: value for name, value in was["data"].items() if name not in was["personal"]}
         assert now == {**was, "data": clear}
     assert [event["topic"] for event in events["events"][-2:]] == ["session_ended.v1", "visitor_erased.v1"]
+    page = (await audit(visitor, "events", limit=2)).json()
+    assert (page["erased"], page["events"], page["has_more"]) == (True, events["events"][:2], True)
     answers = [await audit(visitor, "export", format=name) for name in EXPORTS]
     answers += [await audit(visitor, "state", version=event["version"]) for event in events["events"]]
     for answer in answers:
