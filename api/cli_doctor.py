@@ -338,7 +338,8 @@ async def _log(ask: Ask) -> str:
         raise Trouble(
             f"session {session_id}: nothing comes before version {version}. See verbatim verify --all"
         )
-    return f"up to position {head:,}, and its latest {TAIL_EVENTS:,} events have no gap"
+    looked_at = f"its latest {TAIL_EVENTS:,} events have" if head > TAIL_EVENTS else "it has"
+    return f"up to position {head:,}, and {looked_at} no gap"
 
 
 async def _checkpoints(settings: Settings, ask: Ask) -> str:
