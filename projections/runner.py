@@ -47,13 +47,15 @@ class Unreadable(Exception):
 class Runner:
     """Takes what the log has into the tables of all builds. It blocks: it is for a thread or a process.
 
-    `head` is the log's latest position, as its latest step has found it.
+    `head` is the log's latest position, as its latest step has found it; `is_behind` says whether that step
+    has left something for another.
     """
 
     def __init__(
         self, recorder: ProjectionRecorder, source: LogSource, builds: Builds, most: int = MOST_EVENTS
     ) -> None:
         self.head = 0
+        self.is_behind = False
         self._recorder = recorder
         self._most = most
         self._source = source
@@ -71,6 +73,7 @@ class Runner:
         """
         led = self._builds.projections if names is None else names
         self.head = head = self._source.head()
+        self.is_behind = False
         try:
             moved = [self._advance(*group) for group in self._groups(self._builds.ours(led), head)]
             self._retry(led)
@@ -119,6 +122,7 @@ class Runner:
             told = reader.read(limit, self._most)
         after = reader.position
         if after < limit:
+            self.is_behind = True
             self._ahead[after] = self._reading.submit(_read_on, reader, limit, self._most)
         else:
             self._readers[after] = reader

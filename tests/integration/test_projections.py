@@ -315,6 +315,14 @@ async def test_a_log_that_can_t_be_read_at_one_place_is_read_everywhere_else(sto
     assert "can't be read" in error
 
 
+async def test_a_step_tells_whether_it_has_left_something_for_another(stores: Stores) -> None:
+    await chats(await stores.open(), "one", "two")
+    with projecting(stores.conninfo, (picky(),), most=5, show=no_views) as process:
+        seen = [(process.runner.step(), process.runner.is_behind) for _ in range(3)]
+
+    assert seen == [(True, True), (True, False), (False, False)]
+
+
 # --- two that lead
 
 
