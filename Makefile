@@ -57,11 +57,12 @@ format: .venv/lint  ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The lock files hold hashes and no address: pip takes what they name from wherever it is set up to.
+# The lock files hold hashes and no address: pip takes what they name from wherever it is set up to. All are
+# installed in one place, so what several name is of one version.
 lock: .venv/lock  ## Renew the lock files from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header pyproject.toml --extra embedded --extra otel --group build -o requirements/serve.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header -c requirements/serve.txt pyproject.toml --extra embedded --extra otel --extra parquet --group build --group test -o requirements/test.txt
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --group lint -o requirements/lint.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header -c requirements/test.txt --group lint -o requirements/lint.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --no-deps requirements/model.in -o requirements/model.txt
 
 clean:  ## Remove the virtual environment and caches (never the data folder)
