@@ -33,14 +33,18 @@ CREATE TABLE IF NOT EXISTS visitor_keys (
 DO $$ BEGIN
     IF (SELECT attstattarget FROM pg_attribute
         WHERE attrelid = 'visitor_keys'::regclass AND attname = 'wrapped') IS DISTINCT FROM 0 THEN
+        PERFORM set_config('lock_timeout', '200ms', true);
         ALTER TABLE visitor_keys ALTER wrapped SET STATISTICS 0, ALTER wrapped TYPE bytea;
     END IF;
+EXCEPTION WHEN lock_not_available THEN
+    NULL;
 END $$;
 """
 """What is destroyed leaves its row, so that no new key is made for what the old one had sealed.
 
 The planner's statistics keep values, and would keep keys that are destroyed: none are gathered, and to set a
-column's type, were it the same, drops those that were.
+column's type, were it the same, drops those that were. Who reads the table for long, as a dump does, isn't
+waited for: whoever chats on other nodes would wait behind us. The next start tries it again.
 """
 
 LIVELY: dict[str, Any] = {

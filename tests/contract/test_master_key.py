@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from domain.errors import CorruptLog
@@ -117,6 +118,22 @@ async def test_the_planner_s_statistics_keep_no_key_and_lose_those_that_they_kep
     assert "wrapped" not in kept_values(new_conninfo)
 
     execute(new_conninfo, "ANALYZE visitor_keys")
+    assert "wrapped" not in kept_values(new_conninfo)
+
+
+async def test_a_start_waits_for_nobody_who_reads_the_keys_for_long_and_the_next_one_drops_the_statistics(
+    new_conninfo: str, tmp_path: Path
+) -> None:
+    await make_visitor_key(new_conninfo)
+    execute(new_conninfo, "ALTER TABLE visitor_keys ALTER wrapped SET STATISTICS -1")
+    execute(new_conninfo, "ANALYZE visitor_keys")
+
+    with psycopg.connect(new_conninfo) as dump:
+        dump.execute("LOCK TABLE visitor_keys IN ACCESS SHARE MODE")
+        assert settle_master_key(settings(tmp_path, MASTER_KEY), new_conninfo) == MASTER_KEY
+        assert "wrapped" in kept_values(new_conninfo)
+
+    settle_master_key(settings(tmp_path, MASTER_KEY), new_conninfo)
     assert "wrapped" not in kept_values(new_conninfo)
 
 
