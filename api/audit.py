@@ -1,9 +1,8 @@
 """REST and SSE for operators: one session as it is recorded, as it was, as it was seen, and to take away."""
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -28,6 +27,8 @@ from domain.proof import Auditor
 from projections.exports import EXPORTS, FORMATS, ZIP, in_zip
 from projections.states import SessionState, state, version_at
 from projections.transcript import Transcript
+
+T = TypeVar("T")
 
 ZIP_MEDIA_TYPE = "application/zip"
 
@@ -81,15 +82,17 @@ class Audit(Controller):
     ) -> SessionState:
         """The session as it was at a version or at a moment, or else as it is: what it knew, and what a
         client had on the screen."""
-        history = await _history(store, session_id)
         if version is not None and at is not None:
             raise InvalidRequest("give version or at, not both")
-        if version is not None:
-            return state(history, _within(history, version), history[version - 1].at)
-        if at is not None:
-            moment = min(_moment(at), clock.now())  # of what is to come, nothing is known
-            return state(history, _version_at(history, moment), moment)
-        return state(history, len(history), clock.now())
+        now = clock.now()
+        moment = now if at is None else min(_moment(at), now)  # of what is to come, nothing is known
+
+        def make(history: Sequence[Recorded]) -> SessionState:
+            if version is not None:
+                return state(history, _within(history, version), history[version - 1].at)
+            return state(history, len(history) if at is None else _version_at(history, moment), moment)
+
+        return await _made_of(store, session_id, make)
 
     @get(
         "/replay/",
@@ -141,15 +144,14 @@ class Audit(Controller):
             raise InvalidRequest(f"format must be one of {', '.join(FORMATS)}, not {format[:40]!r}")
         if with_key and format != ZIP:
             raise InvalidRequest(f"with_key is for format={ZIP}, not {format}")
-        history = await _history(store, session_id)
         if format == ZIP:
-            last = history[-1].version
-            renderings = await asyncio.to_thread(in_zip, history)
+            last, renderings = await _made_of(
+                store, session_id, lambda history: (history[-1].version, in_zip(history))
+            )
             made = await auditor.bundle(session_id, last, renderings, with_key=with_key)
             return _attached(made, ZIP_MEDIA_TYPE, session_id, ZIP)
         export = EXPORTS[format]
-        # In a thread: a long session would keep all conversations waiting.
-        written = await asyncio.to_thread(export.write, history)
+        written = await _made_of(store, session_id, export.write)
         return _attached(written, export.media_type, session_id, export.extension)
 
 
@@ -158,12 +160,15 @@ def _attached(content: bytes, media_type: str, session_id: UUID, extension: str)
     return Response(content, media_type=media_type, headers=named)
 
 
-async def _history(store: EventStore, session_id: UUID) -> Sequence[Recorded]:
-    """Raises SessionNotFound, Unavailable."""
-    history = await store.read(session_id)
-    if not history:
-        raise SessionNotFound
-    return history
+async def _made_of(store: EventStore, session_id: UUID, make: Callable[[Sequence[Recorded]], T]) -> T:
+    """See `EventStore.made_of`. Raises SessionNotFound, Unavailable."""
+
+    def of_what_is_there(history: Sequence[Recorded]) -> T:
+        if not history:
+            raise SessionNotFound
+        return make(history)
+
+    return await store.made_of(session_id, of_what_is_there)
 
 
 def _within(history: Sequence[Recorded], version: int) -> int:

@@ -240,13 +240,11 @@ class Sessions(Controller):
     ) -> Response[Any]:
         """All that was said, up to this moment."""
         await conversations.enter(session_id, visitor_id)
-        history = await conversations.read(session_id)
-        # In a thread, as in the audit: a long conversation would keep all others waiting.
-        said = await asyncio.to_thread(transcript, history)
         if format == "json":
-            return Response(said)
+            return Response(await conversations.made_of(session_id, transcript))
         media_type, render = RENDERINGS[format]
-        return Response(await asyncio.to_thread(render, said), media_type=media_type)
+        said = await conversations.made_of(session_id, lambda history: render(transcript(history)))
+        return Response(said, media_type=media_type)
 
 
 def _view(session: ChatSession, request: Request[Any, Any, Any], clock: Clock) -> SessionView:

@@ -173,6 +173,10 @@ class Conversations:
         """All that has happened in a session after a version, or the first of it. Raises Unavailable."""
         return await self._store.read(session_id, max(0, after), most)
 
+    async def made_of(self, session_id: UUID, make: Callable[[Sequence[Recorded]], T]) -> T:
+        """What is made, in a thread, of all that has happened in a session. Raises Unavailable."""
+        return await self._store.made_of(session_id, make)
+
     # --- what time brings, and the death of a process
 
     async def attend(self, session_id: UUID, dead: frozenset[str]) -> datetime | None:

@@ -3,13 +3,15 @@
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 from uuid import UUID
 
 from msgspec import Struct
 
 from domain.events import Event
 from domain.session import ChatSession
+
+T = TypeVar("T")
 
 
 class Recorded(Struct, frozen=True, eq=False, weakref=True):
@@ -67,6 +69,13 @@ class EventStore(Protocol):
         """All that is recorded after a version, in order, or the first `most` events of it.
 
         Raises Unavailable, CorruptLog.
+        """
+        ...
+
+    async def made_of(self, session_id: UUID, make: Callable[[Sequence[Recorded]], T]) -> T:
+        """What is made, in a thread, of all that is recorded. For a few sessions at once, others wait.
+
+        Raises Unavailable, CorruptLog, and what `make` raises.
         """
         ...
 

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -32,12 +33,14 @@ from infrastructure.tail import Tail
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 CACHED_SESSIONS = 20_000
 PAGE_EVENTS = 500
 """Events that are read at once."""
 
 READ_AT_ONCE = 4
-"""Sessions that are read whole at once: each of a long one's events comes with the session as it left it."""
+"""Sessions that are held whole at once: each of a long one's events comes with the session as it left it."""
 
 PIECE_EVENTS = 50
 """Events that a follower is given at once."""
@@ -98,12 +101,16 @@ class SessionStore:
 
     async def read(self, session_id: UUID, after: int = 0, most: int | None = None) -> Sequence[Recorded]:
         history: list[Recorded] = []
-        async with self._reading, aclosing(self._pages(session_id, after)) as pages:
+        async with aclosing(self._pages(session_id, after)) as pages:
             async for page in pages:
                 history += page
                 if most is not None and len(history) >= most:
                     break
         return history[:most]
+
+    async def made_of(self, session_id: UUID, make: Callable[[Sequence[Recorded]], T]) -> T:
+        async with self._reading:
+            return await asyncio.to_thread(make, await self.read(session_id))
 
     async def check(self) -> None:
         await self._log.check()

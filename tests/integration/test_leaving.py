@@ -1,6 +1,7 @@
 """Those who come and go leave nothing behind that is still being read for them, and keep nobody waiting."""
 
 import asyncio
+import threading
 import tracemalloc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -13,7 +14,7 @@ from psycopg import AsyncConnection
 
 from domain.events import FeedbackGiven, SessionStarted
 from domain.ports import Recorded
-from infrastructure.event_store import SessionStore
+from infrastructure.event_store import READ_AT_ONCE, SessionStore
 from tests.support.postgres import execute
 from tests.support.stores import Stores
 from tests.support.waiting import until
@@ -112,7 +113,7 @@ async def test_however_many_read_a_long_session_at_once_little_of_it_is_held(sto
     await writer.append(session_id, 0, [start, *ratings], AT)
 
     async def read() -> None:
-        assert len(await store.read(session_id)) == 501
+        assert await store.made_of(session_id, len) == 501
 
     async def most_held(readers: int) -> int:
         tracemalloc.start()
@@ -123,6 +124,33 @@ async def test_however_many_read_a_long_session_at_once_little_of_it_is_held(sto
             tracemalloc.stop()
 
     assert await most_held(16) < 8 * await most_held(1)
+
+
+async def test_what_is_made_of_whole_sessions_keeps_waiting_what_is_made_of_others_but_no_page(
+    stores: Stores,
+) -> None:
+    store, session_id = await stores.open(), uuid4()
+    await store.append(session_id, 0, [SessionStarted(uuid4(), AT + timedelta(days=1), {})], AT)
+    held: list[int] = []
+    most_held = 0
+    is_over = threading.Event()
+
+    def make(history: Sequence[Recorded]) -> None:
+        nonlocal most_held
+        held.append(len(history))
+        most_held = max(most_held, len(held))
+        assert is_over.wait(30)
+        held.pop()
+
+    making = [asyncio.create_task(store.made_of(session_id, make)) for _ in range(2 * READ_AT_ONCE)]
+    try:
+        await until(lambda: len(held) == READ_AT_ONCE, "as many to be held as may be")
+        async with asyncio.timeout(10):
+            assert len(await store.read(session_id, 0, most=1)) == 1
+    finally:
+        is_over.set()
+        await asyncio.gather(*making)
+    assert most_held == READ_AT_ONCE
 
 
 async def is_reading(conninfo: str, count: int) -> bool:
