@@ -21,10 +21,11 @@ from api.lasting import Lasting
 from api.limits import OperatorRequests
 from api.replay import SPEED_PATTERN, Replay
 from api.server_sent import event_stream
+from api.zips import zipped
 from domain.errors import InvalidRequest, SessionNotFound
 from domain.ports import Clock, EventStore, Recorded
 from domain.proof import Auditor
-from projections.exports import EXPORTS, FORMATS, ZIP, in_zip
+from projections.exports import EXPORTS, FORMATS, ZIP
 from projections.states import SessionState, state, version_at
 from projections.transcript import Transcript
 
@@ -145,10 +146,7 @@ class Audit(Controller):
         if with_key and format != ZIP:
             raise InvalidRequest(f"with_key is for format={ZIP}, not {format}")
         if format == ZIP:
-            last, renderings = await _made_of(
-                store, session_id, lambda history: (history[-1].version, in_zip(history))
-            )
-            made = await auditor.bundle(session_id, last, renderings, with_key=with_key)
+            made = await zipped(store, auditor, session_id, with_key=with_key)
             return _attached(made, ZIP_MEDIA_TYPE, session_id, ZIP)
         export = EXPORTS[format]
         written = await _made_of(store, session_id, export.write)

@@ -9,9 +9,11 @@ import rich_click as click
 from api.app import open_record, open_store
 from api.cli_analytics import export_dataset
 from api.commands import not_in_the_log, run
+from api.zips import zipped
+from domain.errors import SessionNotFound
 from infrastructure.folder import write_whole
 from infrastructure.settings import Settings
-from projections.exports import EXPORTS, FORMATS, ZIP, in_zip
+from projections.exports import EXPORTS, FORMATS, ZIP
 
 DATASET = "parquet"
 
@@ -84,12 +86,15 @@ def _file(out: Path | None) -> Path:
 
 async def _export_zip(settings: Settings, conninfo: str, session: UUID, out: Path, *, with_key: bool) -> int:
     async with open_record(settings, conninfo) as record:
-        history = await record.store.read(session)
-        if not history:
+
+        async def sign() -> None:
+            while await record.notary.keep_up():
+                pass  # so that all of it is under a checkpoint
+
+        try:
+            made = await zipped(record.store, record.auditor, session, with_key=with_key, sign=sign)
+        except SessionNotFound:
             return not_in_the_log(session)
-        while await record.notary.keep_up():
-            pass  # so that all of it is under a checkpoint
-        made = await record.auditor.bundle(session, history[-1].version, in_zip(history), with_key=with_key)
     await asyncio.to_thread(write_whole, out, made)
     return 0
 

@@ -117,6 +117,7 @@ class Auditor(Protocol):
         self, session_id: UUID, up_to: int, renderings: Mapping[str, bytes], *, with_key: bool
     ) -> bytes:
         """A zip with which anybody can verify a session up to a version, and these files about it; with the
-        visitor's key, if that is asked for and there still is one. Raises Unavailable, CorruptLog.
+        visitor's key, if that is asked for and there still is one. Raises Unavailable, CorruptLog; Conflict
+        where the visitor was erased after that version.
         """
         ...

@@ -24,7 +24,7 @@ from eventsourcing.persistence import StoredEvent
 from msgspec import Struct
 from psycopg import RawCursor
 
-from domain.errors import CorruptLog
+from domain.errors import Conflict, CorruptLog
 from domain.events import VisitorErased
 from domain.proof import Checkpoint
 from infrastructure import codec
@@ -57,6 +57,10 @@ ERASED = "[erased]"
 ROWS = """
     SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events
     WHERE originator_id = $1 AND originator_version <= $2 ORDER BY originator_version
+"""
+
+ERASED_AFTER = """
+    SELECT 1 FROM stored_events WHERE originator_id = $1 AND originator_version > $2 AND topic = $3 LIMIT 1
 """
 
 KEY = "SELECT wrapped FROM visitor_keys WHERE visitor_id = $1"
@@ -106,8 +110,10 @@ class ProofBundle:
         self._public_key = public_key
 
     def make(self, session_id: UUID, up_to: int, renderings: Mapping[str, bytes], *, with_key: bool) -> bytes:
-        """See `domain.proof.Auditor.bundle`. Raises CorruptLog."""
+        """See `domain.proof.Auditor.bundle`. Raises CorruptLog, Conflict."""
         rows = self._fetch(ROWS, (session_id, up_to))
+        if self._fetch(ERASED_AFTER, (session_id, up_to, VisitorErased.topic)):
+            raise Conflict  # the renderings are of before
         # Somebody may just be about to destroy the key of who is erased.
         is_erased = any(topic == VisitorErased.topic for *_, topic, _ in rows)
         key = None if is_erased else self._key_of(StoredEvent(*rows[0][1:]))

@@ -16,12 +16,13 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from api.zips import zipped
 from domain.errors import CorruptLog
 from domain.session import ChatSession
 from infrastructure import bundle_verifier
 from infrastructure.auditor import PostgresAuditor
 from projections.exports import in_zip
-from tests.support.conversing import KEY, Proven, chatter, proven
+from tests.support.conversing import KEY, Proven, chatter, forget, proven
 from tests.support.postgres import execute
 
 PUBLIC_KEY = base64.b64encode(KEY.public).decode()
@@ -48,6 +49,10 @@ async def bundled(log: Proven, session: ChatSession, *, with_key: bool = False) 
     history = await log.store.read(session.session_id)
     auditor = PostgresAuditor(log.conninfo, log.database, log.keyring, KEY)
     made = await auditor.bundle(session.session_id, history[-1].version, in_zip(history), with_key=with_key)
+    return unzipped(made)
+
+
+def unzipped(made: bytes) -> Mapping[str, bytes]:
     with zipfile.ZipFile(io.BytesIO(made)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
@@ -267,6 +272,27 @@ async def test_of_who_is_being_erased_a_bundle_holds_nothing_though_the_key_is_t
     assert "the visitor was erased" in verified.stdout
     assert "visitor.key" not in files
     assert b"Question" not in files["events.jsonl"]
+
+
+async def test_who_is_erased_while_a_zip_is_being_made_has_no_word_in_it(
+    new_conninfo: str, tmp_path: Path
+) -> None:
+    async with proven(new_conninfo) as log:
+        session = await log.talk.step(await log.talk.begin())
+        assert b"Question" in (await bundled(log, session))["transcript.json"]
+        auditor = PostgresAuditor(log.conninfo, log.database, log.keyring, KEY)
+        left = [session]
+
+        async def erase_meanwhile() -> None:
+            await forget(log, [left.pop()] if left else [])
+
+        made = await zipped(log.store, auditor, session.session_id, with_key=True, sign=erase_meanwhile)
+
+    files = unzipped(made)
+    verified = run(unpacked(tmp_path, files))
+    assert verified.returncode == 0, verified.stdout
+    assert "the visitor was erased" in verified.stdout
+    assert not any(b"Question" in content for content in files.values())
 
 
 async def test_any_byte_of_any_state_that_was_changed_is_found(
