@@ -141,8 +141,8 @@ ENDINGS = View(
         "started_at": ("session.started_at", "When it had started"),
         "reason": (
             "session.status",
-            "completed: with a goodbye; deleted: by the visitor; idle_timeout: nothing was said for long;"
-            " expired: its time was up",
+            "completed: with a goodbye; deleted: by the visitor, or with an erasure; idle_timeout: nothing"
+            " was said for long; expired: its time was up",
         ),
         "duration_ms": (
             "(extract(epoch FROM session.last_activity_at - session.started_at) * 1000)::bigint",

@@ -19,7 +19,7 @@ ENDINGS = {
     "completed": "The conversation was completed.",
     "idle_timeout": "The session ended because nobody wrote any more.",
     "expired": "The session expired.",
-    "deleted": "The session was ended by the visitor.",
+    "deleted": "The session was ended on request.",
 }
 OUTCOMES = {
     "streaming": " (still speaking)",

@@ -37,7 +37,10 @@ SUMS = {
         "Endings: nothing was said for long",
     ),
     "ended_expired": (_count("fact = 'ended' AND kind = 'expired'"), "Endings: the time was up"),
-    "ended_deleted": (_count("fact = 'ended' AND kind = 'deleted'"), "Endings: by the visitor"),
+    "ended_deleted": (
+        _count("fact = 'ended' AND kind = 'deleted'"),
+        "Endings: by the visitor, or with an erasure",
+    ),
 }
 
 # Not made of the view of facts, but of what that is made of: who reads a view of a view locks both, and in

@@ -423,7 +423,7 @@ async def test_a_replay_follows_a_session_that_another_process_goes_on_with(
 
     assert await process.wait() == 0
     assert rest_of_it.startswith("am.\n\n[")
-    assert rest_of_it.endswith("] Service: The session was ended by the visitor.\n")
+    assert rest_of_it.endswith("] Service: The session was ended on request.\n")
 
 
 @pytest.mark.parametrize("name", EXPORTS)
