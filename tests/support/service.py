@@ -107,6 +107,10 @@ class Visitor:
             entry["text"] for entry in (await self.transcript())["entries"] if entry["who"] == "assistant"
         ]
 
+    async def is_warned(self) -> bool:
+        """Whether the latest thing that was said is the question whether anybody is there."""
+        return (await self.transcript())["entries"][-1]["who"] == "warning"
+
 
 class Socket:
     """A client's side of a socket."""
