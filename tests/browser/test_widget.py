@@ -14,6 +14,7 @@ from tests.support.browser import Chat, Site, attributes, visit
 from tests.support.line import line_to
 from tests.support.puppet import Puppet
 from tests.support.service import Service, Visitor, served
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -764,11 +765,21 @@ async def test_a_visitor_who_was_erased_is_told_and_may_start_again(
     await expect(chat.replies.last).to_have_text("Hello again ")
 
 
+async def is_refused(chat: Chat) -> None:
+    """Wait until the session that the page has named can't be joined: what is said before is offered again."""
+
+    async def is_forgotten() -> bool:
+        return not await chat.property("chat.client.sessions.length")
+
+    await until(is_forgotten, "the session to be refused")
+
+
 async def test_a_session_that_is_not_there_any_more_is_forgotten_without_a_word(
     chat_on: Opener, service: Service
 ) -> None:
     ids = {"session-id": str(uuid4()), "visitor-id": str(uuid4())}
     chat = await chat_on(mode="inline", **ids)
+    await is_refused(chat)
     await chat.say("Is anybody there")
     await expect(chat.replies.last).to_have_text("Is anybody there ")
     await expect(chat.said).to_have_count(1)
@@ -790,6 +801,7 @@ async def test_a_session_of_somebody_else_is_no_place_to_speak_in(chat_on: Opene
     somebody = await service.start_session()
     ids = {"session-id": str(somebody.session_id), "visitor-id": str(uuid4())}
     chat = await chat_on(mode="inline", **ids)
+    await is_refused(chat)
     await chat.say("Is this mine")
     await expect(chat.replies.last).to_have_text("Is this mine ")
     assert (await visitor_of(chat, service)).session_id != somebody.session_id
