@@ -766,7 +766,7 @@ async def test_a_visitor_who_was_erased_is_told_and_may_start_again(
 
 
 async def is_refused(chat: Chat) -> None:
-    """Wait until the session that the page has named can't be joined: what is said before is offered again."""
+    """Wait until the session that the page has named is refused: what is said before is offered again."""
 
     async def is_forgotten() -> bool:
         return not await chat.property("chat.client.sessions.length")
