@@ -1,8 +1,8 @@
 """REST and SSE for operators: one session as it is recorded, as it was, as it was seen, and to take away."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -28,8 +28,6 @@ from domain.proof import Auditor
 from projections.exports import EXPORTS, FORMATS, ZIP
 from projections.states import SessionState, state, version_at
 from projections.transcript import Transcript
-
-T = TypeVar("T")
 
 ZIP_MEDIA_TYPE = "application/zip"
 
@@ -93,7 +91,7 @@ class Audit(Controller):
                 return state(history, _within(history, version), history[version - 1].at)
             return state(history, len(history) if at is None else _version_at(history, moment), moment)
 
-        return await _made_of(store, session_id, make)
+        return await store.made_of(session_id, make)
 
     @get(
         "/replay/",
@@ -149,24 +147,13 @@ class Audit(Controller):
             made = await zipped(store, auditor, session_id, with_key=with_key)
             return _attached(made, ZIP_MEDIA_TYPE, session_id, ZIP)
         export = EXPORTS[format]
-        written = await _made_of(store, session_id, export.write)
+        written = await store.made_of(session_id, export.write)
         return _attached(written, export.media_type, session_id, export.extension)
 
 
 def _attached(content: bytes, media_type: str, session_id: UUID, extension: str) -> Response[Any]:
     named = {"Content-Disposition": f'attachment; filename="session-{session_id}.{extension}"'}
     return Response(content, media_type=media_type, headers=named)
-
-
-async def _made_of(store: EventStore, session_id: UUID, make: Callable[[Sequence[Recorded]], T]) -> T:
-    """See `EventStore.made_of`. Raises SessionNotFound, Unavailable."""
-
-    def of_what_is_there(history: Sequence[Recorded]) -> T:
-        if not history:
-            raise SessionNotFound
-        return make(history)
-
-    return await store.made_of(session_id, of_what_is_there)
 
 
 def _within(history: Sequence[Recorded], version: int) -> int:

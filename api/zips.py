@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from uuid import UUID
 
-from domain.errors import Conflict, SessionNotFound
+from domain.errors import Conflict
 from domain.ports import EventStore, Recorded
 from domain.proof import Auditor
 from projections.exports import in_zip
@@ -33,6 +33,4 @@ async def zipped(
 
 def _to_read(history: Sequence[Recorded]) -> tuple[int, Mapping[str, bytes]]:
     """Up to which version, and the files for reading."""
-    if not history:
-        raise SessionNotFound
     return history[-1].version, in_zip(history)

@@ -174,7 +174,10 @@ class Conversations:
         return await self._store.read(session_id, max(0, after), most)
 
     async def made_of(self, session_id: UUID, make: Callable[[Sequence[Recorded]], T]) -> T:
-        """What is made, in a thread, of all that has happened in a session. Raises Unavailable."""
+        """What is made, in a thread, of all that has happened in a session.
+
+        Raises SessionNotFound, Unavailable.
+        """
         return await self._store.made_of(session_id, make)
 
     # --- what time brings, and the death of a process

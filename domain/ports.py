@@ -75,7 +75,7 @@ class EventStore(Protocol):
     async def made_of(self, session_id: UUID, make: Callable[[Sequence[Recorded]], T]) -> T:
         """What is made, in a thread, of all that is recorded. For a few sessions at once, others wait.
 
-        Raises Unavailable, CorruptLog, and what `make` raises.
+        Raises SessionNotFound where that is nothing, Unavailable, CorruptLog, and what `make` raises.
         """
         ...
 

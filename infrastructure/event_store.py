@@ -20,7 +20,7 @@ from eventsourcing.persistence import StoredEvent
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.errors import Conflict, CorruptLog, KeyDestroyed, Unavailable
+from domain.errors import Conflict, CorruptLog, KeyDestroyed, SessionNotFound, Unavailable
 from domain.events import Event
 from domain.ports import Doorbell, Head, Keyring, Recorded
 from domain.session import ChatSession, begin, cause_of, evolve
@@ -110,7 +110,9 @@ class SessionStore:
 
     async def made_of(self, session_id: UUID, make: Callable[[Sequence[Recorded]], T]) -> T:
         async with self._reading:
-            return await asyncio.to_thread(make, await self.read(session_id))
+            if not (history := await self.read(session_id)):
+                raise SessionNotFound
+            return await asyncio.to_thread(make, history)
 
     async def check(self) -> None:
         await self._log.check()

@@ -19,6 +19,7 @@ class Passing(AssistantFailed):
 
 
 def failure_of(error: OpenAIError) -> AssistantFailed:
+    """What is told of an error of the library's: a Passing, where asking again may help."""
     if not isinstance(error, APIStatusError):
         return Passing("upstream_error")
     status, headers = error.status_code, error.response.headers
