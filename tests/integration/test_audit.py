@@ -4,7 +4,7 @@ import asyncio
 import csv
 import gc
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from domain.session import erase
 from infrastructure.clock import SystemClock
 from infrastructure.settings import read_settings
 from projections.exports import EXPORTS
+from tests.support.operators import OPERATOR, TOKEN
 from tests.support.postgres import execute
 from tests.support.puppet import Puppet
 from tests.support.service import (
@@ -32,7 +33,6 @@ from tests.support.service import (
     Service,
     Socket,
     Visitor,
-    complaints,
     followers,
     problem,
     served,
@@ -40,8 +40,8 @@ from tests.support.service import (
 )
 from tests.support.waiting import until
 
-TOKEN = "an-operator's-token"
-OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
+pytestmark = pytest.mark.usefixtures("nothing_is_logged_as_an_error")
+
 SETTINGS = {
     "VERBATIM_OPERATOR_TOKEN": TOKEN,
     "VERBATIM_CHUNK_WINDOW_MS": "5",
@@ -49,11 +49,6 @@ SETTINGS = {
     "VERBATIM_IDLE_END_SECONDS": "2",
 }
 ENDPOINTS = ("events", "state", "replay", "export")
-
-
-@pytest.fixture(scope="module")
-def puppet() -> Puppet:
-    return Puppet()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -65,12 +60,6 @@ async def service(conninfo: str, data_dir: Path, puppet: Puppet) -> AsyncIterato
 @pytest.fixture
 async def visitor(service: Service) -> Visitor:
     return await service.start_session()
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_logged_as_an_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    yield
-    assert complaints(caplog) == []
 
 
 def path_of(visitor: Visitor, endpoint: str) -> str:

@@ -15,9 +15,10 @@ from tests.support.puppet import Puppet
 from tests.support.service import (
     Frame,
     Service,
-    complaints,
     served,
 )
+
+pytestmark = pytest.mark.usefixtures("nothing_is_logged_as_an_error")
 
 FAST = {"VERBATIM_CHUNK_WINDOW_MS": "5"}
 
@@ -32,12 +33,6 @@ async def service(conninfo: str, data_dir: Path) -> AsyncIterator[Service]:
 async def http(service: Service) -> AsyncIterator[httpx.AsyncClient]:
     async with service.http() as http:
         yield http
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_logged_as_an_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    yield
-    assert complaints(caplog) == []
 
 
 class Links(HTMLParser):

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
@@ -14,8 +14,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.support.assistants import Echo
-from tests.support.service import Frame, Service, Socket, Visitor, complaints, followers, served, text_of
+from tests.support.service import Frame, Service, Socket, Visitor, followers, served, text_of
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.usefixtures("nothing_is_logged_as_an_error")
 
 T = TypeVar("T")
 
@@ -40,12 +42,6 @@ async def service(conninfo: str, tmp_path_factory: pytest.TempPathFactory) -> As
     environment = {"VERBATIM_CHUNK_WINDOW_MS": "0"}
     async with served(conninfo, tmp_path_factory.mktemp("data"), Echo(), environment) as service:
         yield service
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_logged_as_an_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    yield
-    assert complaints(caplog) == []
 
 
 def made_up(strategy: st.SearchStrategy[T], count: int) -> list[T]:

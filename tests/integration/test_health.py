@@ -1,6 +1,5 @@
 """Whether a service lives, and whether it is ready: also where its database is gone, or can only be read."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,16 +13,12 @@ from infrastructure.postgres import Database
 from tests.support.postgres import execute
 from tests.support.proxy import proxied
 from tests.support.puppet import Puppet
-from tests.support.service import Visitor, complaints, problem, served
+from tests.support.service import Visitor, problem, served
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.usefixtures("nothing_is_logged_as_an_error")
+
 FAST = {"VERBATIM_CHUNK_WINDOW_MS": "5"}
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_logged_as_an_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    yield
-    assert complaints(caplog) == []
 
 
 async def say(http: httpx.AsyncClient, visitor: Visitor, text: str, **more: Any) -> httpx.Response:

@@ -1,7 +1,7 @@
 """The OpenAPI document and the service, held against each other by schemathesis: all of its checks."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
@@ -17,8 +17,10 @@ from tests.support.assistants import Echo
 from tests.support.histories import demo
 from tests.support.operators import OPERATOR, SETTINGS
 from tests.support.projecting import projecting
-from tests.support.service import Service, complaints, served
+from tests.support.service import Service, served
 from tests.support.stores import Stores
+
+pytestmark = pytest.mark.usefixtures("nothing_is_logged_as_an_error")
 
 ENDLESS = ("streamSession", "replaySession")
 """The operations whose answers have no end, where the session is real and goes on."""
@@ -70,12 +72,6 @@ async def service(conninfo: str, tmp_path_factory: pytest.TempPathFactory) -> As
     folder = tmp_path_factory.mktemp("data")
     async with served(conninfo, folder, Echo(), environment) as service:
         yield service
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_logged_as_an_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    yield
-    assert complaints(caplog) == []
 
 
 @pytest.fixture

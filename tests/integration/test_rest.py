@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,14 +30,11 @@ from tests.support.service import (
 )
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.usefixtures("nothing_is_logged_as_an_error")
+
 SSE = {"Accept": "text/event-stream"}
 FAST = {"VERBATIM_CHUNK_WINDOW_MS": "5"}
 NO_OBJECT = "the body must be one JSON object, in well-formed Unicode"
-
-
-@pytest.fixture(scope="module")
-def puppet() -> Puppet:
-    return Puppet()
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +57,6 @@ async def http(service: Service) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def visitor(service: Service) -> Visitor:
     return await service.start_session()
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_logged_as_an_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    yield
-    assert complaints(caplog) == []
 
 
 async def say(http: httpx.AsyncClient, visitor: Visitor, text: str, **more: Any) -> httpx.Response:

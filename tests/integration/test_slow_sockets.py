@@ -4,7 +4,7 @@ import asyncio
 import gc
 import json
 import socket as sockets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,13 +18,14 @@ from tests.support.puppet import Puppet
 from tests.support.service import (
     Frame,
     Service,
-    complaints,
     followers,
     served,
     text_of,
 )
 from tests.support.slow_reading import hold
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.usefixtures("nothing_is_logged_as_an_error")
 
 HANDSHAKE = (
     "GET /ws/chat/?session_id={}&visitor_id={} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
@@ -37,12 +38,6 @@ async def service(conninfo: str, tmp_path_factory: pytest.TempPathFactory) -> As
     environment = {"VERBATIM_CHUNK_WINDOW_MS": "5"}
     async with served(conninfo, tmp_path_factory.mktemp("data"), Puppet(), environment) as service:
         yield service
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_logged_as_an_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    yield
-    assert complaints(caplog) == []
 
 
 def connections() -> list[FramesProtocol]:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -29,6 +29,8 @@ from tests.support.service import (
     text_of,
 )
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.usefixtures("nothing_is_logged_as_an_error")
 
 SCHEMA = {
     "type": str,
@@ -123,11 +125,6 @@ ERROR = """
 """
 
 
-@pytest.fixture(scope="module")
-def puppet() -> Puppet:
-    return Puppet()
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def service(
     conninfo: str, tmp_path_factory: pytest.TempPathFactory, puppet: Puppet
@@ -135,12 +132,6 @@ async def service(
     environment = {"VERBATIM_CHUNK_WINDOW_MS": "5"}
     async with served(conninfo, tmp_path_factory.mktemp("data"), puppet, environment) as service:
         yield service
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_logged_as_an_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    yield
-    assert complaints(caplog) == []
 
 
 def like(example: str, frame: Frame) -> None:
