@@ -7,20 +7,14 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, expect
 
-from tests.support.browser import Chat, Site, visit
+from tests.support.browser import Site, visit, visitor_of
 from tests.support.nginx import free_port
 from tests.support.puppet import Puppet
-from tests.support.service import Service, ServiceProcess, Visitor, served
+from tests.support.service import Service, ServiceProcess, served
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 QUESTION = "What is a novated lease?"
-
-
-async def visitor_of(chat: Chat, service: Service) -> Visitor:
-    """Whom the page chats for."""
-    session = await chat.property("chat.client.sessions.at(-1)")
-    return Visitor(service, session["session_id"], session["visitor_id"])
 
 
 async def test_a_service_that_is_killed_and_started_again_in_mid_reply_says_the_whole_reply_once(

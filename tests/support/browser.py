@@ -2,8 +2,8 @@
 
 import mimetypes
 import threading
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from playwright.async_api import (
 )
 
 from tests.support.needs import needed, program
+from tests.support.service import Service, Visitor
 
 AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
 USUAL_ADDRESS = "127.0.0.1:8000"
@@ -174,3 +175,13 @@ async def visit(context: BrowserContext, url: str) -> Chat:
 
 def attributes(given: Mapping[str, str]) -> str:
     return " ".join(f'{name}="{value}"' for name, value in given.items())
+
+
+Opener = Callable[..., Awaitable[Chat]]
+Serve = Callable[..., AbstractAsyncContextManager[Service]]
+
+
+async def visitor_of(chat: Chat, service: Service) -> Visitor:
+    """Whom the widget chats for."""
+    [session] = await chat.property("chat.client.sessions.map(each => ({...each}))")
+    return Visitor(service, session["session_id"], session["visitor_id"])
