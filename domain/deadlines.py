@@ -161,35 +161,31 @@ class DeadlineKeeper:
         dead = self._dead(await self._table.missing_speakers(), now)
         until = now + LEASE
         due = await self._table.claim(now, until, dead, MOST_AT_ONCE)
-        if due:
-            again: dict[UUID, datetime | None] = {}
-            broken: set[UUID] = set()
-            await asyncio.gather(*(self._look_at(session_id, dead, again, broken) for session_id in due))
-            await self._table.settle(until, again)
-            await self._table.put_off(until, broken, now + RETRY)
+        looks = (self._attend(session_id, dead) for session_id in due)
+        outcomes = dict(zip(due, await asyncio.gather(*looks, return_exceptions=True), strict=True))
+        # Where the log was out of reach, a session is due again when the lease ends.
+        again = {of: at for of, at in outcomes.items() if at is None or isinstance(at, datetime)}
+        broken = {
+            of: error
+            for of, error in outcomes.items()
+            if isinstance(error, Exception) and not isinstance(error, Unavailable)
+        }
+        for session_id, error in broken.items():
+            _tell(session_id, error)
+        await self._table.settle(until, again)
+        await self._table.put_off(until, broken, now + RETRY)
         return more_news or len(due) == MOST_AT_ONCE
-
-    async def _look_at(
-        self,
-        session_id: UUID,
-        dead: frozenset[str],
-        again: dict[UUID, datetime | None],
-        broken: set[UUID],
-    ) -> None:
-        try:
-            again[session_id] = await self._attend(session_id, dead)
-        except CorruptLog as error:
-            logger.error("%s", error)
-            broken.add(session_id)
-        except Unavailable:
-            pass  # it is due again when the lease ends
-        except Exception as error:
-            # Whatever is wrong with one session, all others have their deadlines.
-            told = {"session_id": session_id}
-            logger.error("a session can't be looked after: %s", type(error).__qualname__, extra=told)
-            logger.debug("a session can't be looked after", exc_info=error, extra=told)
-            broken.add(session_id)
 
     def _dead(self, missing: frozenset[str], now: datetime) -> frozenset[str]:
         self._missing_since = {node: self._missing_since.get(node, now) for node in missing}
         return frozenset(node for node, since in self._missing_since.items() if now - since >= GRACE)
+
+
+def _tell(session_id: UUID, error: Exception) -> None:
+    """Whatever is wrong with one session, all others have their deadlines."""
+    if isinstance(error, CorruptLog):
+        logger.error("%s", error)
+        return
+    told = {"session_id": session_id}
+    logger.error("a session can't be looked after: %s", type(error).__qualname__, extra=told)
+    logger.debug("a session can't be looked after", exc_info=error, extra=told)
