@@ -274,6 +274,18 @@ async def test_whoever_says_too_much_at_once_is_told_that_it_goes_on(chat_on: Op
         await expect(chat.field).to_be_focused()
 
 
+async def test_a_first_message_that_must_wait_its_turn_is_told_so_and_not_that_there_is_no_connection(
+    chat_on: Opener, serve: Serve
+) -> None:
+    async with serve(VERBATIM_SESSIONS_PER_MINUTE="1") as service:
+        await service.start_session()
+        chat = await chat_on(mode="inline", service=service.url)
+        await chat.say("my turn?")
+        await expect(chat.alert).to_have_text("That was a lot at once. It goes on in a moment.")
+        await expect(chat.log).to_contain_text("Sending")
+        await expect(chat.element.get_by_text("No connection")).to_have_count(0)
+
+
 async def test_whoever_finds_no_place_is_told_and_let_in_when_there_is_one(
     chat_on: Opener, serve: Serve
 ) -> None:

@@ -223,7 +223,7 @@ export class Conversation {
     const abort = new AbortController();
     const wanted = this.#visitor ? { visitor_id: this.#visitor } : {};
     const failed = (error: ChatError) => {
-      this.#isOffline = true;
+      this.#isOffline = error.code === "not_connected"; // else the service has answered, and says why not yet
       this.complain(failureOf(error));
       this.listener.changed();
     };
