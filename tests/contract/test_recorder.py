@@ -184,7 +184,7 @@ async def test_analyze_stops_no_append_as_it_would_stop_the_library_s_own(
     with psycopg.connect(conninfo) as analyzing:
         analyzing.execute("ANALYZE stored_events")  # and hold its lock until the end of the transaction
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             await group_commit.append([row(uuid4(), 1)], nobody)
         recorder.insert_events([row(uuid4(), 1)])
 

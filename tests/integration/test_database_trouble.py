@@ -134,7 +134,7 @@ async def test_a_server_that_stands_still_keeps_nobody_waiting(
         alive = await http.get("/health/live")
 
     assert {told(answer) for answer in answers} == {(503, "unavailable")}
-    assert took < 8
+    assert took < 20
     assert alive.status_code == 200
     await until(lambda: is_ready(http), "the service to be ready again")
 

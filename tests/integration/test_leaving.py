@@ -145,7 +145,7 @@ async def test_what_is_made_of_whole_sessions_keeps_waiting_what_is_made_of_othe
     making = [asyncio.create_task(store.made_of(session_id, make)) for _ in range(2 * READ_AT_ONCE)]
     try:
         await until(lambda: len(held) == READ_AT_ONCE, "as many to be held as may be")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             assert len(await store.read(session_id, 0, most=1)) == 1
     finally:
         is_over.set()

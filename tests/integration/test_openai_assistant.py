@@ -137,10 +137,10 @@ async def test_a_server_that_never_hangs_up_after_the_end_is_left_alone(server, 
     server.replies = [stream(delta("Whole."), delta(finish_reason="stop"), usage(1, 2), DONE, stall)]
 
     started = time.monotonic()
-    heard = await hear(make_assistant(insight_seconds=4))
+    heard = await hear(make_assistant(insight_seconds=60))
 
     assert heard.said[-1] == Finished("stop", Usage(1, 2))
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 30
 
 
 async def test_a_usage_that_cannot_be_read_is_no_usage(server, assistant):
