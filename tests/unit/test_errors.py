@@ -98,6 +98,20 @@ def test_the_specification_has_the_say_over_its_texts(kind: type[ChatError], tex
     assert told(kind()).status == status
 
 
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (errors.SessionNotFound(), "session_not_found", "Session not found"),
+        (errors.SessionNotActive(), "session_not_active", "Session is not active"),
+        (errors.SessionExpired(), "session_expired", "Session has expired"),
+        (errors.VisitorMismatch(), "visitor_mismatch", "Visitor ID does not match"),
+        (errors.MessageRequired(), "message_required", "message is required"),
+    ],
+)
+def test_errors_have_the_texts_and_codes_of_the_protocol(error: ChatError, code: str, text: str) -> None:
+    assert (error.code, str(error)) == (code, text)
+
+
 @pytest.mark.parametrize("kind", CONCRETE)
 def test_every_error_says_something_to_people(kind: type[ChatError]) -> None:
     text = str(example(kind))

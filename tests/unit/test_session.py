@@ -1,27 +1,20 @@
-"""The ChatSession aggregate: what it decides, and what it remembers of what happened."""
+"""The ChatSession aggregate: what it decides."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
-from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from domain import session as decide
 from domain.errors import (
-    ChatError,
     MessageConflict,
     MessageRequired,
     MessageTooLong,
     RateLimited,
     ReplyClosed,
-    SessionErased,
     SessionExpired,
     SessionFull,
     SessionNotActive,
-    SessionNotFound,
     VisitorMismatch,
 )
 from domain.events import (
@@ -42,43 +35,25 @@ from domain.events import (
     VisitorErased,
     VisitorMessagePosted,
 )
-from domain.session import MAX_WAITING, REMEMBERED_TURNS, ChatSession, Findings, Turn, cause_of, evolve, fold
+from domain.session import MAX_WAITING, ChatSession, Findings, evolve
+from tests.support.aggregate import (
+    EXPIRY,
+    NOW,
+    R1,
+    R2,
+    R3,
+    STRANGER,
+    VISITOR,
+    asked,
+    began,
+    completed,
+    message_id,
+    said,
+    session_after,
+)
 
-SESSION = UUID(int=1)
-VISITOR = UUID(int=2)
-STRANGER = UUID(int=3)
-NOW = datetime(2026, 1, 2, 3, 4, 5, 6000, UTC)
-EXPIRY = NOW + timedelta(hours=24)
 NOT_YET = EXPIRY - timedelta(milliseconds=1)
-R1, R2, R3 = UUID(int=101), UUID(int=102), UUID(int=103)
-
 DELETED = SessionEnded("deleted")
-
-
-def message_id(number: int) -> UUID:
-    return UUID(int=1000 + number)
-
-
-def asked(number: int, text: str = "", client_message_id: str | None = None) -> VisitorMessagePosted:
-    return VisitorMessagePosted(message_id(number), text or f"question {number}", client_message_id)
-
-
-def began(response_id: UUID, number: int) -> ReplyStarted:
-    return ReplyStarted(response_id, message_id(number), "scripted")
-
-
-def said(*words: str) -> ReplyChunksRecorded:
-    return ReplyChunksRecorded((0,) * len(words), words)
-
-
-def completed(response_id: UUID, needs_info: bool | None = None) -> ReplyCompleted:
-    return ReplyCompleted(response_id, "", needs_info=needs_info)
-
-
-def session_after(*events: Event) -> ChatSession:
-    """A session in which these things have happened since it started."""
-    history: list[Event] = [SessionStarted(VISITOR, EXPIRY), *events]
-    return fold(SESSION, [(event, NOW) for event in history])
 
 
 def post(
@@ -109,15 +84,6 @@ def test_a_session_starts_for_its_visitor_and_expires_after_its_lifetime() -> No
     events = decide.start(VISITOR, NOW, timedelta(hours=24), {"page": "/pricing"})
 
     assert events == [SessionStarted(VISITOR, EXPIRY, {"page": "/pricing"})]
-
-
-def test_what_started_is_the_session_at_version_one() -> None:
-    session = session_after()
-
-    assert session == ChatSession(
-        SESSION, VISITOR, started_at=NOW, expires_at=EXPIRY, quiet_since=NOW, version=1
-    )
-    assert session.open_reply is None
 
 
 def test_a_session_knows_its_visitor() -> None:
@@ -209,12 +175,6 @@ def test_one_name_for_two_messages_is_a_conflict() -> None:
 
     with pytest.raises(MessageConflict):
         post(session, "goodbye", "m-1")
-
-
-def test_the_first_message_of_a_name_is_remembered_with_its_version() -> None:
-    session = session_after(asked(1), asked(2, "hello", "m-2"))
-
-    assert session.posted == {"m-2": decide.Posted(message_id(2), sha256(b"hello").digest(), 3)}
 
 
 def test_a_session_takes_so_many_messages_and_ratings_and_still_acknowledges_them() -> None:
@@ -425,237 +385,6 @@ def test_a_session_ends_once() -> None:
     assert decide.end(session_after(SessionEnded("completed")), DELETED) == []
 
 
-def test_what_waits_when_a_session_ends_is_not_answered() -> None:
-    session = session_after(asked(1), asked(2), SessionEnded("deleted"))
-
-    assert session.waiting == ()
-    assert session.ended == "deleted"
-
-
-# --- remembering
-
-
-def test_both_sides_turns_are_remembered_with_the_version_that_finished_them() -> None:
-    session = session_after(
-        asked(1, "hello"), began(R1, 1), said("Hi ", "Ann"), completed(R1, needs_info=True)
-    )
-
-    assert session.turns == (Turn("visitor", "hello", 2), Turn("assistant", "Hi Ann", 5))
-    assert session.needs_info is True
-
-
-def test_a_reply_that_said_nothing_is_no_turn() -> None:
-    session = session_after(asked(1), began(R1, 1), ReplyStopped(R1, "visitor"))
-
-    assert [turn.role for turn in session.turns] == ["visitor"]
-
-
-def test_only_the_latest_turns_are_remembered() -> None:
-    session = session_after(*(asked(n) for n in range(REMEMBERED_TURNS + 5)))
-
-    assert len(session.turns) == REMEMBERED_TURNS
-    assert session.turns[-1].text == f"question {REMEMBERED_TURNS + 4}"
-
-
-def test_suggestions_belong_to_the_reply_that_offered_them() -> None:
-    session = session_after(asked(1), began(R1, 1), SuggestionsOffered(("More", "Less")), completed(R1))
-
-    assert session.reply is not None
-    assert session.reply.suggestions == ("More", "Less")
-    assert session.reply.version == session.version == 5
-
-
-def test_an_event_changes_no_session_but_makes_a_new_one() -> None:
-    before = session_after(asked(1, "hello", "m-1"), began(R1, 1))
-    copy = session_after(asked(1, "hello", "m-1"), began(R1, 1))
-
-    for event in (said("Hi"), asked(2, "more", "m-2"), DetailsCollected(message_id(1), {"name": "Ann"})):
-        evolve(before, event, NOW)
-
-    assert before == copy
-
-
-def test_a_session_starts_once() -> None:
-    with pytest.raises(AssertionError):
-        session_after(SessionStarted(VISITOR, EXPIRY))
-    with pytest.raises(AssertionError):
-        fold(SESSION, [(asked(1), NOW)])
-
-
-@pytest.mark.parametrize(
-    ("before", "event", "cause"),
-    [
-        ([asked(1), asked(2)], began(R1, 1), 2),
-        ([asked(1), began(R1, 1), asked(2)], said("Hi"), 3),
-        ([asked(1), began(R1, 1), said("Hi"), asked(2)], said(" there"), 4),
-        ([asked(1), began(R1, 1), said("Hi"), asked(2)], SuggestionsOffered(("More",)), 4),
-        ([asked(1), began(R1, 1), said("Hi"), asked(2)], completed(R1), 4),
-        ([asked(1), began(R1, 1), said("Hi"), asked(2)], ReplyFailed(R1, "timeout"), 4),
-        ([asked(1), began(R1, 1), asked(2)], ReplyStopped(R1, "visitor"), 4),
-        ([asked(1), began(R1, 1), ReplyFailed(R1, "interrupted", again=True), asked(2)], began(R2, 1), 2),
-        ([asked(1)], asked(2), 2),
-        ([asked(1)], SessionEnded("deleted"), 2),
-    ],
-)
-def test_an_event_names_the_event_that_led_to_it(before: list[Event], event: Event, cause: int) -> None:
-    assert cause_of(session_after(*before), event) == cause
-
-
-@pytest.mark.parametrize(
-    ("error", "code", "text"),
-    [
-        (SessionNotFound(), "session_not_found", "Session not found"),
-        (SessionNotActive(), "session_not_active", "Session is not active"),
-        (SessionExpired(), "session_expired", "Session has expired"),
-        (VisitorMismatch(), "visitor_mismatch", "Visitor ID does not match"),
-        (MessageRequired(), "message_required", "message is required"),
-    ],
-)
-def test_errors_have_the_texts_and_codes_of_the_protocol(error: ChatError, code: str, text: str) -> None:
-    assert (error.code, str(error)) == (code, text)
-
-
-# --- any sequence of decisions
-
-
-Ids = Callable[[], UUID]
-Command = Callable[[ChatSession, datetime, Ids], list[Event]]
-
-
-def _post(text: str, name: str | None) -> Command:
-    return lambda session, now, new_id: decide.post(
-        session,
-        text=text,
-        max_chars=5,
-        per_minute=50,
-        per_session=1000,
-        message_id=new_id(),
-        client_message_id=name,
-        now=now,
-    )
-
-
-def _latest(session: ChatSession) -> UUID:
-    return session.reply.response_id if session.reply else STRANGER
-
-
-def _record(words: list[str]) -> Command:
-    return lambda session, now, new_id: decide.record_words(
-        session, _latest(session), words, [0] * len(words)
-    )
-
-
-def _complete(findings: Findings) -> Command:
-    return lambda session, now, new_id: decide.complete_reply(session, _latest(session), findings)
-
-
-def _fail(findings: Findings) -> Command:
-    return lambda session, now, new_id: decide.fail_reply(session, _latest(session), "timeout", findings)
-
-
-texts = st.sampled_from(["a", "b", "", "too long"])
-names = st.sampled_from([None, None, "m-1", "m-2", "m-3"])
-findings = st.builds(
-    Findings,
-    details=st.dictionaries(st.sampled_from(["name", "city"]), st.sampled_from(["x", "y"])),
-    suggestions=st.sampled_from([(), ("More",)]),
-    ends_session=st.sampled_from([False, False, False, True]),
-)
-commands: st.SearchStrategy[Command] = st.one_of(
-    st.builds(_post, texts, names),
-    st.builds(_post, st.just("a"), st.none()),
-    st.just(lambda session, now, new_id: decide.begin_reply(session, new_id(), "scripted", "node")),
-    st.builds(_record, st.lists(st.sampled_from(["Hi ", "there"]), min_size=1, max_size=3)),
-    st.builds(_complete, findings),
-    st.builds(_fail, findings),
-    st.just(lambda session, now, new_id: decide.give_up_interrupted(session)),
-    st.just(lambda session, now, new_id: decide.stop_reply(session)),
-)
-endings: st.SearchStrategy[Command] = st.just(lambda session, now, new_id: decide.end(session, DELETED))
-ticks = st.sampled_from([timedelta(0), timedelta(minutes=1), timedelta(hours=1)])
-
-
-@given(st.lists(st.tuples(commands | commands | commands | endings, ticks), max_size=60))
-def test_whatever_is_asked_of_it_a_session_stays_sound(steps: list[tuple[Command, timedelta]]) -> None:
-    numbers = iter(range(10_000, 20_000))
-    now = NOW
-    session = session_after()
-    history: list[tuple[Event, datetime]] = [(SessionStarted(VISITOR, EXPIRY), NOW)]
-
-    for command, tick in steps:
-        now += tick
-        try:
-            events = command(session, now, lambda: UUID(int=next(numbers)))
-        except (ChatError, ReplyClosed):
-            continue
-        assert not (session.ended and events), "nothing happens after the end"
-        for event in events:
-            assert not (isinstance(event, VisitorMessagePosted) and now >= EXPIRY)
-            assert 1 <= cause_of(session, event) <= session.version
-            session = evolve(session, event, now)
-            history.append((event, now))
-            assert session.version == len(history)
-            assert session == fold(SESSION, history)
-            _require_sound(session)
-
-    _require_one_reply_at_a_time([event for event, _ in history])
-    _require_everything_once([event for event, _ in history])
-
-
-def _require_sound(session: ChatSession) -> None:
-    if session.ended:
-        assert session.waiting == ()
-        assert session.open_reply is None
-    # One that was interrupted waits again, beside as many as may wait.
-    assert len(session.waiting) <= MAX_WAITING + 1
-    waiting = [question.version for question in session.waiting]
-    assert waiting == sorted(set(waiting))
-    if session.open_reply:
-        assert session.open_reply.question.version not in waiting
-        assert all(session.open_reply.question.version < version for version in waiting)
-    assert len(session.turns) <= REMEMBERED_TURNS
-
-
-def _require_one_reply_at_a_time(events: list[Event]) -> None:
-    open_reply: UUID | None = None
-    text = ""
-    for event in events:
-        match event:
-            case ReplyStarted(response_id=response_id):
-                assert open_reply is None
-                open_reply, text = response_id, ""
-            case ReplyChunksRecorded(parts=parts):
-                assert open_reply is not None
-                text += "".join(parts)
-            case ReplyCompleted(response_id=response_id, text_hash=text_hash):
-                assert response_id == open_reply
-                assert text_hash == sha256(text.encode()).hexdigest()
-                open_reply = None
-            case ReplyStopped(response_id=response_id) | ReplyFailed(response_id=response_id):
-                assert response_id == open_reply
-                open_reply = None
-            case _:
-                pass
-
-
-def _require_everything_once(events: list[Event]) -> None:
-    posted = [event for event in events if isinstance(event, VisitorMessagePosted)]
-    names = [event.client_message_id for event in posted if event.client_message_id]
-    assert len(names) == len(set(names))
-
-    answered = [event.message_id for event in events if isinstance(event, ReplyStarted)]
-    interrupted = [event for event in events if isinstance(event, ReplyFailed) and event.again]
-    once = list(dict.fromkeys(answered))
-    assert once == [event.message_id for event in posted][: len(once)], (
-        "in the order in which they were posted"
-    )
-    assert all(answered.count(message) <= 2 for message in once)
-    assert len(answered) - len(once) <= len(interrupted)
-
-    assert sum(isinstance(event, SessionEnded) for event in events) <= 1
-    assert not any(isinstance(event, SessionEnded) for event in events[:-1])
-
-
 # --- suggestions that are taken
 
 
@@ -682,24 +411,3 @@ def test_erasing_ends_the_session_first() -> None:
     ]
     assert decide.erase(session_after(SessionEnded("completed"))) == [VisitorErased()]
     assert decide.erase(session_after(SessionEnded("completed"), VisitorErased())) == []
-
-
-def test_nothing_that_was_said_outlives_an_erasure_and_nobody_is_let_in() -> None:
-    session = session_after(
-        asked(1, "my secret", "secret-id"),
-        began(R1, 1),
-        said("a secret"),
-        DetailsCollected(message_id(1), {"name": "Secret"}, ("name",)),
-        completed(R1),
-        FeedbackGiven(R1, "up", "secret"),
-        asked(2, "more secrets"),
-        SessionEnded("deleted"),
-        VisitorErased(),
-    )
-
-    assert "ecret" not in repr(session)
-    assert (session.ended, session.erased_at) == ("deleted", NOW)
-    with pytest.raises(SessionErased):
-        decide.recognise(session, VISITOR)
-    with pytest.raises(VisitorMismatch):
-        decide.recognise(session, STRANGER)
