@@ -1,17 +1,10 @@
-"""What `domain.ports.EventStore` promises, told once and kept by every log."""
+"""What `domain.ports.EventStore` promises of what is recorded and read, told once and kept by every log."""
 
 import asyncio
-import dataclasses
-import random
-from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
-from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from eventsourcing.persistence import IntegrityError, StoredEvent
 
 from domain.errors import Conflict, CorruptLog, KeyDestroyed
 from domain.events import (
@@ -19,86 +12,19 @@ from domain.events import (
     Event,
     ReplyChunksRecorded,
     ReplyCompleted,
-    ReplyFailed,
     ReplyStarted,
     SessionEnded,
     SessionStarted,
     VisitorErased,
     VisitorMessagePosted,
 )
-from domain.ports import Recorded
-from domain.session import ChatSession, fold
-from infrastructure import codec, event_store, snapshots, tail
-from infrastructure.doorbells import LocalDoorbell
+from domain.session import fold
+from infrastructure import event_store, snapshots
 from infrastructure.event_store import SessionStore
 from infrastructure.keyring import WrappedKeyring
-from infrastructure.logs import Log
 from tests.support.chain import fault_in
+from tests.support.recording import AT, counted, follow, new_session, put, said, started, versions
 from tests.support.stores import MASTER_KEY, Stores
-from tests.support.waiting import until
-
-AT = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
-EXPIRY = AT + timedelta(hours=24)
-
-
-@pytest.fixture(params=["memory", "postgres"])
-def conninfo_of_log(request: pytest.FixtureRequest) -> str:
-    """The conninfo of the log's database; none for the log in memory."""
-    return "" if request.param == "memory" else request.getfixturevalue("conninfo")
-
-
-@pytest.fixture
-async def stores(conninfo_of_log: str) -> AsyncIterator[Stores]:
-    stores = Stores(conninfo_of_log)
-    yield stores
-    await stores.close()
-
-
-@pytest.fixture
-async def store(stores: Stores) -> SessionStore:
-    return await stores.open()
-
-
-def started(visitor_id: UUID | None = None) -> SessionStarted:
-    return SessionStarted(visitor_id or uuid4(), EXPIRY, {"page": "/"})
-
-
-def said(text: str = "hello") -> VisitorMessagePosted:
-    return VisitorMessagePosted(uuid4(), text)
-
-
-async def new_session(store: SessionStore, *events: Event) -> ChatSession:
-    return await store.append(uuid4(), 0, [started(), *events], AT)
-
-
-async def put(store: SessionStore, session_id: UUID, event: Event) -> ChatSession:
-    """Append an event whatever others append meanwhile."""
-    while True:
-        session = await store.load(session_id)
-        assert session is not None
-        try:
-            return await store.append(session_id, session.version, [event], AT)
-        except Conflict:
-            await asyncio.sleep(0)
-
-
-async def follow(store: SessionStore, session_id: UUID, after: int, upto: int) -> list[Recorded]:
-    """What a follower is told after one version, up to another."""
-    told: list[Recorded] = []
-    async with asyncio.timeout(20), aclosing(cast("Any", store.follow(session_id, after))) as batches:
-        while after + len(told) < upto:
-            told += await anext(batches)
-    return told
-
-
-def seen(recorded: Sequence[Recorded]) -> list[tuple[Event, ChatSession, datetime]]:
-    """What there is to be seen of recorded events."""
-    return [(one.event, one.session, one.at) for one in recorded]
-
-
-def versions(recorded: Sequence[Recorded]) -> list[int]:
-    return [one.version for one in recorded]
-
 
 # --- append, load, refresh
 
@@ -326,46 +252,7 @@ async def test_where_the_beginning_is_wanted_no_more_of_a_long_session_is_opened
     assert versions(await store.read(session.session_id, 90, most=12)) == [91, 92, 93, 94, 95]
 
 
-def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The versions of the rows that are opened from now on."""
-    decoded: list[int] = []
-    decode = codec.decode
-
-    def decode_and_count(row: StoredEvent, cipher: AESGCM | None) -> tuple[Event, datetime]:
-        decoded.append(row.originator_version)
-        return decode(row, cipher)
-
-    monkeypatch.setattr(codec, "decode", decode_and_count)
-    return decoded
-
-
-# --- follow
-
-
-@pytest.mark.parametrize("after", [0, 1, 3, 4])
-async def test_a_follower_is_told_what_was_recorded_and_then_what_is(store: SessionStore, after: int) -> None:
-    session = await new_session(store, said(), said())
-    following = asyncio.create_task(follow(store, session.session_id, after, 6))
-    await asyncio.sleep(0)
-
-    for version in (3, 4, 5):
-        await store.append(session.session_id, version, [said()], AT)
-
-    assert versions(await following) == list(range(after + 1, 7))
-
-
-async def test_whoever_comes_back_to_a_long_session_does_not_make_it_be_read_from_the_start(
-    store: SessionStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(snapshots, "SNAPSHOT_EVENTS", 10)
-    session = await new_session(store, *(said() for _ in range(94)))
-    decoded = counted(monkeypatch)
-    follows = [follow(store, session.session_id, after, 95) for after in (91, 93, 93, 92)]
-    told = await asyncio.gather(*follows)
-
-    assert [versions(each) for each in told] == [[92, 93, 94, 95], [94, 95], [94, 95], [93, 94, 95]]
-    assert decoded == [91, 92, 93, 94, 95], "once for all, and no more than that"
-    assert seen(told[0]) == seen(await store.read(session.session_id, 91))
+# --- a visitor who is forgotten
 
 
 async def test_of_an_erased_session_nothing_is_kept_that_was_said(
@@ -380,300 +267,6 @@ async def test_of_an_erased_session_nothing_is_kept_that_was_said(
 
     assert not any("a secret" in str(kept.session) for kept in store._snapshots._kept.values())
     assert versions(await follow(store, session.session_id, 25, 33)) == list(range(26, 34))
-
-
-async def test_a_session_can_be_followed_before_it_starts(store: SessionStore) -> None:
-    session_id = uuid4()
-    following = asyncio.create_task(follow(store, session_id, 0, 2))
-    await asyncio.sleep(0)
-
-    await store.append(session_id, 0, [started()], AT)
-    await store.append(session_id, 1, [said()], AT)
-
-    assert versions(await following) == [1, 2]
-
-
-async def test_what_is_replayed_equals_what_was_told_live(stores: Stores, store: SessionStore) -> None:
-    session = await new_session(store)
-    live = asyncio.create_task(follow(store, session.session_id, 0, 21))
-    await asyncio.sleep(0)
-    for version in range(1, 21):
-        await store.append(
-            session.session_id, version, [said(f"{version}")], AT + timedelta(milliseconds=version)
-        )
-
-    told = seen(await live)
-
-    other = await stores.open()
-    assert told == seen(await store.read(session.session_id))
-    assert told == seen(await other.read(session.session_id))
-    assert told == seen(await follow(other, session.session_id, 0, 21))
-
-
-async def test_followers_are_told_all_without_gap_or_repetition_while_others_write(
-    stores: Stores, store: SessionStore
-) -> None:
-    chance = random.Random(7)
-    session = await new_session(store)
-    other = await stores.open()
-    total = 121
-
-    async def follow_from_somewhere() -> tuple[int, list[Recorded]]:
-        for _ in range(chance.randrange(60)):
-            await asyncio.sleep(0)
-        latest = await store.load(session.session_id)
-        assert latest is not None
-        after = chance.randrange(latest.version + 1)
-        return after, await follow(store, session.session_id, after, total)
-
-    async def write(process: SessionStore, times: int) -> None:
-        for _ in range(times):
-            await put(process, session.session_id, said())
-            await store.refresh(session.session_id)
-
-    *followers, _, _, _ = await asyncio.gather(
-        *(follow_from_somewhere() for _ in range(12)), write(store, 40), write(store, 40), write(other, 40)
-    )
-
-    recorded = seen(await store.read(session.session_id))
-    assert len(recorded) == total
-    for after, told in cast("list[tuple[int, list[Recorded]]]", followers):
-        assert versions(told) == list(range(after + 1, total + 1))
-        assert seen(told) == recorded[after:]
-
-
-async def test_a_follower_who_was_far_behind_is_told_all_the_same(
-    store: SessionStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tail, "TAIL_EVENTS", 4)
-    session = await new_session(store)
-    async with asyncio.timeout(20), aclosing(cast("Any", store.follow(session.session_id, 0))) as batches:
-        told = list(await anext(batches))
-
-        for version in range(1, 30):
-            await store.append(session.session_id, version, [said()], AT)
-        while len(told) < 30:
-            told += await anext(batches)
-
-    assert versions(told) == list(range(1, 31))
-
-
-async def test_a_follower_is_told_at_once_what_is_learned_of_other_processes(
-    stores: Stores, store: SessionStore
-) -> None:
-    session = await new_session(store)
-    other = await stores.open()
-    await other.load(session.session_id)
-    following = asyncio.create_task(follow(store, session.session_id, 1, 4))
-    await asyncio.sleep(0)
-
-    for version in (1, 2, 3):
-        await other.append(session.session_id, version, [said()], AT)
-    await store.refresh(session.session_id)
-
-    assert versions(await following) == [2, 3, 4]
-
-
-async def test_a_follower_is_told_of_a_session_that_is_known_no_more(
-    store: SessionStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(event_store, "CACHED_SESSIONS", 1)
-    session = await new_session(store)
-    following = asyncio.create_task(follow(store, session.session_id, 0, 4))
-    await asyncio.sleep(0)
-
-    for version in (1, 2, 3):
-        await new_session(store)
-        await store.append(session.session_id, version, [said()], AT)
-
-    assert versions(await following) == [1, 2, 3, 4]
-
-
-class LateLog:
-    """A log whose next answer comes late: it was true once, and others have gone on since."""
-
-    def __init__(self, log: Log) -> None:
-        self._log = log
-        self.append = log.append
-        self.check = log.check
-        self.since = log.since
-        self.latest = log.latest
-        self.sessions_of = log.sessions_of
-        self.heads = log.heads
-        self.late: asyncio.Event | None = None
-
-    async def read(self, session_id: UUID, after: int, most: int | None = None) -> Sequence[StoredEvent]:
-        late, self.late = self.late, None
-        rows = await self._log.read(session_id, after, most)
-        if late:
-            await late.wait()
-        return rows
-
-
-async def test_what_is_learned_late_takes_back_nothing_that_is_known_since(
-    stores: Stores, store: SessionStore
-) -> None:
-    session = await new_session(store)
-    log = LateLog(await stores.open_log())
-    other = SessionStore(log, WrappedKeyring(MASTER_KEY, stores.keys), LocalDoorbell())
-    following = asyncio.create_task(follow(other, session.session_id, 0, 4))
-    await other.load(session.session_id)
-    await store.append(session.session_id, 1, [said()], AT)
-
-    log.late = answer = asyncio.Event()
-    refreshing = asyncio.create_task(other.refresh(session.session_id))
-    await until(lambda: log.late is None, "the log to be asked")
-    await other.refresh(session.session_id)
-    latest = await other.append(session.session_id, 2, [said()], AT)
-    answer.set()
-    await refreshing
-
-    assert await other.load(session.session_id) == latest
-    assert versions(await follow(other, session.session_id, 2, 3)) == [3]
-    await other.append(session.session_id, 3, [said()], AT)
-    assert versions(await following) == [1, 2, 3, 4]
-
-
-async def test_one_follower_who_leaves_takes_nothing_from_the_others(store: SessionStore) -> None:
-    session = await new_session(store)
-    staying = asyncio.create_task(follow(store, session.session_id, 0, 3))
-    leaving = asyncio.create_task(follow(store, session.session_id, 0, 3))
-    await asyncio.sleep(0)
-
-    await store.append(session.session_id, 1, [said()], AT)
-    leaving.cancel()
-    await asyncio.gather(leaving, return_exceptions=True)
-    await store.append(session.session_id, 2, [said()], AT)
-
-    assert versions(await staying) == [1, 2, 3]
-    assert versions(await follow(store, session.session_id, 0, 3)) == [1, 2, 3]
-
-
-# --- a log that isn't what was recorded
-
-
-async def test_a_row_that_is_missing_is_found(stores: Stores, store: SessionStore) -> None:
-    session = await new_session(store, said(), said())
-
-    await stores.remove(session.session_id, 2)
-
-    with pytest.raises(CorruptLog, match=rf"session {session.session_id}: version 2 is missing"):
-        await store.read(session.session_id)
-    with pytest.raises(CorruptLog):
-        await (await stores.open()).load(session.session_id)
-
-
-async def test_a_row_that_was_changed_is_found(stores: Stores, store: SessionStore) -> None:
-    session = await new_session(store, SessionEnded("deleted"), said())
-    row = (await stores.rows(session.session_id))[1]
-
-    await stores.overwrite(dataclasses.replace(row, state=row.state.replace(b"deleted", b"expired")))
-
-    with pytest.raises(CorruptLog, match="version 3 doesn't follow the one before it"):
-        await store.read(session.session_id)
-
-
-async def test_a_row_that_is_no_event_is_found(stores: Stores, store: SessionStore) -> None:
-    session = await new_session(store, said())
-    row = (await stores.rows(session.session_id))[1]
-
-    await stores.overwrite(dataclasses.replace(row, state=b"\xff"))
-
-    with pytest.raises(CorruptLog):
-        await store.read(session.session_id)
-
-
-async def test_a_row_that_tells_what_can_t_have_happened_is_found(
-    stores: Stores, store: SessionStore
-) -> None:
-    session = await new_session(store, said(), SessionEnded("idle_timeout", uuid4(), "Bye"))
-    row = (await stores.rows(session.session_id))[2]
-
-    await stores.overwrite(dataclasses.replace(row, topic=ReplyFailed.topic))
-
-    with pytest.raises(CorruptLog, match=rf"session {session.session_id}, version 3: the log holds an event"):
-        await store.read(session.session_id)
-
-
-async def test_a_first_row_that_starts_nothing_is_found(stores: Stores, store: SessionStore) -> None:
-    session = await new_session(store)
-    await stores.keys.destroy(session.visitor_id)  # then its topic isn't held against what is sealed
-    (row,) = await stores.rows(session.session_id)
-
-    await stores.overwrite(dataclasses.replace(row, topic=VisitorErased.topic))
-
-    with pytest.raises(CorruptLog, match=rf"session {session.session_id}, version 1: a session begins with"):
-        await store.read(session.session_id)
-
-
-async def test_without_the_visitor_s_key_nothing_is_read(stores: Stores, store: SessionStore) -> None:
-    session = await new_session(store)
-
-    await stores.remove_key(session.visitor_id)
-
-    with pytest.raises(CorruptLog, match="a visitor's key is missing"):
-        await (await stores.open()).load(session.session_id)
-
-
-async def test_with_another_master_key_nothing_is_read(stores: Stores, store: SessionStore) -> None:
-    session = await new_session(store)
-
-    with pytest.raises(CorruptLog, match="MASTER_KEY isn't the one"):
-        await (await stores.open(master_key=b"\x01" * 32)).load(session.session_id)
-
-
-# --- the log beneath
-
-
-def row(session_id: UUID, version: int) -> StoredEvent:
-    return StoredEvent(session_id, version, "tested.v1", b"{}")
-
-
-async def test_the_log_refuses_holes(stores: Stores) -> None:
-    log = await stores.open_log()
-    session_id = uuid4()
-    committed: list[int] = []
-
-    for first in (2, 3, 100):
-        with pytest.raises(Conflict):
-            await log.append([row(session_id, first)], lambda: committed.append(0))
-    await log.append([row(session_id, 1), row(session_id, 2)], lambda: committed.append(2))
-    for first in (0, 1, 2, 4, 100):
-        with pytest.raises(Conflict):
-            await log.append([row(session_id, first)], lambda: committed.append(0))
-    await log.append([row(session_id, 3)], lambda: committed.append(3))
-
-    assert committed == [2, 3]
-    assert [one.originator_version for one in await log.read(session_id, 0)] == [1, 2, 3]
-    assert [one.originator_version for one in await log.read(session_id, 2)] == [3]
-
-
-@pytest.mark.parametrize("numbers", [(1, 3), (2, 1), (1, 1), (1, 2, 4)])
-async def test_the_log_refuses_rows_that_are_not_in_order_at_once(
-    stores: Stores, numbers: tuple[int, ...]
-) -> None:
-    log = await stores.open_log()
-    session_id = uuid4()
-
-    with pytest.raises(IntegrityError):
-        log.append([row(session_id, number) for number in numbers], lambda: None)
-
-    assert await log.read(session_id, 0) == []
-    await log.append([row(session_id, 1)], lambda: None)
-
-
-async def test_the_log_tells_of_a_commit_even_if_nobody_waits_for_it(stores: Stores) -> None:
-    log = await stores.open_log()
-    committed: list[int] = []
-    session_id = uuid4()
-
-    log.append([row(session_id, 1)], lambda: committed.append(1)).cancel()
-
-    await until(lambda: committed == [1], "the commit to be told")
-    assert len(await log.read(session_id, 0)) == 1
-
-
-# --- a visitor who is forgotten
 
 
 async def test_a_visitor_s_sessions_are_those_whose_start_names_the_visitor(store: SessionStore) -> None:
