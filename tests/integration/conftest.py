@@ -1,4 +1,4 @@
-"""What tests of services and assistants share: who answers them, and what may stand in the log."""
+"""What tests of services, assistants and writers share: who answers, and what may stand in the log."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from infrastructure.assistants.openai import OpenAIAssistant
+from infrastructure.recorder import Recorder, datastore
 from tests.support.hearing import KEY, LIMITS, PERSONA, MakeAssistant
 from tests.support.openai_server import OpenAIServer
 from tests.support.puppet import Puppet
@@ -21,6 +22,13 @@ def puppet() -> Puppet:
 def nothing_is_logged_as_an_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield
     assert complaints(caplog) == []
+
+
+@pytest.fixture
+def recorder(conninfo: str) -> Iterator[Recorder]:
+    recorder = Recorder(datastore(conninfo))
+    yield recorder
+    recorder.datastore.close()
 
 
 @pytest.fixture
