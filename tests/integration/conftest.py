@@ -1,8 +1,11 @@
-"""What tests of services, assistants and writers share: who answers, and what may stand in the log."""
+"""What tests of services, assistants and writers share: who asks, who answers, what may stand in the log."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
 
+import httpx
 import pytest
+import pytest_asyncio
 from msgspec.structs import replace
 
 from infrastructure.assistants.openai import OpenAIAssistant
@@ -10,12 +13,37 @@ from infrastructure.recorder import Recorder, datastore
 from tests.support.hearing import KEY, LIMITS, PERSONA, MakeAssistant
 from tests.support.openai_server import OpenAIServer
 from tests.support.puppet import Puppet
-from tests.support.service import complaints
+from tests.support.service import FAST, Service, Visitor, complaints, served
 
 
 @pytest.fixture(scope="module")
 def puppet() -> Puppet:
     return Puppet()
+
+
+@pytest.fixture(scope="module")
+def environment() -> Mapping[str, str]:
+    """Settings of the module's service: a module that needs others has a fixture of this name."""
+    return FAST
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def service(
+    conninfo: str, data_dir: Path, puppet: Puppet, environment: Mapping[str, str]
+) -> AsyncIterator[Service]:
+    async with served(conninfo, data_dir, puppet, environment) as service:
+        yield service
+
+
+@pytest.fixture
+async def http(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+    async with service.http() as http:
+        yield http
+
+
+@pytest.fixture
+async def visitor(service: Service) -> Visitor:
+    return await service.start_session()
 
 
 @pytest.fixture

@@ -31,6 +31,9 @@ from tests.support.waiting import until
 
 Frame = dict
 
+FAST = {"VERBATIM_CHUNK_WINDOW_MS": "5"}
+"""Settings of a service whose words come soon after they are said."""
+
 
 class Service:
     """A running service, and the shortest way to talk to it."""
