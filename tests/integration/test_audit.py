@@ -1,298 +1,43 @@
-"""What auditors see: replays that equal what was sent, the session as it was, its events, and exports."""
+"""What auditors see: the session as it was, its events, and exports; and who else sees nothing."""
 
-import asyncio
 import csv
-import gc
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
-import httpx
 import msgspec
 import pytest
-import pytest_asyncio
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, ConnectionClosedError
+from websockets.asyncio.client import connect
 
-from api.app import open_store
 from api.sockets import SUBPROTOCOL
-from domain.session import erase
-from infrastructure.clock import SystemClock
-from infrastructure.settings import read_settings
 from projections.exports import EXPORTS
+from tests.support.auditing import (
+    SETTINGS,
+    all_frames,
+    audit,
+    completed,
+    dismissed,
+    ends,
+    path_of,
+    replay_url,
+    says,
+)
+from tests.support.elsewhere import erased
 from tests.support.operators import OPERATOR, TOKEN
 from tests.support.postgres import execute
 from tests.support.puppet import Puppet
-from tests.support.service import (
-    Frame,
-    ServerSent,
-    Service,
-    Socket,
-    Visitor,
-    followers,
-    problem,
-    served,
-    server_sent,
-)
-from tests.support.waiting import until
+from tests.support.service import Service, Visitor, problem, served
 
 pytestmark = pytest.mark.usefixtures("nothing_is_logged_as_an_error")
 
-SETTINGS = {
-    "VERBATIM_OPERATOR_TOKEN": TOKEN,
-    "VERBATIM_CHUNK_WINDOW_MS": "5",
-    "VERBATIM_IDLE_WARNING_SECONDS": "1",
-    "VERBATIM_IDLE_END_SECONDS": "2",
-}
 ENDPOINTS = ("events", "state", "replay", "export")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def service(conninfo: str, data_dir: Path, puppet: Puppet) -> AsyncIterator[Service]:
-    async with served(conninfo, data_dir, puppet, SETTINGS) as service:
-        yield service
-
-
-@pytest.fixture
-async def visitor(service: Service) -> Visitor:
-    return await service.start_session()
-
-
-def path_of(visitor: Visitor, endpoint: str) -> str:
-    return f"/api/audit/sessions/{visitor.session_id}/{endpoint}/"
-
-
-async def audit(visitor: Visitor, endpoint: str, **params: Any) -> httpx.Response:
-    async with visitor.service.http() as http:
-        return await http.get(path_of(visitor, endpoint), headers=OPERATOR, params=params)
-
-
-@asynccontextmanager
-async def replaying(visitor: Visitor, **params: str) -> AsyncIterator[AsyncIterator[ServerSent]]:
-    async with (
-        visitor.service.http() as http,
-        http.stream("GET", path_of(visitor, "replay"), headers=OPERATOR, params=params) as response,
-    ):
-        assert response.status_code == 200, await response.aread()
-        assert response.headers["content-type"].startswith("text/event-stream")
-        yield server_sent(response)
-
-
-async def replay_of(visitor: Visitor, **params: str) -> list[ServerSent]:
-    async with replaying(visitor, **params) as events:
-        return [event async for event in events]
-
-
-def replay_url(visitor: Visitor, **params: str) -> str:
-    query = "&".join(f"{name}={value}" for name, value in params.items())
-    url = visitor.service.ws_url.replace("/ws/chat/", "/ws/replay/")
-    return f"{url}?session_id={visitor.session_id}&{query}"
-
-
-async def all_frames(connection: ClientConnection) -> list[Frame]:
-    """All that comes until the socket is closed."""
-    frames: list[Frame] = []
-    async with asyncio.timeout(20):
-        with suppress(ConnectionClosedError):  # as it is where something was wrong
-            async for text in connection:
-                frames.append(msgspec.json.decode(text))
-    return frames
-
-
-def as_live(frame: Frame) -> Frame:
-    """A replayed frame as it was first sent."""
-    assert frame["metadata"]["replay"] is True
-    metadata = {name: value for name, value in frame["metadata"].items() if name != "replay"}
-    return {**frame, "metadata": metadata}
-
-
-# --- invariant 5
-
-
-async def says(visitor: Visitor, socket: Socket, text: str) -> list[Frame]:
-    await socket.send(visitor.message(text))
-    return await socket.receive_until("complete", "error")
-
-
-async def ends(visitor: Visitor) -> None:
-    async with visitor.service.http() as http:
-        await http.delete(visitor.path + "/", headers=visitor.headers)
-
-
-async def completed(visitor: Visitor, socket: Socket, puppet: Puppet) -> list[Frame]:
-    first = await says(visitor, socket, "A novated lease name=Ann ?Benefits? ...")
-    return [*first, *await says(visitor, socket, "Benefits? bye")]
-
-
-async def stopped(visitor: Visitor, socket: Socket, puppet: Puppet) -> list[Frame]:
-    await socket.send(visitor.message("A |never lease"))
-    frames = await socket.receive_until("chunk")
-    await socket.send({**visitor.message(""), "type": "stop"})
-    frames += await socket.receive_until("complete")
-    await ends(visitor)
-    return [*frames, *await socket.receive_until("session_end")]
-
-
-async def failed(visitor: Visitor, socket: Socket, puppet: Puppet) -> list[Frame]:
-    frames = await says(visitor, socket, "A novated !")
-    await ends(visitor)
-    return [*frames, *await socket.receive_until("session_end")]
-
-
-async def warned(visitor: Visitor, socket: Socket, puppet: Puppet) -> list[Frame]:
-    return [*await says(visitor, socket, "Hello"), *await socket.receive_until("session_end")]
-
-
-async def ended(visitor: Visitor, socket: Socket, puppet: Puppet) -> list[Frame]:
-    await ends(visitor)
-    return await socket.receive_until("session_end")
-
-
-async def rated(visitor: Visitor, socket: Socket, puppet: Puppet) -> list[Frame]:
-    frames = await says(visitor, socket, "A novated lease")
-    await socket.send(visitor.feedback(frames[-1]["response_id"], "up", "Thanks"))
-    frames += await says(visitor, socket, "And then?")
-    await ends(visitor)
-    frames += await socket.receive_until("session_end")
-    await socket.send(visitor.feedback(frames[-2]["response_id"], "down"))
-    await until(lambda: has_rating(visitor, "down"), "the rating to be recorded")
-    return frames
-
-
-async def interrupted_by_the_visitor(visitor: Visitor, socket: Socket, puppet: Puppet) -> list[Frame]:
-    await socket.send(visitor.message(f"A |{visitor.session_id} lease"))
-    frames = await socket.receive_until("chunk")
-    await socket.send(visitor.message("Wait!", client_message_id="m-1"))
-    frames += await socket.receive_until("accepted", "message")
-    puppet.go_on(str(visitor.session_id))
-    frames += await socket.receive_until("complete")
-    frames += await socket.receive_until("complete")
-    await ends(visitor)
-    frames += await socket.receive_until("session_end")
-    return [frame for frame in frames if frame["type"] != "accepted"]  # which answers the sender alone
-
-
-async def has_rating(visitor: Visitor, rating: str) -> bool:
-    return rating in [entry.get("rating") for entry in (await visitor.transcript())["entries"]]
-
-
-@pytest.mark.parametrize(
-    "happens", [completed, stopped, failed, warned, ended, rated, interrupted_by_the_visitor]
-)
-async def test_replay_is_live(
-    visitor: Visitor, puppet: Puppet, happens: Callable[[Visitor, Socket, Puppet], Awaitable[list[Frame]]]
-) -> None:
-    """Invariant 5: the frames of a replay equal those that were sent, from every cursor, over both ways."""
-    async with visitor.socket(subprotocol=SUBPROTOCOL) as socket:
-        live = await happens(visitor, socket, puppet)
-
-    replayed = await replay_of(visitor, speed="max")
-    assert [as_live(event.frame) for event in replayed] == live
-    assert [event.event for event in replayed] == [frame["type"] for frame in live]
-    assert [event.id for event in replayed] == [frame["metadata"]["cursor"] for frame in live]
-    for position, frame in enumerate(live, 1):
-        cursor = frame["metadata"]["cursor"]
-        events = await replay_of(visitor, speed="max", after=cursor)
-        assert [as_live(event.frame) for event in events] == live[position:]
-        url = replay_url(visitor, speed="max", after=cursor)
-        async with connect(url, additional_headers=OPERATOR) as connection:
-            assert [as_live(frame) for frame in await all_frames(connection)] == live[position:]
-        assert connection.close_code == 1000
-
-
-async def test_a_replay_takes_as_long_as_the_conversation(visitor: Visitor) -> None:
-    async with visitor.socket() as socket:
-        await warned(visitor, socket, Puppet())
-    began = asyncio.get_running_loop().time()
-
-    frames = [event.frame for event in await replay_of(visitor)]
-
-    assert [frame["type"] for frame in frames][-2:] == ["idle_warning", "session_end"]
-    assert asyncio.get_running_loop().time() - began >= 1.9, (
-        "two seconds of silence, as the timers count them"
-    )
-
-
-async def test_a_replay_of_a_session_that_goes_on_becomes_live(visitor: Visitor, puppet: Puppet) -> None:
-    name = str(uuid4())
-    async with (
-        visitor.socket(subprotocol=SUBPROTOCOL) as socket,
-        replaying(visitor, speed="1000") as events,
-        connect(replay_url(visitor, speed="1000"), additional_headers=OPERATOR) as connection,
-    ):
-        await socket.send(visitor.message(f"A |{name} lease bye"))
-        for kind in ("message", "chunk"):
-            assert (await anext(events)).event == kind
-            assert (await Socket(connection).receive())["type"] == kind
-        puppet.go_on(name)
-        assert [event.event async for event in events] == ["chunk", "chunk", "complete"]
-        assert [frame["type"] for frame in await all_frames(connection)] == ["chunk", "chunk", "complete"]
-    assert connection.close_code == 1000
-
-
-async def test_a_silence_is_kept_open_and_can_be_left_at_once(
-    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("api.server_sent.KEEP_ALIVE_SECONDS", 0.05)
-    async with visitor.socket() as socket:
-        await says(visitor, socket, "Hello there")
-    await ends(visitor)
-    gc.collect()
-    await until(lambda: followers() == 0, "earlier requests to be gone")
-
-    async with visitor.service.http() as http:
-        params = {"speed": "0.000001"}
-        path = path_of(visitor, "replay")
-        async with http.stream("GET", path, headers=OPERATOR, params=params) as response:
-            lines = response.aiter_lines()
-            while await anext(lines) != ": keep-alive":
-                pass
-            assert followers() == 1
-        await until(lambda: followers() == 0, "the one who left to be gone")
-    async with connect(replay_url(visitor, speed="0.000001"), additional_headers=OPERATOR) as connection:
-        await Socket(connection).receive()
-        assert followers() == 1
-    await until(lambda: followers() == 0, "the other one to be gone")
-
-
-async def test_last_event_id_counts_as_the_cursor(visitor: Visitor) -> None:
-    async with visitor.socket(subprotocol=SUBPROTOCOL) as socket:
-        live = await completed(visitor, socket, Puppet())
-    headers = {**OPERATOR, "Last-Event-ID": live[2]["metadata"]["cursor"]}
-
-    async with (
-        visitor.service.http() as http,
-        http.stream(
-            "GET", path_of(visitor, "replay"), headers=headers, params={"speed": "max", "after": "0"}
-        ) as response,
-    ):
-        events = [event async for event in server_sent(response)]
-
-    assert [as_live(event.frame) for event in events] == live[3:]
-
-
-async def test_a_service_that_stops_ends_its_replays_to_be_taken_up_elsewhere(
-    new_conninfo: str, data_dir: Path
-) -> None:
-    async with served(new_conninfo, data_dir, Puppet(), SETTINGS) as service:
-        visitor = await service.start_session()
-        stream = asyncio.create_task(replay_of(visitor))
-        connection = await connect(replay_url(visitor), additional_headers=OPERATOR)
-        await until(lambda: followers() == 2, "both to follow")
-
-    async with asyncio.timeout(5):
-        assert await stream == []
-        assert await close_code_of(connection) == 1012
-
-
-async def close_code_of(connection: ClientConnection) -> int | None:
-    with pytest.raises(ConnectionClosed):
-        await connection.recv()
-    return connection.close_code
+@pytest.fixture(scope="module")
+def environment() -> Mapping[str, str]:
+    return SETTINGS
 
 
 # --- who may
@@ -316,14 +61,6 @@ async def test_nobody_else_is_told_anything_and_all_are_told_alike(visitor: Visi
         assert problem(refused)[:2] == (401, "unauthorized")
         assert refused.headers["www-authenticate"] == "Bearer"
         assert refused.headers["cache-control"] == "no-store"
-
-
-async def dismissed(connection: ClientConnection) -> tuple[int | None, str]:
-    """How a socket was closed, and the code of the error that came before."""
-    (frame,) = await all_frames(connection)
-    assert frame["type"] == "error"
-    assert len(frame["error"]) > 10
-    return connection.close_code, frame["metadata"]["code"]
 
 
 async def test_a_first_frame_may_bring_the_token(visitor: Visitor) -> None:
@@ -527,10 +264,6 @@ async def test_events_are_as_they_were_recorded(visitor: Visitor, conninfo: str)
     assert told[1]["personal"] == ["text", "client_message_id"]
 
 
-def version_of(frame: Frame) -> int:
-    return int(frame["metadata"]["cursor"].split(".")[0])
-
-
 async def test_a_session_is_shown_as_it_was_at_every_version_and_moment(visitor: Visitor) -> None:
     async with visitor.socket(subprotocol=SUBPROTOCOL) as socket:
         live = await completed(visitor, socket, Puppet())
@@ -603,20 +336,6 @@ async def test_without_a_format_it_is_json(visitor: Visitor) -> None:
 # --- a visitor who was erased
 
 
-async def erased(visitor: Visitor, conninfo: str, data_dir: Path) -> None:
-    """Forget the visitor, in a process of its own."""
-    settings = read_settings({"VERBATIM_DATA_DIR": str(data_dir)})
-    async with open_store(settings, conninfo) as store:
-        session = await store.refresh(visitor.session_id)
-        assert session is not None
-        await store.append(visitor.session_id, session.version, erase(session), SystemClock().now())
-    execute(
-        conninfo,
-        "UPDATE visitor_keys SET wrapped = NULL, destroyed_at = now() WHERE visitor_id = %s",
-        visitor.visitor_id,
-    )
-
-
 async def test_of_an_erased_visitor_auditors_see_what_happened_and_nothing_that_was_said(
     visitor: Visitor, conninfo: str, data_dir: Path
 ) -> None:
@@ -642,17 +361,3 @@ async def test_of_an_erased_visitor_auditors_see_what_happened_and_nothing_that_
     assert problem(await audit(visitor, "replay"))[:2] == (410, "session_erased")
     async with connect(replay_url(visitor), additional_headers=OPERATOR) as connection:
         assert await dismissed(connection) == (4410, "session_erased")
-
-
-async def test_a_replay_ends_when_its_visitor_is_erased(
-    visitor: Visitor, conninfo: str, data_dir: Path
-) -> None:
-    async with visitor.socket() as socket:
-        await says(visitor, socket, "Hello there")
-
-    async with replaying(visitor, speed="0.000001") as events:
-        assert (await anext(events)).event == "message"
-        await erased(visitor, conninfo, data_dir)
-        *_, last = [event async for event in events]
-
-    assert last.frame["metadata"]["code"] == "session_erased"
