@@ -10,10 +10,11 @@ from msgspec.structs import replace
 
 from infrastructure.assistants.openai import OpenAIAssistant
 from infrastructure.recorder import Recorder, datastore
+from tests.support.cast import SECRET, Cast
 from tests.support.hearing import KEY, LIMITS, PERSONA, MakeAssistant
 from tests.support.openai_server import OpenAIServer
 from tests.support.puppet import Puppet
-from tests.support.service import FAST, Service, Visitor, complaints, served
+from tests.support.service import FAST, Service, ServiceProcess, Visitor, complaints, served
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,33 @@ async def visitor(service: Service) -> Visitor:
 def nothing_is_logged_as_an_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield
     assert complaints(caplog) == []
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def cast(conninfo: str, data_dir: Path) -> AsyncIterator[Cast]:
+    environment = {
+        "DATABASE_URL": conninfo,
+        "VERBATIM_DATA_DIR": str(data_dir),
+        "VERBATIM_WORDS_PER_SECOND": "0",
+        "VERBATIM_CHUNK_WINDOW_MS": "5",
+        "VERBATIM_MESSAGES_PER_MINUTE": "10000",
+        "VERBATIM_MESSAGES_PER_SESSION": "100000",
+        "VERBATIM_SESSIONS_PER_MINUTE": "10000",
+        "VERBATIM_FRAMES_PER_SECOND": "100000",
+    }
+    process = ServiceProcess(environment, data_dir / "log")
+    cast = Cast(process, await process.start())
+    await cast.expired(conninfo, data_dir)
+    yield cast
+    assert await process.stop() == 0
+
+
+@pytest.fixture
+def nothing_is_betrayed_to_the_log(cast: Cast) -> Iterator[None]:
+    yield
+    output = cast.process.output
+    for trace in ["ERROR", "Traceback", SECRET, *(str(visitor.visitor_id) for visitor in cast.visitors)]:
+        assert trace not in output
 
 
 @pytest.fixture

@@ -1,105 +1,26 @@
-"""Whatever is sent, to a service in a process of its own: the error that is due or a clean close, nothing
-lost, nothing betrayed to the log, and memory stays flat."""
+"""Whatever is sent, the error that is due or a clean close: frames, joins, what breaks the protocols."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
-from datetime import timedelta
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
-from api.app import open_store
-from api.http_protocol import MAX_HEAD_BYTES
-from domain.events import SessionStarted
-from domain.session import MAX_WAITING
-from infrastructure.clock import SystemClock
-from infrastructure.settings import read_settings
-from tests.support.puppet import Puppet
-from tests.support.service import Frame, Service, ServiceProcess, Socket, Visitor, served, text_of
+from tests.support.cast import SECRET, Cast, still_chats
+from tests.support.raw import HANDSHAKE, Raw, frame
+from tests.support.service import Service, Socket, Visitor, text_of
 
-SECRET = "swordfish"
-"""In every message: nothing that was said may be in the log of the process."""
+pytestmark = pytest.mark.usefixtures("nothing_is_betrayed_to_the_log")
 
 MAX_FRAME_BYTES = 262_144
-
-FLAT = 40_000_000
-"""Bytes that memory may grow by under attack: buffers, and what Python keeps for later."""
-
-
-class Cast:
-    """The service and its visitors: one who chats, and sessions in every other state."""
-
-    def __init__(self, process: ServiceProcess, service: Service) -> None:
-        self.process = process
-        self.service = service
-        self.visitors: list[Visitor] = []
-
-    async def newcomer(self) -> Visitor:
-        self.visitors.append(await self.service.start_session())
-        return self.visitors[-1]
-
-    async def ended(self) -> Visitor:
-        visitor = await self.newcomer()
-        async with self.service.http() as http:
-            await http.delete(visitor.path + "/", headers=visitor.headers)
-        return visitor
-
-    async def expired(self, conninfo: str, folder: Path) -> Visitor:
-        visitor, now = Visitor(self.service, uuid4(), uuid4()), SystemClock().now()
-        async with open_store(read_settings({"VERBATIM_DATA_DIR": str(folder)}), conninfo) as store:
-            started = SessionStarted(visitor.visitor_id, now - timedelta(minutes=1))
-            await store.append(visitor.session_id, 0, [started], now - timedelta(days=1))
-        self.visitors.append(visitor)
-        return visitor
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def cast(conninfo: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cast]:
-    folder = tmp_path_factory.mktemp("data")
-    environment = {
-        "DATABASE_URL": conninfo,
-        "VERBATIM_DATA_DIR": str(folder),
-        "VERBATIM_WORDS_PER_SECOND": "0",
-        "VERBATIM_CHUNK_WINDOW_MS": "5",
-        "VERBATIM_MESSAGES_PER_MINUTE": "10000",
-        "VERBATIM_MESSAGES_PER_SESSION": "100000",
-        "VERBATIM_SESSIONS_PER_MINUTE": "10000",
-        "VERBATIM_FRAMES_PER_SECOND": "100000",
-    }
-    process = ServiceProcess(environment, folder / "log")
-    cast = Cast(process, await process.start())
-    cast.visitors.append(await cast.expired(conninfo, folder))
-    yield cast
-    assert await process.stop() == 0
 
 
 @pytest.fixture
 def service(cast: Cast) -> Service:
     return cast.service
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_betrayed_to_the_log(cast: Cast) -> Iterator[None]:
-    yield
-    output = cast.process.output
-    for trace in ["ERROR", "Traceback", SECRET, *(str(visitor.visitor_id) for visitor in cast.visitors)]:
-        assert trace not in output
-
-
-async def still_chats(visitor: Visitor, socket: Socket) -> None:
-    """The socket lives on: it answers pings, and messages."""
-    await socket.send("ping")
-    while (await socket.receive())["type"] != "pong":
-        pass
-    await socket.send(visitor.message(f"What is a novated lease, {SECRET}?"))
-    assert "novated lease" in text_of(await socket.receive_until("complete"))
 
 
 # --- frames that get an error, on a socket that lives on
@@ -330,58 +251,6 @@ async def test_whoever_may_not_join_is_told_why_and_hung_up_on(
 # --- what breaks the protocols below
 
 
-def frame(opcode: int, payload: bytes = b"", *, last: bool = True, mask: bool = True) -> bytes:
-    """A client's WebSocket frame, made by hand."""
-    length = len(payload)
-    head = bytes([opcode | (0x80 if last else 0)])
-    if length < 126:
-        head += bytes([length | (0x80 if mask else 0)])
-    elif length < 65_536:
-        head += bytes([126 | 0x80]) + length.to_bytes(2, "big")
-    else:
-        head += bytes([127 | 0x80]) + length.to_bytes(8, "big")
-    return head + (b"\0\0\0\0" if mask else b"") + payload
-
-
-HANDSHAKE = (
-    b"GET /ws/chat/ HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-)
-GREETING = b'"metadata":{"status":"connected"}}'
-
-
-class Raw:
-    """A connection on which anything can be sent."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    @classmethod
-    async def open(cls, service: Service, start: bytes = b"") -> "Raw":
-        raw = cls(*await asyncio.open_connection("127.0.0.1", service.port))
-        raw.writer.write(start)
-        if start == HANDSHAKE:
-            await raw.reader.readuntil(GREETING)
-        return raw
-
-    async def answer(self) -> bytes:
-        """All that comes, until the service hangs up."""
-        async with asyncio.timeout(20):
-            return await self.reader.read()
-
-    async def send_without_end(self, block: bytes, times: int) -> None:
-        """Send a block again and again, until it is done or the service has hung up."""
-        try:
-            for _ in range(times):
-                self.writer.write(block)
-                await self.writer.drain()
-        except ConnectionError:
-            pass
-
-    def close(self) -> None:
-        self.writer.transport.abort()
-
-
 @pytest.mark.parametrize(
     ("sent", "close_code"),
     [
@@ -458,170 +327,6 @@ async def test_a_request_that_is_none_is_refused_and_hung_up_on(
     assert answer.startswith(b"HTTP/1.1 %d" % status)
 
 
-# --- too much of everything
-
-
-async def test_a_frame_of_100_mb_closes_its_socket_and_is_never_held_whole(cast: Cast) -> None:
-    raw = await Raw.open(cast.service, HANDSHAKE)
-    before = cast.process.peak_memory
-
-    raw.writer.write(b"\x81\xff" + (100_000_000).to_bytes(8, "big") + b"\0\0\0\0")
-    await raw.send_without_end(b"x" * 100_000, 1000)
-    raw.writer.write(frame(8, (1009).to_bytes(2, "big")))
-    answer = await raw.answer()
-    raw.close()
-
-    assert answer[:4] == b"\x88" + bytes([len(answer) - 2]) + (1009).to_bytes(2, "big")
-    assert cast.process.peak_memory < before + FLAT
-
-
-async def test_a_client_library_sees_why_its_100_mb_were_refused(cast: Cast) -> None:
-    async with connect(cast.service.ws_url) as connection:
-        await connection.recv()
-        with suppress(ConnectionClosed):
-            await connection.send("x" * 100_000_000)
-        with pytest.raises(ConnectionClosed) as closed:
-            await connection.recv()
-
-    assert closed.value.rcvd is not None
-    assert closed.value.rcvd.code == 1009
-
-
-@pytest.mark.parametrize(
-    ("start", "block"),
-    [
-        (b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Without-End: ", b"x" * 100_000),
-        (b"GET /health/live HTTP/1.1\r\nHost: x\r\n", b"X-Another: one\r\n" * 6000),
-        (b"GET /health/live?without-end=", b"x" * 100_000),
-    ],
-)
-async def test_a_head_without_end_is_cut_off(cast: Cast, start: bytes, block: bytes) -> None:
-    before = cast.process.peak_memory
-    raw = await Raw.open(cast.service, start)
-
-    await raw.send_without_end(block, 1000)
-    raw.close()
-
-    assert cast.process.peak_memory < before + FLAT
-
-
-async def test_a_head_that_is_long_but_not_too_long_is_read(service: Service) -> None:
-    request = b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: %b\r\n\r\n"
-    raw = await Raw.open(service, request % (b"x" * (MAX_HEAD_BYTES - 1000)))
-
-    assert (await raw.answer()).startswith(b"HTTP/1.1 200")
-    raw.close()
-
-
-async def test_a_body_without_end_is_refused_and_not_held(cast: Cast) -> None:
-    before = cast.process.peak_memory
-    raw = await Raw.open(
-        cast.service,
-        b"POST /api/chats/sessions/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
-    )
-
-    await raw.send_without_end(b"186a0\r\n" + b"x" * 100_000 + b"\r\n", 300)
-    answer = await raw.reader.read(100)
-    raw.close()
-
-    assert answer.startswith(b"HTTP/1.1 413")
-    assert cast.process.peak_memory < before + FLAT
-
-
-async def test_fragments_without_end_and_without_content_are_not_held(cast: Cast) -> None:
-    raw = await Raw.open(cast.service, HANDSHAKE)
-    before = cast.process.peak_memory
-
-    raw.writer.write(frame(1, b"", last=False))
-    await raw.send_without_end(frame(0, b"", last=False) * 1000, 100)
-    raw.writer.write(frame(0, b"ping"))
-    answer = await raw.reader.readuntil(b'"pong","done":false,"complete":false}')
-    raw.close()
-
-    assert answer
-    assert cast.process.peak_memory < before + FLAT
-
-
-async def test_a_socket_that_never_finishes_anything_harms_nobody(cast: Cast) -> None:
-    visitor = await cast.newcomer()
-    hanging = [
-        await Raw.open(cast.service, start)
-        for start in [
-            b"",
-            b"G",
-            b"POST /api/chats/sessions/ HTTP/1.1\r\nContent-Length: 9\r\n\r\n{",
-            HANDSHAKE,
-        ]
-    ]
-    hanging[-1].writer.write(b"\x81\xfe\xff")
-
-    async with visitor.socket() as socket:
-        await still_chats(visitor, socket)
-    for raw in hanging:
-        raw.close()
-
-
-# --- a thousand messages at once
-
-
-async def frames_until_settled(socket: Socket, messages: int) -> list[Frame]:
-    """All frames, until each of so many messages is either answered or refused."""
-    frames: list[Frame] = []
-    while messages:
-        frames.append(await socket.receive())
-        messages -= frames[-1]["type"] in ("complete", "error")
-    return frames
-
-
-async def check_nothing_is_lost(visitor: Visitor, texts: list[str], frames: list[Frame]) -> int:
-    """Each message is on the record with its reply, or was refused. The number of those on the record."""
-    errors = [frame for frame in frames if frame["type"] == "error"]
-    assert {frame["metadata"]["code"] for frame in errors} <= {"rate_limited"}
-    entries = (await visitor.transcript())["entries"]
-    accepted = [entry for entry in entries if entry["who"] == "visitor"]
-    replies = [entry for entry in entries if entry["who"] == "assistant"]
-    assert len(accepted) + len(errors) == len(texts)
-    in_order = iter(texts)
-    assert all(entry["text"] in in_order for entry in accepted), "in the order in which they were sent"
-    assert [reply["message_id"] for reply in replies] == [entry["message_id"] for entry in accepted]
-    assert {reply["outcome"] for reply in replies} == {"completed"}
-    assert [frame["message"] for frame in frames if frame["type"] == "complete"] == [
-        reply["text"] for reply in replies
-    ]
-    return len(accepted)
-
-
-async def test_of_a_thousand_messages_at_once_each_is_answered_or_refused(cast: Cast) -> None:
-    visitor = await cast.newcomer()
-    texts = [f"What is a novated lease, {SECRET} {number}?" for number in range(1000)]
-    before = cast.process.peak_memory
-
-    async with visitor.socket() as socket:
-        sending = asyncio.gather(*(socket.send(visitor.message(text)) for text in texts))
-        frames = await frames_until_settled(socket, len(texts))
-        await sending
-
-        assert await check_nothing_is_lost(visitor, texts, frames) > MAX_WAITING
-        await still_chats(visitor, socket)
-    assert cast.process.peak_memory < before + FLAT
-
-
-async def test_a_thousand_messages_over_many_sockets_spoil_nothing_for_each_other(cast: Cast) -> None:
-    visitors = [await cast.newcomer() for _ in range(25)]
-    before = cast.process.peak_memory
-
-    async def chat(number: int, visitor: Visitor) -> None:
-        texts = [f"What is a novated lease, {SECRET} {number}.{count}?" for count in range(40)]
-        async with visitor.socket() as socket:
-            for text in texts:
-                await socket.send(visitor.message(text))
-            frames = await frames_until_settled(socket, len(texts))
-        assert await check_nothing_is_lost(visitor, texts, frames) >= MAX_WAITING
-
-    await asyncio.gather(*(chat(number, visitor) for number, visitor in enumerate(visitors)))
-    assert cast.process.peak_memory < before + FLAT
-
-
 @pytest.mark.parametrize(
     ("request_line", "headers", "status"),
     [
@@ -657,41 +362,3 @@ async def test_a_socket_of_a_page_that_has_no_address_is_told_that_it_may_not(se
         await connection.wait_closed()
 
     assert connection.close_code == 4403
-
-
-@pytest.mark.parametrize(
-    "begun",
-    [
-        b"",
-        b"GET /health/live HTTP/1.1\r\nHost: a\r\nX-",
-        b"POST /api/chats/sessions/ HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{",
-        b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\nGET /health",
-    ],
-)
-async def test_a_request_that_never_comes_in_whole_isn_t_waited_for_without_end(
-    new_conninfo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
-) -> None:
-    monkeypatch.setattr("api.http_protocol.REQUEST_SECONDS", 0.2)
-    async with served(new_conninfo, tmp_path, Puppet()) as service:
-        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
-        writer.write(begun)
-
-        async with asyncio.timeout(10):
-            await reader.read()
-        writer.close()
-
-
-async def test_who_is_being_answered_is_waited_for(
-    new_conninfo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("api.http_protocol.REQUEST_SECONDS", 0.05)
-    async with served(new_conninfo, tmp_path, Puppet()) as service:
-        visitor = await service.start_session()
-        async with visitor.socket() as socket:
-            asking = asyncio.create_task(socket.receive_until("complete"))
-            async with service.http() as http:
-                message = {"message": "word*40 pause word*40"}
-                answer = await http.post(visitor.path + "/messages/", json=message, headers=visitor.headers)
-            await asking
-
-    assert answer.status_code == 200

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.support.assistants import Echo
+from tests.support.raw import HANDSHAKE
 from tests.support.service import Frame, Service, Socket, Visitor, followers, served, text_of
 from tests.support.waiting import until
 
@@ -162,10 +163,6 @@ async def test_after_thousands_of_hostile_frames_the_service_still_chats(
     await until(lambda: followers() == 0, "all sockets to be gone")
 
 
-HANDSHAKE = (
-    b"GET /ws/chat/ HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-)
 REQUESTS = [
     HANDSHAKE,
     b"POST /api/chats/sessions/ HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
