@@ -26,7 +26,7 @@ from infrastructure.clock import SystemClock
 from projections.views import ANALYTICS
 from tests.support.chain import fault_in
 from tests.support.dump import dump, holds
-from tests.support.postgres import execute
+from tests.support.postgres import execute, tidied
 from tests.support.puppet import Puppet
 from tests.support.service import Service, ServiceProcess, Visitor, served
 from tests.support.stores import MASTER_KEY, Stores
@@ -314,11 +314,6 @@ async def test_the_command_asks_first_and_says_how_much_would_go(
     assert erased(new_conninfo) == 3
     assert key_is_destroyed(new_conninfo, visitor_id)
     await until(lambda: {"visitor_keys", "entries", "details"} <= tidied(new_conninfo), "tables to be tidied")
-
-
-def tidied(conninfo: str) -> set[str]:
-    query = "SELECT relname FROM pg_stat_user_tables WHERE last_vacuum IS NOT NULL"
-    return {table for (table,) in execute(conninfo, query)}
 
 
 async def test_a_service_elsewhere_learns_of_it_at_once(

@@ -57,6 +57,12 @@ def is_waited_for(conninfo: str, pid: int) -> bool:
     return waiting > 0
 
 
+def tidied(conninfo: str) -> set[str]:
+    """The tables that have been vacuumed."""
+    query = "SELECT relname FROM pg_stat_user_tables WHERE last_vacuum IS NOT NULL"
+    return {name for (name,) in execute(conninfo, query)}
+
+
 class OwnServer:
     """A server that a test may stop, and start again, because nobody else uses it."""
 
