@@ -35,12 +35,6 @@ async def service(own: OwnServer, data_dir: Path) -> AsyncIterator[Service]:
         yield service
 
 
-@pytest.fixture
-async def http(service: Service) -> AsyncIterator[httpx.AsyncClient]:
-    async with service.http() as http:
-        yield http
-
-
 async def is_ready(http: httpx.AsyncClient) -> bool:
     return (await http.get("/health/ready")).status_code == 200
 

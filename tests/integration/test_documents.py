@@ -1,38 +1,17 @@
 """The documents that describe the service, and the pages that show them: they say what there is."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import httpx
 import jsonschema_rs
 import pytest
-import pytest_asyncio
 
-from tests.support.puppet import Puppet
-from tests.support.service import (
-    Frame,
-    Service,
-    served,
-)
+from tests.support.service import Frame, Service
 
 pytestmark = pytest.mark.usefixtures("nothing_is_logged_as_an_error")
-
-FAST = {"VERBATIM_CHUNK_WINDOW_MS": "5"}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def service(conninfo: str, data_dir: Path) -> AsyncIterator[Service]:
-    async with served(conninfo, data_dir, Puppet(), FAST) as service:
-        yield service
-
-
-@pytest.fixture
-async def http(service: Service) -> AsyncIterator[httpx.AsyncClient]:
-    async with service.http() as http:
-        yield http
 
 
 class Links(HTMLParser):

@@ -19,12 +19,6 @@ async def service(conninfo: str, data_dir: Path) -> AsyncIterator[Service]:
         yield service
 
 
-@pytest.fixture
-async def http(service: Service) -> AsyncIterator[httpx.AsyncClient]:
-    async with service.http() as http:
-        yield http
-
-
 def policy(answer: httpx.Response) -> dict[str, str]:
     """The answer's content security policy, by directive."""
     (given,) = answer.headers.get_list("content-security-policy")

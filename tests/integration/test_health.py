@@ -1,7 +1,6 @@
 """Whether a service lives, and whether it is ready: also where its database is gone, or can only be read."""
 
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -13,18 +12,11 @@ from infrastructure.postgres import Database
 from tests.support.postgres import execute
 from tests.support.proxy import proxied
 from tests.support.puppet import Puppet
-from tests.support.service import Visitor, problem, served
+from tests.support.rest import say
+from tests.support.service import FAST, Visitor, problem, served
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("nothing_is_logged_as_an_error")
-
-FAST = {"VERBATIM_CHUNK_WINDOW_MS": "5"}
-
-
-async def say(http: httpx.AsyncClient, visitor: Visitor, text: str, **more: Any) -> httpx.Response:
-    return await http.post(
-        visitor.path + "/messages/", json={"message": text, **more}, headers=visitor.headers
-    )
 
 
 async def test_a_service_without_its_database_lives_but_isnt_ready(

@@ -2,17 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import Mapping
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 from websockets.asyncio.client import connect
 
 from api.sockets import MAX_JOINED
 from tests.support.operators import OPERATOR, SETTINGS
 from tests.support.puppet import Puppet
 from tests.support.service import (
+    FAST,
     Frame,
     Service,
     Socket,
@@ -20,7 +20,6 @@ from tests.support.service import (
     chunks,
     cursor,
     in_reply,
-    served,
     server_sent,
     text_of,
 )
@@ -28,13 +27,9 @@ from tests.support.service import (
 pytestmark = pytest.mark.usefixtures("nothing_is_logged_as_an_error")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def service(
-    conninfo: str, tmp_path_factory: pytest.TempPathFactory, puppet: Puppet
-) -> AsyncIterator[Service]:
-    environment = {"VERBATIM_CHUNK_WINDOW_MS": "5", **SETTINGS}
-    async with served(conninfo, tmp_path_factory.mktemp("data"), puppet, environment) as service:
-        yield service
+@pytest.fixture(scope="module")
+def environment() -> Mapping[str, str]:
+    return {**FAST, **SETTINGS}
 
 
 # --- joining

@@ -45,11 +45,6 @@ async def service(conninfo: str, data_dir: Path) -> AsyncIterator[Service]:
         yield service
 
 
-@pytest.fixture
-async def visitor(service: Service) -> Visitor:
-    return await service.start_session()
-
-
 async def refused_at(url: str, **options: object) -> tuple[Frame, int | None]:
     """What a socket is told that is dismissed at once, and its close code."""
     async with connect(url, **options) as connection:  # type: ignore[arg-type]

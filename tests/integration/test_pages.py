@@ -24,12 +24,6 @@ async def service(conninfo: str, data_dir: Path) -> AsyncIterator[Service]:
         yield service
 
 
-@pytest.fixture
-async def http(service: Service) -> AsyncIterator[httpx.AsyncClient]:
-    async with service.http() as http:
-        yield http
-
-
 @pytest.mark.parametrize("path", ["/", "/static/docs.html", "/static/swagger-ui/swagger-ui.css"])
 async def test_whoever_has_a_file_is_told_that_it_is_still_the_same(
     http: httpx.AsyncClient, path: str

@@ -41,12 +41,6 @@ async def service(conninfo: str, data_dir: Path) -> AsyncIterator[Service]:
 
 
 @pytest.fixture
-async def http(service: Service) -> AsyncIterator[httpx.AsyncClient]:
-    async with service.http() as http:
-        yield http
-
-
-@pytest.fixture
 async def visitor(service: Service, http: httpx.AsyncClient) -> Visitor:
     """Who has chatted, in a session that is under a checkpoint."""
     visitor = await service.start_session()

@@ -57,12 +57,6 @@ async def service(new_conninfo: str, data_dir: Path) -> AsyncIterator[Service]:
         yield service
 
 
-@pytest.fixture
-async def http(service: Service) -> AsyncIterator[httpx.AsyncClient]:
-    async with service.http() as http:
-        yield http
-
-
 async def test_an_answer_names_its_request(http: httpx.AsyncClient) -> None:
     first, second = await http.get("/health/live"), await http.get("/health/live")
 

@@ -26,11 +26,6 @@ async def service(conninfo: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
         yield service
 
 
-@pytest.fixture
-async def visitor(service: Service) -> Visitor:
-    return await service.start_session()
-
-
 def asked(visitor: Visitor, path: str) -> str:
     return f"GET {visitor.path}{path} HTTP/1.1\r\nHost: a\r\nX-Visitor-Id: {visitor.visitor_id}\r\n\r\n"
 

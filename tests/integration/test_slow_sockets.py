@@ -4,24 +4,16 @@ import asyncio
 import gc
 import json
 import socket as sockets
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from api.wire import FramesProtocol, text_frame
 from tests.support.puppet import Puppet
-from tests.support.service import (
-    Frame,
-    Service,
-    followers,
-    served,
-    text_of,
-)
+from tests.support.service import Frame, Service, followers, served, text_of
 from tests.support.slow_reading import hold
 from tests.support.waiting import until
 
@@ -31,13 +23,6 @@ HANDSHAKE = (
     "GET /ws/chat/?session_id={}&visitor_id={} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
     "Upgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def service(conninfo: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
-    environment = {"VERBATIM_CHUNK_WINDOW_MS": "5"}
-    async with served(conninfo, tmp_path_factory.mktemp("data"), Puppet(), environment) as service:
-        yield service
 
 
 def connections() -> list[FramesProtocol]:

@@ -2,13 +2,11 @@
 
 import json
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from websockets.asyncio.client import connect
@@ -123,15 +121,6 @@ ERROR = """
     }
 }
 """
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def service(
-    conninfo: str, tmp_path_factory: pytest.TempPathFactory, puppet: Puppet
-) -> AsyncIterator[Service]:
-    environment = {"VERBATIM_CHUNK_WINDOW_MS": "5"}
-    async with served(conninfo, tmp_path_factory.mktemp("data"), puppet, environment) as service:
-        yield service
 
 
 def like(example: str, frame: Frame) -> None:
