@@ -18,7 +18,6 @@ from api.limits import TooManySessions
 from api.origins import OriginNotAllowed
 from domain.errors import (
     ChatError,
-    CorruptLog,
     InvalidRequest,
     MessageConflict,
     RateLimited,
@@ -33,6 +32,7 @@ from domain.errors import (
     Unavailable,
     VisitorMismatch,
     VisitorNotFound,
+    sayable,
 )
 
 logger = logging.getLogger(__name__)
@@ -98,14 +98,13 @@ class Problem(Struct, frozen=True, kw_only=True):
 def safe(error: Exception, where: str, session_id: object = None) -> ChatError:
     """The error that can be told: this one or, for a fault of ours, which is logged, a Mistake.
 
-    Its text may hold what was said, so the log gets its kind and place; CorruptLog speaks of the log alone.
+    The log gets what may be said of it, and its place.
     """
     if isinstance(error, ChatError):
         return error
     place = traceback.extract_tb(error.__traceback__)[-1]
-    kind = str(error) if isinstance(error, CorruptLog) else type(error).__qualname__
     told = {"session_id": session_id}
-    logger.error("%s: %s at %s:%s", where, kind, place.filename, place.lineno, extra=told)
+    logger.error("%s: %s at %s:%s", where, sayable(error), place.filename, place.lineno, extra=told)
     return Mistake()
 
 

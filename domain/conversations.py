@@ -28,6 +28,7 @@ from domain.errors import (
     Restarting,
     SessionNotFound,
     Unavailable,
+    sayable,
 )
 from domain.events import Event, Rating, ReplyChunksRecorded, SessionEnded
 from domain.ports import Clock, EventStore, Recorded
@@ -310,19 +311,19 @@ class Conversations:
                 session = known or await self._store.refresh(session_id)
                 if session is None:
                     raise SessionNotFound
+                is_known, known = known is not None, None
                 now = self._clock.now()
-                events: list[Event] = []
                 try:
                     events = decision(session, now)
                 except ChatError as refusal:
-                    if known is None or isinstance(refusal, _WHATEVER_THE_SESSION):
-                        raise
+                    if is_known and not isinstance(refusal, _WHATEVER_THE_SESSION):
+                        continue
+                    raise
                 if events or self._has_next(session):
                     with suppress(Conflict):
                         return await self._append(session, events, now)
-                elif known is None:
+                elif not is_known:
                     return session
-                known = None
 
     def _has_next(self, session: ChatSession) -> bool:
         """Whether a message waits, though no reply is open: it was left by a process that has stopped."""
@@ -411,7 +412,7 @@ class Conversations:
             await self._speak_to_the_end(session, reply)
         except Exception as error:
             told = {"session_id": session.session_id}
-            logger.error("answering broke off: %s", type(error).__qualname__, extra=told)
+            logger.error("answering broke off: %s", sayable(error), extra=told)
             logger.debug("answering broke off", exc_info=error, extra=told)
 
     async def _speak_to_the_end(self, session: ChatSession, reply: Reply) -> None:

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from domain.errors import CorruptLog, Unavailable
+from domain.errors import Unavailable, sayable
 from domain.events import (
     Event,
     IdleWarningIssued,
@@ -183,9 +183,6 @@ class DeadlineKeeper:
 
 def _tell(session_id: UUID, error: Exception) -> None:
     """Whatever is wrong with one session, all others have their deadlines."""
-    if isinstance(error, CorruptLog):
-        logger.error("%s", error)
-        return
     told = {"session_id": session_id}
-    logger.error("a session can't be looked after: %s", type(error).__qualname__, extra=told)
+    logger.error("a session can't be looked after: %s", sayable(error), extra=told)
     logger.debug("a session can't be looked after", exc_info=error, extra=told)

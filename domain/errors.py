@@ -145,3 +145,11 @@ class ReplyClosed(Exception):
 
 class CorruptLog(Exception):
     """A stored event can't be read as what was recorded: says which session and version."""
+
+
+def sayable(error: Exception) -> str:
+    """What a log line may say of an error: its kind, for its text may hold what was said.
+
+    CorruptLog speaks of the log alone.
+    """
+    return str(error) if isinstance(error, CorruptLog) else type(error).__qualname__

@@ -26,7 +26,6 @@ from domain.assistant import (
     Text,
     Unanswered,
 )
-from domain.errors import ReplyClosed
 from domain.ports import Clock
 from domain.session import Findings
 from domain.words import WordCutter
@@ -67,8 +66,8 @@ class Speech:
     async def speak(self, assistant: Assistant, prompt: Prompt) -> None:
         """Record all that the assistant says.
 
-        Raises AssistantFailed, once what was said before is recorded, and ReplyClosed as soon as
-        words can't be recorded because somebody has closed the reply.
+        Raises AssistantFailed, once what was said before is recorded, and at once whatever `record` raises:
+        ReplyClosed, where somebody has closed the reply.
         """
         failure: Exception | None = None
         try:
@@ -77,8 +76,8 @@ class Speech:
                 failure = await self._listen(assistant, prompt)
                 self._ended = True
                 self._due.set()
-        except* ReplyClosed:
-            failure = ReplyClosed()
+        except* Exception as broken:
+            failure = broken.exceptions[0]  # there is one task that can raise any
         if failure:
             raise failure
 
@@ -116,8 +115,7 @@ class Speech:
         for word in words:
             self._words.append(word)
             self._offsets.append(offset)
-        if self._timer is None:
-            self._ask_for_batch()
+        self._ask_for_batch()
 
     async def _catch_up(self) -> None:
         while len(self._words) > MAX_PENDING_WORDS:
@@ -127,7 +125,7 @@ class Speech:
     def _ask_for_batch(self) -> None:
         if self._loop.time() >= self._next_batch:
             self._due.set()
-        else:
+        elif self._timer is None:
             self._timer = self._loop.call_at(self._next_batch, self._window_over)
 
     def _window_over(self) -> None:

@@ -23,7 +23,7 @@ from domain.assistant import (
     Suggestions,
     Text,
 )
-from domain.errors import ReplyClosed
+from domain.errors import CorruptLog, ReplyClosed
 from domain.events import Usage
 from domain.session import Findings
 from domain.speech import MAX_PENDING_WORDS, Speech
@@ -44,19 +44,19 @@ class Batch(Struct):
 
 
 class Desk:
-    """Where words are put on the record. It can be made to wait, and to be closed."""
+    """Where words are put on the record. It can be made to wait, and to refuse."""
 
     def __init__(self, time: TimeByHand, *, since: float = 0.0) -> None:
         self.time = time
         self.batches: list[Batch] = []
         self.open = asyncio.Event()
         self.open.set()
-        self.closed = False
+        self.refusal: Exception | None = None
         self.speech = Speech(START - timedelta(seconds=since), time, WINDOW, self._record)
 
     async def _record(self, words: Sequence[str], delays: Sequence[int]) -> None:
-        if self.closed:
-            raise ReplyClosed
+        if self.refusal:
+            raise self.refusal
         self.batches.append(Batch(self.time.elapsed, list(words), list(accumulate(delays))))
         await self.open.wait()
 
@@ -266,8 +266,9 @@ async def test_an_assistant_that_breaks_has_failed_and_the_log_repeats_no_word_o
     assert "hello" not in caplog.text
 
 
-async def test_a_reply_that_somebody_closes_stops_the_assistant_at_its_next_word(
-    time_by_hand: TimeByHand,
+@pytest.mark.parametrize("refusal", [ReplyClosed(), CorruptLog("version 3 is missing")], ids=repr)
+async def test_where_words_can_t_be_recorded_the_assistant_is_stopped_at_its_next_word(
+    time_by_hand: TimeByHand, refusal: Exception
 ) -> None:
     desk = Desk(time_by_hand)
     pause, never = asyncio.Event(), asyncio.Event()
@@ -275,11 +276,11 @@ async def test_a_reply_that_somebody_closes_stops_the_assistant_at_its_next_word
     speaking = desk.speak(assistant)
     await time_by_hand.pass_by()
 
-    desk.closed = True
+    desk.refusal = refusal
     pause.set()
     await time_by_hand.pass_by(WINDOW)
 
-    with pytest.raises(ReplyClosed):
+    with pytest.raises(type(refusal)):
         await speaking
     assert assistant.closed == 1
     assert desk.words == ["One "]
@@ -289,7 +290,7 @@ async def test_a_reply_that_is_closed_before_its_last_word_is_closed_and_not_fai
     time_by_hand: TimeByHand,
 ) -> None:
     desk = Desk(time_by_hand)
-    desk.closed = True
+    desk.refusal = ReplyClosed()
 
     with pytest.raises(ReplyClosed):
         await desk.speak(Scripted("One ", AssistantFailed("timeout")))

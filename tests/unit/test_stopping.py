@@ -1,10 +1,22 @@
 """Stopping: a reply, by its visitor or with its session, and a whole process."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 
-from domain.errors import SessionNotActive, Unavailable
+from domain.conversations import Conversations
+from domain.errors import (
+    ChatError,
+    MessageConflict,
+    RateLimited,
+    ReplyNotFound,
+    SessionNotActive,
+    Unavailable,
+    VisitorMismatch,
+)
 from domain.events import (
     ReplyChunksRecorded,
     ReplyCompleted,
@@ -169,3 +181,34 @@ async def test_a_process_that_stops_begins_no_reply_and_another_begins_it_at_onc
 
     assert of_kind(events, ReplyFailed) == []
     assert [prompt.text for prompt in (*first.prompts, *second.prompts)] == ["one", "two"]
+
+
+REFUSED: list[tuple[Callable[[Conversations, UUID], Awaitable[Any]], type[ChatError]]] = [
+    (lambda process, session: process.post(session, uuid4(), "three"), VisitorMismatch),
+    (lambda process, session: process.stop(session, uuid4()), VisitorMismatch),
+    (lambda process, session: process.delete(session, uuid4()), VisitorMismatch),
+    (lambda process, session: process.rate(session, VISITOR, uuid4(), "up"), ReplyNotFound),
+    (lambda process, session: process.post(session, VISITOR, "three"), RateLimited),
+    (lambda process, session: process.post(session, VISITOR, "three", "m-2"), MessageConflict),
+]
+
+
+@pytest.mark.parametrize(("deed", "refusal"), REFUSED)
+async def test_what_isnt_allowed_is_refused_also_where_a_message_was_left_to_be_answered(
+    world: World, deed: Callable[[Conversations, UUID], Awaitable[Any]], refusal: type[ChatError]
+) -> None:
+    before = world.process(Scripted("One ", asyncio.Event()))
+    session = await before.start(VISITOR, {})
+    await before.post(session.session_id, VISITOR, "one")
+    await before.post(session.session_id, VISITOR, "two", "m-2")
+    closing = asyncio.create_task(before.close(grace=10))
+    await asyncio.sleep(0)
+    await before.stop(session.session_id, VISITOR)
+    await closing
+    after = world.process(messages_per_minute=2)
+    await after.enter(session.session_id, VISITOR)
+
+    with pytest.raises(refusal):
+        await deed(after, session.session_id)
+
+    assert kinds(await recorded(after, session.session_id))[-1] is ReplyStopped
