@@ -29,7 +29,7 @@ from infrastructure.known import Known, first_known, next_known, start_of
 from infrastructure.logs import Log
 from infrastructure.meters import Meters
 from infrastructure.snapshots import Snapshots
-from infrastructure.tail import Tail
+from infrastructure.tail import TAIL_EVENTS, Tail
 
 logger = logging.getLogger(__name__)
 
@@ -235,13 +235,14 @@ class SessionStore:
             news.append(Recorded(event, session, at))
         assert session is not None, "append needs an event"
         then = Known(session, head, None if session.erased_at else cipher)
-        try:
-            await self._log.append(rows, lambda: self._committed(then, news, snapshots))
-        except Conflict:
-            # Whoever was first may be another process: what we know is behind, and the next load reads on.
-            self._meters.conflicts.inc()
-            await self.refresh(session_id)
-            raise
+        with self._heeded(session_id):
+            try:
+                await self._log.append(rows, lambda: self._committed(then, news, snapshots))
+            except Conflict:
+                # Whoever was first may be another process: what we know is behind.
+                self._meters.conflicts.inc()
+                await self.refresh(session_id)
+                raise
         if known is None:
             await self._require_key(session)
         return session
@@ -257,6 +258,13 @@ class SessionStore:
     def _is_erased(self, session_id: UUID) -> bool:
         known = self._known.get(session_id)
         return known is not None and known.session.erased_at is not None
+
+    @contextmanager
+    def _heeded(self, session_id: UUID) -> Iterator[None]:
+        """Meanwhile, whoever looks learns what others record here, and doesn't pass it by as nothing that is
+        known: what is being learned would be behind it, and nobody would look again."""
+        with self._tail(session_id):
+            yield
 
     @contextmanager
     def _tail(self, session_id: UUID) -> Iterator[Tail[_Page]]:
@@ -277,12 +285,22 @@ class SessionStore:
         self._meters.recorded(news)
 
     async def _read_on(self, session_id: UUID) -> Sequence[Recorded]:
-        """Learn what has been recorded after what is known of a session. Raises Unavailable, CorruptLog."""
+        """Learn what has been recorded after what is known of a session; the latest of it.
+
+        Raises Unavailable, CorruptLog.
+        """
         known = self._known.get(session_id)
-        rows = await self._log.read(session_id, known.session.version if known else 0)
-        known, news = await self._fold(session_id, known, rows)
-        if known is not None:
-            self._learn(known, news)
+        news: list[Recorded] = []
+        is_last = False
+        with self._heeded(session_id):
+            while not is_last:
+                start = known.session.version if known else 0
+                rows = await self._log.read(session_id, start, PAGE_EVENTS)
+                known, more = await self._fold(session_id, known, rows)
+                news = [*news, *more][-TAIL_EVENTS:]
+                is_last = len(rows) < PAGE_EVENTS
+            if known is not None:
+                self._learn(known, news)
         return news
 
     async def _at_version(self, session_id: UUID, after: int) -> Known | None:

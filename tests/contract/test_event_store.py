@@ -1,10 +1,12 @@
 """What `domain.ports.EventStore` promises of what is recorded and read, told once and kept by every log."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from eventsourcing.persistence import StoredEvent
 
 from domain.errors import Conflict, CorruptLog, KeyDestroyed
 from domain.events import (
@@ -20,6 +22,7 @@ from domain.events import (
 )
 from domain.session import fold
 from infrastructure import event_store, snapshots
+from infrastructure.doorbells import LocalDoorbell
 from infrastructure.event_store import SessionStore
 from infrastructure.keyring import WrappedKeyring
 from tests.support.chain import fault_in
@@ -250,6 +253,26 @@ async def test_where_the_beginning_is_wanted_no_more_of_a_long_session_is_opened
     assert versions(beginning) == [*range(1, 13)]
     assert decoded == [*range(1, 21)]
     assert versions(await store.read(session.session_id, 90, most=12)) == [91, 92, 93, 94, 95]
+
+
+async def test_a_long_session_is_learned_page_by_page(
+    stores: Stores, store: SessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_store, "PAGE_EVENTS", 10)
+    session = await new_session(store, *(said() for _ in range(94)))
+    log = await stores.open_log()
+    read, pages = log.read, list[int]()
+
+    async def noted(session_id: UUID, after: int, most: int | None = None) -> Sequence[StoredEvent]:
+        rows = await read(session_id, after, most)
+        pages.append(len(rows))
+        return rows
+
+    monkeypatch.setattr(log, "read", noted)
+    other = SessionStore(log, WrappedKeyring(MASTER_KEY, stores.keys), LocalDoorbell())
+
+    assert await other.load(session.session_id) == session
+    assert pages == [10] * 9 + [5]
 
 
 # --- a visitor who is forgotten

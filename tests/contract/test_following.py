@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from datetime import timedelta
 from typing import Any, cast
@@ -160,18 +160,32 @@ class LateLog:
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self.append = log.append
         self.check = log.check
         self.since = log.since
         self.latest = log.latest
         self.sessions_of = log.sessions_of
         self.heads = log.heads
         self.late: asyncio.Event | None = None
+        self.is_late = False
+
+    def append(self, rows: Sequence[StoredEvent], committed: Callable[[], None]) -> "asyncio.Future[None]":
+        late, self.late = self.late, None
+        return asyncio.create_task(self._append(rows, committed, late))
+
+    async def _append(
+        self, rows: Sequence[StoredEvent], committed: Callable[[], None], late: asyncio.Event | None
+    ) -> None:
+        await self._log.append(rows, lambda: None)
+        if late:
+            self.is_late = True
+            await late.wait()
+        committed()
 
     async def read(self, session_id: UUID, after: int, most: int | None = None) -> Sequence[StoredEvent]:
         late, self.late = self.late, None
         rows = await self._log.read(session_id, after, most)
         if late:
+            self.is_late = True
             await late.wait()
         return rows
 
@@ -188,7 +202,7 @@ async def test_what_is_learned_late_takes_back_nothing_that_is_known_since(
 
     log.late = answer = asyncio.Event()
     refreshing = asyncio.create_task(other.refresh(session.session_id))
-    await until(lambda: log.late is None, "the log to be asked")
+    await until(lambda: log.is_late, "the log to be asked")
     await other.refresh(session.session_id)
     latest = await other.append(session.session_id, 2, [said()], AT)
     answer.set()
@@ -198,6 +212,48 @@ async def test_what_is_learned_late_takes_back_nothing_that_is_known_since(
     assert versions(await follow(other, session.session_id, 2, 3)) == [3]
     await other.append(session.session_id, 3, [said()], AT)
     assert versions(await following) == [1, 2, 3, 4]
+
+
+async def test_what_others_record_while_a_session_is_being_read_is_not_passed_by(
+    stores: Stores, store: SessionStore
+) -> None:
+    session = await new_session(store)
+    log = LateLog(await stores.open_log())
+    other = SessionStore(log, WrappedKeyring(MASTER_KEY, stores.keys), LocalDoorbell())
+    await other.open()
+
+    log.late = answer = asyncio.Event()
+    reading = asyncio.create_task(other.refresh(session.session_id))
+    await until(lambda: log.is_late, "the session to be read")
+    latest = await store.append(session.session_id, 1, [said()], AT)
+    await other.look()
+    answer.set()
+    await reading
+
+    assert await other.load(session.session_id) == latest
+    assert versions(await follow(other, session.session_id, 1, 2)) == [2]
+
+
+async def test_what_others_record_while_we_dont_know_yet_of_our_own_commit_is_not_passed_by(
+    stores: Stores, store: SessionStore
+) -> None:
+    session = await new_session(store)
+    log = LateLog(await stores.open_log())
+    other = SessionStore(log, WrappedKeyring(MASTER_KEY, stores.keys), LocalDoorbell())
+    await other.open()
+    await other.load(session.session_id)
+
+    log.late = answer = asyncio.Event()
+    appending = asyncio.create_task(other.append(session.session_id, 1, [said()], AT))
+    await until(lambda: log.is_late, "the commit")
+    await store.refresh(session.session_id)
+    latest = await store.append(session.session_id, 2, [said()], AT)
+    await other.look()
+    answer.set()
+    await appending
+
+    assert await other.load(session.session_id) == latest
+    assert versions(await follow(other, session.session_id, 2, 3)) == [3]
 
 
 async def test_one_follower_who_leaves_takes_nothing_from_the_others(store: SessionStore) -> None:
