@@ -207,32 +207,27 @@ class GroupCommit:
                     logger.warning("the connection to the log was lost: settling %d commands", len(batch))
                     unsure = True
             except Refused as error:
-                if not await self._is_to_be_settled(pipeline, batch, error, unsure=unsure):
+                if not (unsure and len(batch) == 1 and error.sqlstate.startswith(TRANSIENT)):
+                    await self._take_no(batch, error, unsure=unsure)
                     return
+                # Whether the command stands already is still unknown: ask on, and maybe somebody else.
+                logger.warning("the log can't settle a command: SQLSTATE %s", error.sqlstate)
+                await self._give_up(pipeline)
+                await asyncio.sleep(RECONNECT_SECONDS[-1])
             else:
                 for command in batch:
                     command.fail(Conflict()) if command.place in refused else command.succeed()
                 return
 
-    async def _is_to_be_settled(
-        self, pipeline: Pipeline, batch: "list[_Command]", error: Refused, *, unsure: bool
-    ) -> bool:
-        """Whether a batch that the server has refused must be tried again; else all has been done for it."""
+    async def _take_no(self, batch: "list[_Command]", error: Refused, *, unsure: bool) -> None:
+        """The server has refused a batch: if it dislikes one command, the others must not suffer for it."""
         if len(batch) > 1:
-            # If the server dislikes one command, the others must not suffer for it.
             for command in batch:
                 await self._commit([command], unsure=unsure)
-            return False
-        if not (unsure and error.sqlstate.startswith(TRANSIENT)):
-            level = logging.WARNING if error.sqlstate.startswith(TRANSIENT) else logging.ERROR
-            logger.log(level, "the log refused an append: SQLSTATE %s", error.sqlstate)
-            batch[0].fail(Unavailable())
-            return False
-        # Whether the command stands already is still unknown: ask on, and maybe somebody else.
-        logger.warning("the log can't settle a command: SQLSTATE %s", error.sqlstate)
-        await self._give_up(pipeline)
-        await asyncio.sleep(RECONNECT_SECONDS[-1])
-        return True
+            return
+        level = logging.WARNING if error.sqlstate.startswith(TRANSIENT) else logging.ERROR
+        logger.log(level, "the log refused an append: SQLSTATE %s", error.sqlstate)
+        batch[0].fail(Unavailable())
 
     async def _write(self, pipeline: Pipeline, batch: "list[_Command]", *, unsure: bool) -> set[Place]:
         """The rows that are not recorded. Raises ConnectionLost, Refused."""
@@ -300,7 +295,11 @@ class _Command:
         self.place: Place = (self.stream, rows[0].originator_version)
 
     def succeed(self) -> None:
-        self.committed()
+        try:
+            self.committed()
+        except Exception:
+            # It is on the record all the same: who is told otherwise records it again.
+            logger.exception("what was recorded isn't passed on")
         if not self.future.done():
             self.future.set_result(None)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -41,6 +41,25 @@ async def test_a_conflict_fails_its_own_stream_alone(conninfo: str, writer: Grou
     assert [len(recorded(conninfo, stream)) for stream in streams] == [
         1 if version != 2 else 2 for version in versions
     ]
+
+
+async def test_what_is_recorded_is_so_for_all_though_one_can_t_be_told(
+    conninfo: str, writer: GroupCommit, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        raise ValueError("something that was said")
+
+    streams = [uuid4() for _ in range(3)]
+    told: list[UUID] = []
+    commands = [writer.append([row(streams[0], 1)], broken)]
+    commands += [
+        writer.append([row(stream, 1)], lambda stream=stream: told.append(stream)) for stream in streams[1:]
+    ]
+
+    assert await outcomes(commands) == [None] * 3
+    assert told == streams[1:]
+    assert all(len(recorded(conninfo, stream)) == 1 for stream in streams)
+    assert [record.message for record in caplog.records] == ["what was recorded isn't passed on"]
 
 
 async def test_a_batch_is_no_larger_than_a_socket_takes_at_once(conninfo: str, writer: GroupCommit) -> None:
