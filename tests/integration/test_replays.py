@@ -199,7 +199,7 @@ async def test_a_service_that_stops_ends_its_replays_to_be_taken_up_elsewhere(
         connection = await connect(replay_url(visitor), additional_headers=OPERATOR)
         await until(lambda: followers() == 2, "both to follow")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await stream == []
         assert await close_code_of(connection) == 1012
 

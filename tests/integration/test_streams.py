@@ -130,7 +130,7 @@ async def test_a_service_that_stops_ends_its_streams_and_lets_nobody_wait(
         stream = asyncio.create_task(stream_to_its_end(visitor))
         await until(lambda: followers() == 2, "both to follow")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert (await waiting).json()["code"] == "reply_timeout"
         assert await stream == ["connected", "chunk"], "and its end is a proper one"
 

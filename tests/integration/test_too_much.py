@@ -13,6 +13,7 @@ from domain.session import MAX_WAITING
 from tests.support.cast import FLAT, SECRET, Cast, still_chats
 from tests.support.puppet import Puppet
 from tests.support.raw import HANDSHAKE, Raw, frame
+from tests.support.rest import say
 from tests.support.service import Frame, Socket, Visitor, served
 
 pytestmark = pytest.mark.usefixtures("nothing_is_betrayed_to_the_log")
@@ -138,23 +139,32 @@ async def test_a_request_that_never_comes_in_whole_isn_t_waited_for_without_end(
         reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
         writer.write(begun)
 
-        async with asyncio.timeout(10):
-            await reader.read()
+        await closed(reader)
         writer.close()
+
+
+async def closed(reader: asyncio.StreamReader) -> None:
+    async with asyncio.timeout(20):
+        await reader.read()
 
 
 async def test_who_is_being_answered_is_waited_for(
     new_conninfo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.http_protocol.REQUEST_SECONDS", 0.05)
-    async with served(new_conninfo, tmp_path, Puppet()) as service:
+    monkeypatch.setattr("api.http_protocol.REQUEST_SECONDS", 1.0)
+    puppet = Puppet()
+    async with served(new_conninfo, tmp_path, puppet) as service, service.http() as http:
         visitor = await service.start_session()
         async with visitor.socket() as socket:
-            asking = asyncio.create_task(socket.receive_until("complete"))
-            async with service.http() as http:
-                message = {"message": "word*40 pause word*40"}
-                answer = await http.post(visitor.path + "/messages/", json=message, headers=visitor.headers)
-            await asking
+            answering = asyncio.create_task(say(http, visitor, "A |later word"))
+            await socket.receive_until("chunk")
+            reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+            writer.write(b"GET /health/live")
+            await closed(reader)  # who has begun to ask later isn't waited for any more
+            writer.close()
+            puppet.go_on("later")
+            await socket.receive_until("complete")
+            answer = await answering
 
     assert answer.status_code == 200
 
