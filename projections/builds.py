@@ -9,6 +9,7 @@ Code of another version may run at the same time. It goes on with builds of its 
 are of one code as a whole: they change hands once all that is live is of the versions that the new one has.
 """
 
+import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
@@ -24,6 +25,8 @@ from psycopg.sql import SQL, Identifier
 from projections.projection import Projection
 from projections.reader import has_reader, make_reader
 from projections.tracking import ProjectionRecorder
+
+logger = logging.getLogger(__name__)
 
 State = Literal["building", "live", "retired"]
 Views = Callable[[Mapping[str, str]], Sequence[str]]
@@ -101,17 +104,20 @@ class Builds:
     def __init__(self, recorder: ProjectionRecorder, projections: Sequence[Projection], views: Views) -> None:
         self.recorder = recorder
         self._views = views
+        self._is_published = False
         self.projections = {projection.name: projection for projection in projections}
 
     def open(self) -> None:
-        """Create what is missing, and have the views show what is live. One process at a time may do it."""
+        """Create what is missing, and have the views show what is live, unless somebody reads them for long:
+        then whoever drives the builds has them do so. One process at a time may do it."""
         self.recorder.create_table()
         with self.recorder.connection() as connection:
             connection.execute(CREATE_PROJECTIONS)
         self.begin_missing()
         with self.recorder.connection() as connection:
             make_reader(connection)
-            self._publish(connection)
+        if not self.publish():
+            logger.warning("views are left as they were: they are made anew once nobody reads them for long")
 
     def all(self) -> Sequence[Build]:
         """All there are."""
@@ -179,6 +185,20 @@ class Builds:
                 self._publish(connection)
         except psycopg.errors.LockNotAvailable:
             return False
+        return True
+
+    def publish(self) -> bool:
+        """Have the views show what is live, if that hasn't been done yet. Not just now, if somebody is
+        reading them for long."""
+        if self._is_published:
+            return True
+        try:
+            with self.recorder.connection() as connection:
+                connection.execute(LOCK_TIMEOUT)
+                self._publish(connection)
+        except psycopg.errors.LockNotAvailable:
+            return False
+        self._is_published = True
         return True
 
     def _may_be_shown(self, connection: Connection[Any], builds: Sequence[Build]) -> bool:

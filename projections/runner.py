@@ -208,8 +208,8 @@ class Runner:
             cursor.execute(SQL("DELETE FROM {} WHERE session_id = $1").format(place), (session_id,))
 
     def _settle(self, led: Collection[str], head: int) -> None:
-        """Show what has caught up with what is live, or with the log where that isn't ours; drop what isn't
-        shown any more."""
+        """Show what has caught up with what is live, or with the log where that isn't ours, and the views
+        that a start had to leave; drop what isn't shown any more."""
         builds = self._builds.ours(led)
         live = {build.name: build.position for build in builds if build.state == "live"}
         caught_up = [
@@ -219,6 +219,7 @@ class Runner:
         ]
         if caught_up:
             self._builds.swap_in(caught_up)
+        self._builds.publish()
         self._builds.drop_retired()
 
 

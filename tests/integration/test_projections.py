@@ -422,6 +422,29 @@ async def test_a_swap_waits_for_whoever_reads_for_long_and_lets_others_read(stor
         assert {build.state for build in process.builds.all()} == {"live"}
 
 
+async def test_a_start_waits_for_nobody_and_its_views_are_shown_once_nobody_reads_the_old_ones_for_long(
+    stores: Stores,
+) -> None:
+    await chats(await stores.open(), "one")
+
+    def show_loudly(live: Any) -> Sequence[str]:
+        return [f"CREATE OR REPLACE VIEW said AS SELECT upper(text) AS text FROM {live['picky']}.said"]
+
+    with projecting(stores.conninfo, (picky(),), show=shown) as old:
+        old.catch_up()
+    with psycopg.connect(stores.conninfo) as reader:
+        reader.execute("SELECT * FROM said")
+        with projecting(stores.conninfo, (picky(),), show=show_loudly) as new:
+            for _ in range(2):
+                new.catch_up()
+            assert sorted(read(stores.conninfo)) == [("fine",), ("one",)]
+
+            reader.rollback()
+            new.catch_up()
+
+            assert sorted(read(stores.conninfo)) == [("FINE",), ("ONE",)]
+
+
 async def test_code_that_is_older_than_the_tables_leaves_them_alone(stores: Stores) -> None:
     with projecting(stores.conninfo, (picky(version=2),), show=no_views) as new:
         new.catch_up()
