@@ -288,7 +288,8 @@ def open_runner(settings: Settings, conninfo: str) -> Iterator[Runner]:
 @contextmanager
 def open_builds(conninfo: str) -> Iterator[Builds]:
     """The tables of the projections, and of the log: created, where they aren't there yet."""
-    connections = datastore(conninfo, pool_size=3)
+    # Asked before each use: else a server that was restarted would break what is done next.
+    connections = datastore(conninfo, pool_size=3, pre_ping=True)
     try:
         create_tables(conninfo, Recorder(connections))
         builds = Builds(ProjectionRecorder(connections), PROJECTIONS, views)

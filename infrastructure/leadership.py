@@ -23,7 +23,8 @@ STANDBY_SECONDS = 0.5
 
 
 async def lead(conninfo: str, lock: int, work: Callable[[], Awaitable[None]]) -> None:
-    """For ever, do this work whenever nobody else does. It is cancelled where the lock is lost."""
+    """For ever, do this work whenever nobody else does. It is cancelled where the lock is lost; if it breaks,
+    the lock is given up. Raises what the work raises."""
     await lead_some(conninfo, {"": lock}, lambda _: work())
 
 
@@ -45,10 +46,22 @@ async def lead_some(
             for task in (working, watching):
                 task.cancel()
             await asyncio.gather(working, watching, return_exceptions=True)
-        for task in done:
-            task.result()
+        if watching in done:
+            watching.result()
+        if error := working.exception():
+            # A server that is gone breaks the work as well: then it is this connection that says so.
+            async with asyncio.timeout(CHECK_SECONDS):
+                await connection.execute("SELECT 1")
+            raise _WorkBroke from error
 
-    await hold_connection(conninfo, "leading", hold)
+    try:
+        await hold_connection(conninfo, "leading", hold)
+    except _WorkBroke as broke:
+        raise broke.__cause__ or broke from None
+
+
+class _WorkBroke(Exception):
+    """What broke isn't the connection that leads, whatever kind of error it is: a new one wouldn't help."""
 
 
 async def _take_all(connection: AsyncConnection, locks: Mapping[str, int], held: set[str]) -> None:

@@ -221,7 +221,8 @@ async def hold_connection(
     use: Callable[[AsyncConnection], Awaitable[None]],
     lost: Callable[[], None] = lambda: None,
 ) -> None:
-    """For ever, use a connection of one's own, and a new one whenever it is `lost`."""
+    """For ever, use a connection of one's own, and a new one whenever it is `lost`: errors of `use` that say
+    something of a server are taken for this connection's."""
     while True:
         try:
             connection = await AsyncConnection.connect(

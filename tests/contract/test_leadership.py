@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import suppress
 
+import psycopg
 import pytest
 
 from infrastructure.leadership import lead, lead_some
@@ -45,6 +46,16 @@ def leaders(candidates: list[Candidate]) -> list[Candidate]:
     return [candidate for candidate in candidates if candidate.leads]
 
 
+def cut_off_whoever_leads(conninfo: str) -> None:
+    execute(
+        conninfo,
+        "SELECT pg_terminate_backend(pid) FROM pg_locks "
+        "WHERE locktype = 'advisory' AND objid = %s AND granted AND database = "
+        "(SELECT oid FROM pg_database WHERE datname = current_database())",
+        LOCK,
+    )
+
+
 async def test_one_leads_and_another_when_that_one_stops(candidates: list[Candidate]) -> None:
     for left in (3, 2, 1):
         await until(lambda: len(leaders(candidates)) == 1, "somebody to lead")
@@ -61,13 +72,7 @@ async def test_whoever_loses_the_lock_stops_and_somebody_leads_again(
 
     for _ in range(3):
         (leader,) = leaders(candidates)
-        execute(
-            new_conninfo,
-            "SELECT pg_terminate_backend(pid) FROM pg_locks "
-            "WHERE locktype = 'advisory' AND objid = %s AND granted AND database = "
-            "(SELECT oid FROM pg_database WHERE datname = current_database())",
-            LOCK,
-        )
+        cut_off_whoever_leads(new_conninfo)
         await until(lambda leader=leader: not leader.leads, "it to stop")
         await until(lambda: len(leaders(candidates)) == 1, "somebody to lead")
 
@@ -95,9 +100,27 @@ async def test_of_several_pieces_of_work_one_does_what_nobody_else_does(new_conn
     await asyncio.gather(old, new, return_exceptions=True)
 
 
-async def test_work_that_breaks_is_told_of(new_conninfo: str) -> None:
+@pytest.mark.parametrize("error", [ValueError, psycopg.errors.DiskFull, TimeoutError])
+async def test_work_that_breaks_is_told_of(new_conninfo: str, error: type[Exception]) -> None:
     async def work() -> None:
-        raise ValueError
+        raise error("of the work alone")
 
-    with pytest.raises(ValueError):
-        await lead(new_conninfo, LOCK, work)
+    with pytest.raises(error, match="of the work alone"):
+        await asyncio.wait_for(lead(new_conninfo, LOCK, work), 20)
+
+
+async def test_work_that_breaks_because_the_server_is_gone_is_begun_again(new_conninfo: str) -> None:
+    begun = [0]
+
+    async def work() -> None:
+        begun[0] += 1
+        if begun[0] == 1:
+            cut_off_whoever_leads(new_conninfo)
+            raise psycopg.OperationalError
+        await asyncio.Event().wait()
+
+    leading = asyncio.create_task(lead(new_conninfo, LOCK, work))
+    await until(lambda: begun[0] == 2 or leading.done(), "it to be begun again")
+    assert not leading.done()
+    leading.cancel()
+    await asyncio.gather(leading, return_exceptions=True)
