@@ -21,7 +21,7 @@ from domain.errors import CorruptLog, Unavailable
 from domain.events import ReplyChunksRecorded, SessionEnded, SessionStarted
 from infrastructure import codec
 from infrastructure.meters import Meters
-from infrastructure.postgres import Database
+from infrastructure.postgres import HOLD_BRIEFLY, Database
 from infrastructure.presence import LIVING
 
 logger = logging.getLogger(__name__)
@@ -49,9 +49,6 @@ MOST_POSITIONS = 20_000
 """How much of the log is taken in at once."""
 
 HAS_NEWS = "SELECT (SELECT max(notification_id) FROM stored_events) > position FROM deadlines_position"
-
-# Whoever holds the position and then says nothing, as a process that is frozen, must not keep it from all.
-HOLD_BRIEFLY = "SET LOCAL idle_in_transaction_session_timeout = '2s'"
 
 STUCK_SECONDS = 5.0
 """How long there may be news that nobody takes in before that is worth a warning."""

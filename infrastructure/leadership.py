@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from psycopg import AsyncConnection
 
-from infrastructure.postgres import CHECK_SECONDS, hold_connection, watch_over
+from infrastructure.postgres import CHECK_SECONDS, HOLD_BRIEFLY, hold_connection, watch_over
 
 TURN = 0x76_62_5F_74_75_72_6E
 """An advisory lock: of whoever is just taking others."""
@@ -76,9 +76,15 @@ async def _take(connection: AsyncConnection, locks: Mapping[str, int], held: set
     """Take what nobody else has; wait a while where that isn't all."""
     left = {name: lock for name, lock in locks.items() if name not in held}
     async with connection.transaction():
-        # Two who begin together would else share what one could do at once.
-        await connection.execute("SELECT pg_advisory_xact_lock(%s)", (TURN,))
+        await _take_turn(connection)
         taken = await connection.execute(TAKE, ([*left], [*left.values()]))
         held.update([name for (name,) in await taken.fetchall()])
     if len(held) < len(locks):
         await asyncio.sleep(STANDBY_SECONDS)
+
+
+async def _take_turn(connection: AsyncConnection) -> None:
+    """Be the only one to take, until the transaction ends."""
+    await connection.execute(HOLD_BRIEFLY)
+    # Two who begin together would else share what one could do at once.
+    await connection.execute("SELECT pg_advisory_xact_lock(%s)", (TURN,))

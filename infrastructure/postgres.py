@@ -70,6 +70,9 @@ WATCH_SECONDS = 0.5
 CHECK_SECONDS = 5.0
 """How often a silent connection is asked whether it lives."""
 
+HOLD_BRIEFLY = "SET LOCAL idle_in_transaction_session_timeout = '2s'"
+"""For transactions that others wait for: who says nothing in one, as a process that is frozen, loses it."""
+
 SCHEMA_LOCK = 0x76_62_5F_73_63_68_65_6D
 """An advisory lock of our own: processes that start together must not create the same table together."""
 

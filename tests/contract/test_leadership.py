@@ -6,8 +6,9 @@ from contextlib import suppress
 
 import psycopg
 import pytest
+from psycopg import AsyncConnection
 
-from infrastructure.leadership import lead, lead_some
+from infrastructure.leadership import _take_turn, lead, lead_some
 from tests.support.postgres import execute
 from tests.support.waiting import until
 
@@ -98,6 +99,17 @@ async def test_of_several_pieces_of_work_one_does_what_nobody_else_does(new_conn
     await until(lambda: of_new == [{"b", "c"}], "the other to lead what is left")
     new.cancel()
     await asyncio.gather(old, new, return_exceptions=True)
+
+
+async def test_who_freezes_while_it_takes_a_turn_holds_up_the_others_for_seconds_only(
+    new_conninfo: str,
+) -> None:
+    frozen = await AsyncConnection.connect(new_conninfo)
+    await _take_turn(frozen)
+    waiting = Candidate(new_conninfo)
+    await until(lambda: waiting.leads, "somebody else to lead")
+    await waiting.stop()
+    await frozen.close()
 
 
 @pytest.mark.parametrize("error", [ValueError, psycopg.errors.DiskFull, TimeoutError])
