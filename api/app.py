@@ -47,7 +47,7 @@ from domain.errors import ChatError
 from domain.knowledge import Knowledge
 from domain.log import LogSource
 from domain.persona import Persona, Texts
-from domain.ports import Doorbell, EventStore
+from domain.ports import Clock, Doorbell, EventStore
 from infrastructure.auditor import PostgresAuditor
 from infrastructure.background import for_ever
 from infrastructure.clock import SystemClock
@@ -247,6 +247,7 @@ class Erasing(NamedTuple):
     store: EventStore
     log: Log
     database: Database
+    clock: Clock
 
 
 @asynccontextmanager
@@ -262,7 +263,8 @@ async def open_erasing(settings: Settings, conninfo: str) -> AsyncIterator[Erasi
     erasure = Erasure(store, keyring, Tables(database.fetch_slowly), clock)
     async with opened(database, log), for_ever("doorbell", doorbell.run):
         await clock.compare(database)
-        yield Erasing(erasure, store, log, database)
+        async with for_ever("the clock", lambda: clock.keep_right(database)):
+            yield Erasing(erasure, store, log, database, clock)
 
 
 def _create_projections(conninfo: str) -> None:

@@ -10,7 +10,6 @@ from api.app import Erasing, open_erasing
 from domain.ports import Recorded
 from domain.retention import Retention
 from infrastructure.background import for_ever
-from infrastructure.clock import SystemClock
 from infrastructure.folder import Folder
 from infrastructure.leadership import lead
 from infrastructure.settings import Settings, SettingsError
@@ -33,7 +32,7 @@ def build_retention(settings: Settings, erasing: Erasing) -> Retention:
         erasing.store,
         erasing.erasure,
         OverdueVisitors(erasing.database.fetch_slowly),
-        SystemClock(),
+        erasing.clock,
         timedelta(days=settings.retention_days),
         partial(_export, Folder(folder)) if folder else None,
     )

@@ -3,8 +3,9 @@
 import asyncio
 import json
 import stat
+from base64 import b64encode
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -13,7 +14,7 @@ import psycopg
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from api.app import Erasing
+from api.app import Erasing, open_erasing
 from api.retaining import build_retention
 from domain.erasure import Erasure
 from domain.events import (
@@ -38,10 +39,14 @@ from projections.transcript import transcript
 from tests.support.postgres import execute
 from tests.support.projecting import Projecting, projecting
 from tests.support.stores import MASTER_KEY, Stores
+from tests.support.waiting import until
 
 DAYS = 30
 HELLO = VisitorMessagePosted(uuid4(), "secret")
 ENDED = SessionEnded("completed")
+SETTINGS = read_settings(
+    {"VERBATIM_RETENTION_DAYS": str(DAYS), "VERBATIM_MASTER_KEY": b64encode(MASTER_KEY).decode()}
+)
 
 
 class World:
@@ -61,7 +66,7 @@ class World:
         environment = {"VERBATIM_RETENTION_DAYS": str(DAYS)}
         if exports:
             environment["VERBATIM_RETENTION_EXPORT_DIR"] = str(self.folder)
-        erasing = Erasing(self._erasure, self.store, MemoryLog(), self._database)
+        erasing = Erasing(self._erasure, self.store, MemoryLog(), self._database, SystemClock())
         return build_retention(read_settings(environment), erasing)
 
     async def apply(self, process: Projecting, *, exports: bool = True) -> Applied:
@@ -184,7 +189,52 @@ def test_what_is_too_old_is_found_by_an_index(process: Projecting) -> None:
 async def test_retention_is_off_unless_it_is_set(world: World) -> None:
     assert read_settings({}).retention_days is None
     with pytest.raises(SettingsError, match="VERBATIM_RETENTION_DAYS='' is not accepted"):
-        build_retention(read_settings({}), Erasing(*[None] * 4))  # type: ignore[arg-type]
+        build_retention(read_settings({}), Erasing(*[None] * 5))  # type: ignore[arg-type]
+
+
+class Machine(datetime):
+    """A machine's clock, which is so wrong."""
+
+    wrong = timedelta(0)
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> "Machine":
+        return super().now(tz) + cls.wrong
+
+
+@pytest.fixture
+async def machine(
+    world: World, process: Projecting, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[type[Machine]]:
+    """One that is to apply the retention to a visitor who came two days ago."""
+    await world.session(uuid4(), 2, HELLO, ENDED)
+    process.catch_up()
+    monkeypatch.setattr("infrastructure.clock.datetime", Machine)
+    monkeypatch.setattr("infrastructure.clock.COMPARE_SECONDS", 0.01)
+    yield Machine
+    Machine.wrong = timedelta(0)
+
+
+async def test_nobody_is_too_old_for_a_machine_whose_clock_is_fast(
+    world: World, machine: type[Machine]
+) -> None:
+    machine.wrong = timedelta(days=400)
+
+    async with open_erasing(SETTINGS, world.conninfo) as erasing:
+        assert await build_retention(SETTINGS, erasing).overdue() == (0, 0)
+
+
+async def test_a_machine_whose_clock_is_set_meanwhile_goes_on_by_the_database_s(
+    world: World, machine: type[Machine]
+) -> None:
+    async with open_erasing(SETTINGS, world.conninfo) as erasing:
+        retention = build_retention(SETTINGS, erasing)
+        machine.wrong = timedelta(days=400)
+
+        async def is_right() -> bool:
+            return await retention.overdue() == (0, 0)
+
+        await until(is_right, "it to be told the time")
 
 
 # --- what is exported first
