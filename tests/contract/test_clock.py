@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 
@@ -35,6 +36,15 @@ async def test_a_process_whose_machine_is_wrong_about_the_time_goes_by_the_datab
     assert said == (
         [f"this machine's clock is {seconds} s off the database's, which is gone by"] if wrong else []
     )
+
+
+async def test_a_clock_that_was_never_compared_goes_by_an_answer_that_took_long(database: Database) -> None:
+    looks = count()
+    clock = SystemClock(lambda: datetime.now(UTC) + timedelta(hours=1, seconds=2 * next(looks)))
+
+    await clock.compare(database)
+
+    assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=10)
 
 
 async def test_two_processes_agree_about_the_time(database: Database) -> None:
