@@ -100,8 +100,8 @@ UNAVAILABLE = (
 class Database:
     """A pool of connections for reading, and for writing what isn't the log.
 
-    Every failure to reach the server is Unavailable, at most `patience` seconds later: also where it is
-    connected to and doesn't answer.
+    Every failure to reach the server is Unavailable, at most `patience` seconds later, or a minute in what
+    may take its time: also where it is connected to and doesn't answer.
     """
 
     def __init__(self, conninfo: str, patience: float = 3.0, max_connections: int = 8) -> None:
@@ -155,11 +155,15 @@ class Database:
             raise
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncRawCursor[Any]]:
-        """A cursor in a transaction that ends with the block. Raises Unavailable."""
+    async def transaction(self, within: float = SLOW_SECONDS) -> AsyncIterator[AsyncRawCursor[Any]]:
+        """A cursor in a transaction that ends with the block, or is given up after so many seconds. Raises
+        Unavailable."""
+        give_up = asyncio.get_running_loop().time() + within
         try:
-            async with self._pool.connection() as connection, connection.transaction():
-                yield AsyncRawCursor(connection)
+            async with self._pool.connection() as connection:
+                with _hung_up_on_at(connection, give_up):
+                    async with connection.transaction():
+                        yield AsyncRawCursor(connection)
         except UNAVAILABLE:
             raise Unavailable from None
 

@@ -12,7 +12,8 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
-from infrastructure.postgres import hold_connection, watch_over
+from domain.errors import Unavailable
+from infrastructure.postgres import Database, hold_connection, watch_over
 from tests.support.postgres import OwnServer, execute
 from tests.support.puppet import Puppet
 from tests.support.service import Service, Visitor, complaints, served
@@ -131,6 +132,28 @@ async def test_a_server_that_stands_still_keeps_nobody_waiting(
     assert took < 20
     assert alive.status_code == 200
     await until(lambda: is_ready(http), "the service to be ready again")
+
+
+async def test_a_transaction_on_a_server_that_stands_still_is_given_up(own: OwnServer) -> None:
+    database = Database(own.conninfo, max_connections=1)
+    await database.open()
+
+    async def work() -> None:
+        async with database.transaction(within=1) as cursor:
+            await cursor.execute("SELECT 1")
+            with frozen(own.conninfo):
+                await cursor.execute("SELECT 1")
+
+    with pytest.raises(Unavailable):
+        await asyncio.wait_for(work(), 20)
+    await until(lambda: answers(database), "the server to be used again")
+    await database.close()
+
+
+async def answers(database: Database) -> bool:
+    with suppress(Unavailable):
+        return await database.fetch("SELECT true") == [(True,)]
+    return False
 
 
 async def read_anew(http: httpx.AsyncClient, visitor: Visitor) -> httpx.Response:
