@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,14 +48,18 @@ from domain.errors import ChatError
 from domain.knowledge import Knowledge
 from domain.log import LogSource
 from domain.persona import Persona, Texts
-from domain.ports import Clock, Doorbell, EventStore
+from domain.ports import Clock, Doorbell, EventStore, Recorded
+from domain.retention import Retention
 from infrastructure.auditor import PostgresAuditor
 from infrastructure.background import for_ever
 from infrastructure.clock import SystemClock
+from infrastructure.collector import calm_collector
 from infrastructure.deadlines import PostgresDeadlines
 from infrastructure.doorbells import LocalDoorbell, PostgresDoorbell, RedisDoorbell, RemoteDoorbell
 from infrastructure.event_store import POLL_SECONDS, SessionStore
+from infrastructure.folder import Folder
 from infrastructure.keyring import MasterKey, PostgresKeyTable, WrappedKeyring, settle_master_key
+from infrastructure.leadership import lead, lead_some
 from infrastructure.log_lines import REQUEST_ID
 from infrastructure.log_reader import PostgresLogSource
 from infrastructure.logs import Log, PostgresLog, create_tables
@@ -68,9 +73,11 @@ from infrastructure.settings import Settings, SettingsError, keep_operator_token
 from infrastructure.signing import SigningKey
 from infrastructure.verification import snapshot
 from projections.agreement import Agreement
-from projections.builds import Builds
+from projections.archive import exported, goes_further
+from projections.builds import Builds, lock_of
 from projections.catalogue import PROJECTIONS
 from projections.forgetting import Tables
+from projections.overdue import OverdueVisitors
 from projections.questions import Questions
 from projections.runner import Runner
 from projections.session_list import SessionList
@@ -84,6 +91,12 @@ MAX_BODY_BYTES = 256 * 1024
 REST_FROM_MUCH = 3
 """How many times as long as they work projections rest where they are far behind. Recording, on two cores,
 takes 1.1 to 1.3 times as long then as without them, and 1.4 to 1.6 if they rested as long as they work."""
+
+RETENTION_LOCK = 0x76_62_5F_72_65_74_61
+"""An advisory lock: of the one process that looks for what has become too old."""
+
+PROJECTIONS_SECONDS = 60.0
+"""How long projections have to take in what there is, before it is asked of them who is too old."""
 
 ALEX = Path(__file__).parent.parent / "infrastructure" / "assistants" / "personas" / "alex" / "persona.toml"
 
@@ -267,6 +280,47 @@ async def open_erasing(settings: Settings, conninfo: str) -> AsyncIterator[Erasi
             yield Erasing(erasure, store, log, database, clock)
 
 
+def build_retention(settings: Settings, erasing: Erasing) -> Retention:
+    """What the settings ask for. Raises SettingsError where they ask for none."""
+    if settings.retention_days is None:
+        raise SettingsError("VERBATIM_RETENTION_DAYS", "", "give a number of days, such as 365")
+    folder = settings.retention_export_dir
+    return Retention(
+        erasing.store,
+        erasing.erasure,
+        OverdueVisitors(erasing.database.fetch_slowly),
+        erasing.clock,
+        timedelta(days=settings.retention_days),
+        partial(_export, Folder(folder)) if folder else None,
+    )
+
+
+async def _export(folder: Folder, history: Sequence[Recorded]) -> None:
+    name = f"{history[0].session.session_id}.json"
+    await asyncio.to_thread(folder.keep, name, exported(history), goes_further)
+
+
+@asynccontextmanager
+async def retaining(settings: Settings, conninfo: str) -> AsyncIterator[None]:
+    """Meanwhile, apply the settings' retention, if they have one, whenever no other process does."""
+    if settings.retention_days is None:
+        yield
+        return
+    async with open_erasing(settings, conninfo) as erasing:
+        retention = build_retention(settings, erasing)
+
+        async def work() -> None:
+            # Projections that have just been begun know of nothing yet, and the next look is far away.
+            await erasing.erasure.have_passed(await erasing.log.latest(), PROJECTIONS_SECONDS)
+            await retention.run()
+
+        async with (
+            for_ever("tidying up", erasing.erasure.keep_tidy),
+            for_ever("retention", partial(lead, conninfo, RETENTION_LOCK, work)),
+        ):
+            yield
+
+
 def _create_projections(conninfo: str) -> None:
     with open_builds(conninfo):
         pass  # so that there is something to read, also where nobody has projected yet
@@ -300,6 +354,19 @@ def open_builds(conninfo: str) -> Iterator[Builds]:
         yield builds
     finally:
         connections.close()
+
+
+@asynccontextmanager
+async def projecting(settings: Settings, conninfo: str) -> AsyncIterator[None]:
+    """Meanwhile, drive the projections whenever no other process does, each in the version that this code
+    has: processes of another release go on with theirs."""
+    locks = {projection.name: lock_of(projection.name, projection.version) for projection in PROJECTIONS}
+    with open_runner(settings, conninfo) as runner:
+        calm_collector()
+        doorbell = build_doorbell(settings, conninfo, new_name())
+        work = partial(lead_some, conninfo, locks, partial(keep_projecting, runner, doorbell))
+        async with for_ever("doorbell", doorbell.run), for_ever("projections", work):
+            yield
 
 
 async def keep_projecting(runner: Runner, doorbell: Doorbell, led: Collection[str]) -> None:

@@ -10,10 +10,9 @@ from typing import NoReturn
 import rich_click as click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from api.app import ALEX, open_store
+from api.app import ALEX, open_store, projecting
 from api.cli_projections import opened, out, until
 from api.commands import EXIT_USAGE, console, run
-from api.projecting import projecting
 from infrastructure.demo.story import Plan, record, stories
 from infrastructure.demo.visit import Cast
 from infrastructure.personas import load_persona

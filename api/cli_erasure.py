@@ -7,10 +7,8 @@ import msgspec
 import rich_click as click
 from rich.console import Console
 
-from api.app import Erasing, open_erasing
+from api.app import Erasing, build_retention, open_erasing, projecting
 from api.commands import EXIT_NOT_FOUND, EXIT_UNAVAILABLE, console, run
-from api.projecting import projecting
-from api.retaining import build_retention
 from domain.erasure import Receipt
 from domain.errors import VisitorNotFound
 from domain.retention import Applied

@@ -13,11 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from api.app import open_builds
+from api.app import open_builds, projecting, retaining
 from api.children import begin_work
 from api.commands import EXIT_CORRUPT, console, run
-from api.projecting import projecting, step_back
-from api.retaining import retaining
+from api.projecting import step_back
 from infrastructure.postgres import Database
 from infrastructure.settings import Settings
 from projections import status

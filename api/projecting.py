@@ -5,17 +5,9 @@ import logging
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
 
-from api.app import build_doorbell, keep_projecting, open_runner
 from api.children import start_child
 from infrastructure.background import for_ever
-from infrastructure.collector import calm_collector
-from infrastructure.leadership import lead_some
-from infrastructure.presence import new_name
-from infrastructure.settings import Settings
-from projections.builds import lock_of
-from projections.catalogue import PROJECTIONS
 
 logger = logging.getLogger(__name__)
 
@@ -26,19 +18,6 @@ RESTART_SECONDS = 1.0
 
 STOP_SECONDS = 5.0
 """How long it may take to stop: it may be waiting for the database. To kill it loses nothing."""
-
-
-@asynccontextmanager
-async def projecting(settings: Settings, conninfo: str) -> AsyncIterator[None]:
-    """Meanwhile, drive the projections whenever no other process does, each in the version that this code
-    has: processes of another release go on with theirs."""
-    locks = {projection.name: lock_of(projection.name, projection.version) for projection in PROJECTIONS}
-    with open_runner(settings, conninfo) as runner:
-        calm_collector()
-        doorbell = build_doorbell(settings, conninfo, new_name())
-        work = partial(lead_some, conninfo, locks, partial(keep_projecting, runner, doorbell))
-        async with for_ever("doorbell", doorbell.run), for_ever("projections", work):
-            yield
 
 
 @asynccontextmanager

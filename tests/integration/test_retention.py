@@ -14,8 +14,7 @@ import psycopg
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from api.app import Erasing, open_erasing
-from api.retaining import build_retention
+from api.app import Erasing, build_retention, open_erasing
 from domain.erasure import Erasure
 from domain.events import (
     Event,
