@@ -2,7 +2,8 @@
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -20,6 +21,15 @@ def write_whole(path: Path, content: bytes) -> None:
         is_lost = isinstance(error, FileNotFoundError)
         reason = f"there is no folder {path.parent}" if is_lost else error.strerror or error
         raise OSError(f"{path} can't be written: {reason}") from None
+
+
+def write_once(path: Path, content: bytes) -> None:
+    """Have a file hold this content, unless there is one: of several that come together, the first one's
+    stands. It blocks. Raises OSError.
+    """
+    with _draft(path, content) as draft, suppress(FileExistsError):
+        path.hardlink_to(draft)
+    _sync(path.parent)
 
 
 class Folder:
@@ -43,20 +53,27 @@ class Folder:
 
 
 def _replace(path: Path, content: bytes) -> None:
+    with _draft(path, content) as draft:
+        draft.replace(path)
+    _sync(path.parent)
+
+
+@contextmanager
+def _draft(path: Path, content: bytes) -> Iterator[Path]:
+    """Another file beside it that holds this content: a crash must not leave a part of it under its name."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with open(draft, "xb", opener=_private) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(path)
+        yield draft
     finally:
         draft.unlink(missing_ok=True)
-    _sync(path.parent)
 
 
 def _sync(path: Path) -> None:
-    # A name is durable when its folder is: what is exported may be destroyed next.
+    # A name is durable when its folder is: what is exported may be destroyed next, what a key seals stays.
     folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -13,6 +13,8 @@ from msgspec import Struct
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
+from infrastructure.folder import write_once
+
 KEY_BYTES = 32
 OPERATOR_TOKEN = "operator.token"  # noqa: S105
 """The file's name in the data folder."""
@@ -162,16 +164,8 @@ def _kept(path: Path, new: str) -> str:
 def _kept_in(path: Path, new: str) -> str:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Written whole under another name first: a crash must not leave half a secret.
-        draft = path.with_suffix(f".{secrets.token_hex(4)}")
-        draft.touch(mode=0o600, exist_ok=False)
-        draft.write_text(new + "\n")
-        try:
-            path.hardlink_to(draft)
-        except FileExistsError:
-            pass  # another process was first: its secret stands
-        finally:
-            draft.unlink()
+        # Durable before anything is sealed with it.
+        write_once(path, f"{new}\n".encode())
     return path.read_text().strip()
 
 

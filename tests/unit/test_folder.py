@@ -1,11 +1,14 @@
 """A file is written whole, for its owner alone, or what was there stays."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from stat import S_ISDIR
 
 import pytest
 
-from infrastructure.folder import write_whole
+from infrastructure.folder import write_once, write_whole
+from infrastructure.settings import keep_master_key
 
 
 def test_a_file_is_its_owner_s_alone_and_nothing_stands_beside_it(tmp_path: Path) -> None:
@@ -14,6 +17,34 @@ def test_a_file_is_its_owner_s_alone_and_nothing_stands_beside_it(tmp_path: Path
     write_whole(path, b"key")
 
     assert path.read_bytes() == b"key"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("write", [write_whole, write_once, lambda path, _: keep_master_key(path.parent)])
+def test_a_file_has_its_name_when_its_content_is_durable_and_then_the_name_becomes_so(
+    write: Callable[[Path, bytes], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, synced = tmp_path / "master.key", list[tuple[str, bool]]()
+    fsync = os.fsync
+
+    def note(number: int) -> None:
+        fsync(number)
+        synced.append(("folder" if S_ISDIR(os.fstat(number).st_mode) else "file", path.exists()))
+
+    monkeypatch.setattr(os, "fsync", note)
+    write(path, b"key")
+
+    assert synced == [("file", False), ("folder", True)]
+
+
+def test_a_file_that_is_written_once_stays_as_the_first_has_written_it(tmp_path: Path) -> None:
+    path = tmp_path / "master.key"
+
+    write_once(path, b"first")
+    write_once(path, b"second")
+
+    assert path.read_bytes() == b"first"
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]
 
