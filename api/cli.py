@@ -28,12 +28,7 @@ from api.server import CantListen, at_home, bound, make_server
 from api.siblings import Siblings
 from api.workers import Workers, sockets_of
 from infrastructure.log_lines import set_up_logs
-from infrastructure.settings import (
-    OPERATOR_TOKEN,
-    Settings,
-    SettingsError,
-    keep_operator_token,
-)
+from infrastructure.settings import Settings, SettingsError, keep_operator_token, operator_token_file
 from projections.renderings import RENDERINGS
 from projections.transcript import transcript as fold_transcript
 
@@ -108,7 +103,7 @@ def serve(
             return EXIT_UNAVAILABLE
 
         taken = sockets[0].getsockname()[1]
-        had_token = (settings.data_dir / OPERATOR_TOKEN).exists()
+        had_token = operator_token_file(settings.data_dir).exists()
 
         def on_ready() -> None:
             operators = _where_the_operators_token_is(settings, is_new=not had_token)
@@ -167,7 +162,7 @@ def _where_the_operators_token_is(settings: Settings, *, is_new: bool) -> str:
     """Told at the start: the token itself but once, when it has just been made."""
     if settings.operator_token:
         return "VERBATIM_OPERATOR_TOKEN"
-    path = settings.data_dir / OPERATOR_TOKEN
+    path = operator_token_file(settings.data_dir)
     return f"{path}, made now: {keep_operator_token(settings.data_dir)}" if is_new else str(path)
 
 

@@ -30,7 +30,15 @@ from infrastructure import codec
 from infrastructure.clock import NOTABLE
 from infrastructure.keyring import SEALED_BY_IT, fitting_master_key
 from infrastructure.postgres import lively
-from infrastructure.settings import OPERATOR_TOKEN, Settings, SettingsError, master_key_file, read_settings
+from infrastructure.settings import (
+    Settings,
+    SettingsError,
+    master_key_file,
+    operator_token_file,
+    read_master_key,
+    read_operator_token,
+    read_settings,
+)
 from projections import status
 from projections.catalogue import PROJECTIONS
 
@@ -188,10 +196,15 @@ async def _data_folder(settings: Settings) -> str:
         return f"{folder} isn't there yet: the first start makes it"
     if not os.access(folder, os.W_OK | os.X_OK):
         raise Trouble(f"{folder} is no folder that this user can write: set VERBATIM_DATA_DIR, or its owner")
-    for path in (master_key_file(folder), folder / OPERATOR_TOKEN):
+    for path in (master_key_file(folder), operator_token_file(folder)):
         mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0
         if mode & 0o077:
             raise Trouble(f"{path} can be read by others (mode {mode:04o}): chmod 600 {path}")
+    # A start would read them so, and be stopped by what is none.
+    if settings.master_key is None:
+        read_master_key(folder)
+    if settings.operator_token is None:
+        read_operator_token(folder)
     return f"{folder} can be written, and its secrets are read by their owner alone"
 
 

@@ -16,8 +16,6 @@ from psycopg.conninfo import conninfo_to_dict
 from infrastructure.folder import write_once
 
 KEY_BYTES = 32
-OPERATOR_TOKEN = "operator.token"  # noqa: S105
-"""The file's name in the data folder."""
 
 T = TypeVar("T")
 
@@ -130,10 +128,21 @@ def master_key_file(data_dir: Path) -> Path:
     return data_dir / "master.key"
 
 
+def operator_token_file(data_dir: Path) -> Path:
+    """Where it keeps its operators' token."""
+    return data_dir / "operator.token"
+
+
 def read_master_key(data_dir: Path) -> bytes | None:
     """The master key of a data folder, if it has one. Raises SettingsError for a file that holds no key."""
     path = master_key_file(data_dir)
-    return _key(str(path), path.read_text().strip()) if path.exists() else None
+    return _key(str(path), _secret(path)) if path.exists() else None
+
+
+def read_operator_token(data_dir: Path) -> str | None:
+    """The operators' token of a data folder, likewise."""
+    path = operator_token_file(data_dir)
+    return _token(str(path), _secret(path)) if path.exists() else None
 
 
 def keep_master_key(data_dir: Path) -> bytes:
@@ -147,7 +156,7 @@ def keep_master_key(data_dir: Path) -> bytes:
 
 def keep_operator_token(data_dir: Path) -> str:
     """The operators' token of a data folder, kept like the master key. Raises SettingsError likewise."""
-    path = data_dir / OPERATOR_TOKEN
+    path = operator_token_file(data_dir)
     return _token(str(path), _kept(path, secrets.token_urlsafe(KEY_BYTES)))
 
 
@@ -166,7 +175,12 @@ def _kept_in(path: Path, new: str) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Durable before anything is sealed with it.
         write_once(path, f"{new}\n".encode())
-    return path.read_text().strip()
+    return _secret(path)
+
+
+def _secret(path: Path) -> str:
+    # What isn't text, such as a key that isn't in base64, is refused as what it reads as.
+    return path.read_text("utf-8", errors="replace").strip()
 
 
 class _Reader:

@@ -193,6 +193,22 @@ def test_a_secret_that_others_can_read_is_told_of(healthy: Run, tmp_path: Path) 
     assert key.read_text().strip() not in examined.output
 
 
+@pytest.mark.parametrize("name", ["master.key", "operator.token"])
+def test_a_file_that_holds_no_secret_is_told_of_in_one_line_by_the_doctor_and_at_a_start(
+    healthy: Run, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "data" / name
+    path.write_bytes(bytes([0xFF] * 32))
+    path.chmod(0o600)
+
+    refused, examined = healthy("serve"), healthy("doctor")
+
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith(f"{path}='...' is not accepted: give ")
+    assert len(refused.stderr.splitlines()) == 1
+    assert about(examined)["data folder"] == ("FAIL", refused.stderr.strip())
+
+
 async def test_a_port_is_free_or_served_or_taken_by_something_else(
     run: Run, environment: Mapping[str, str], tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from infrastructure.settings import (
     SettingsError,
     keep_master_key,
     keep_operator_token,
+    read_master_key,
+    read_operator_token,
     read_settings,
 )
 
@@ -213,6 +216,17 @@ def test_a_file_that_holds_no_key_is_refused_and_kept(tmp_path: Path) -> None:
         keep_master_key(tmp_path)
 
     assert path.read_text() == "half a k"
+
+
+@pytest.mark.parametrize("keep", [keep_master_key, read_master_key, keep_operator_token, read_operator_token])
+def test_a_file_of_bytes_that_are_no_text_is_refused_in_one_line(
+    keep: Callable[[Path], object], tmp_path: Path
+) -> None:
+    for name in ("master.key", "operator.token"):
+        (tmp_path / name).write_bytes(bytes([0xFF] * KEY_BYTES))
+
+    with pytest.raises(SettingsError, match=r"='...' is not accepted: give [^\n]+$"):
+        keep(tmp_path)
 
 
 # --- the operators' token
