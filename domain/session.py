@@ -223,13 +223,6 @@ def evolve_all(session: ChatSession, events: Sequence[Event], at: datetime) -> C
     return reduce(lambda before, event: evolve(before, event, at), events, session)
 
 
-def fold(session_id: UUID, history: Sequence[tuple[Event, datetime]]) -> ChatSession:
-    """The session that a whole history, from its SessionStarted on, has made."""
-    (first, at), *rest = history
-    assert isinstance(first, SessionStarted), f"a session begins with session_started, not {first.topic}"
-    return reduce(lambda session, recorded: evolve(session, *recorded), rest, begin(session_id, first, at))
-
-
 def cause_of(session: ChatSession, event: Event) -> int:
     """The version of the event that led to this one, `session` being as it was just before it."""
     match event:

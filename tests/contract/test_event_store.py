@@ -20,12 +20,12 @@ from domain.events import (
     VisitorErased,
     VisitorMessagePosted,
 )
-from domain.session import fold
 from infrastructure import event_store, snapshots
 from infrastructure.doorbells import LocalDoorbell
 from infrastructure.event_store import SessionStore
 from infrastructure.keyring import WrappedKeyring
 from tests.support.chain import fault_in
+from tests.support.history import fold
 from tests.support.recording import AT, counted, follow, new_session, put, said, started, versions
 from tests.support.stores import MASTER_KEY, Stores
 

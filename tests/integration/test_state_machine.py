@@ -28,9 +28,10 @@ from domain.events import (
     VisitorMessagePosted,
 )
 from domain.ports import Recorded
-from domain.session import ChatSession, Findings, fold
+from domain.session import ChatSession, Findings
 from infrastructure.event_store import SessionStore
 from tests.support.chain import fault_in
+from tests.support.history import fold
 from tests.support.stores import Stores
 from tests.support.waiting import until
 

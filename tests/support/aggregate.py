@@ -11,7 +11,8 @@ from domain.events import (
     SessionStarted,
     VisitorMessagePosted,
 )
-from domain.session import ChatSession, fold
+from domain.session import ChatSession
+from tests.support.history import fold
 
 SESSION = UUID(int=1)
 VISITOR = UUID(int=2)

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from uuid import UUID
 
 from domain.events import Event, ReplyChunksRecorded, ReplyStarted, SessionStarted, VisitorMessagePosted
 from domain.ports import Recorded
-from domain.session import begin, evolve
+from domain.session import ChatSession, begin, evolve
 
 SESSION = UUID("550e8400-e29b-41d4-a716-446655440000")
 VISITOR = UUID("660e8400-e29b-41d4-a716-446655440000")
@@ -31,3 +32,10 @@ def history(*events: Event) -> Sequence[Recorded]:
         at = START + timedelta(seconds=seconds)
         recorded.append(Recorded(event, evolve(recorded[-1].session, event, at), at))
     return recorded
+
+
+def fold(session_id: UUID, history: Sequence[tuple[Event, datetime]]) -> ChatSession:
+    """The session that a whole history, from its SessionStarted on, has made."""
+    (first, at), *rest = history
+    assert isinstance(first, SessionStarted), f"a session begins with session_started, not {first.topic}"
+    return reduce(lambda session, recorded: evolve(session, *recorded), rest, begin(session_id, first, at))

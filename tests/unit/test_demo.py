@@ -24,10 +24,11 @@ from domain.events import (
     SessionStarted,
     VisitorMessagePosted,
 )
-from domain.session import ChatSession, fold
+from domain.session import ChatSession
 from infrastructure.demo.calendar import LOCAL
 from infrastructure.demo.story import Plan, Story, stories
 from tests.support.histories import UNTIL, cast, plan
+from tests.support.history import fold
 
 SESSIONS = 400
 

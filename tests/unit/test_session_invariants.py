@@ -21,8 +21,9 @@ from domain.events import (
     SessionStarted,
     VisitorMessagePosted,
 )
-from domain.session import MAX_WAITING, REMEMBERED_TURNS, ChatSession, Findings, cause_of, evolve, fold
+from domain.session import MAX_WAITING, REMEMBERED_TURNS, ChatSession, Findings, cause_of, evolve
 from tests.support.aggregate import EXPIRY, NOW, SESSION, STRANGER, VISITOR, session_after
+from tests.support.history import fold
 
 Ids = Callable[[], UUID]
 Command = Callable[[ChatSession, datetime, Ids], list[Event]]

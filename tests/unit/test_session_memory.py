@@ -17,7 +17,7 @@ from domain.events import (
     SuggestionsOffered,
     VisitorErased,
 )
-from domain.session import REMEMBERED_TURNS, ChatSession, Turn, cause_of, evolve, fold
+from domain.session import REMEMBERED_TURNS, ChatSession, Turn, cause_of, evolve
 from tests.support.aggregate import (
     EXPIRY,
     NOW,
@@ -33,6 +33,7 @@ from tests.support.aggregate import (
     said,
     session_after,
 )
+from tests.support.history import fold
 
 
 def test_what_started_is_the_session_at_version_one() -> None:
