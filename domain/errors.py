@@ -24,6 +24,7 @@
     KeyDestroyed                  this visitor has been forgotten, and can't be given a key again
     ReplyClosed                   the reply was ended by somebody else: stop speaking
     CorruptLog                    what is stored can't be what was recorded
+    Impossible                    an event can't follow what has happened before it
 
 `api/errors.py` is the one table that turns these into frames, close codes and problem details.
 """
@@ -145,6 +146,10 @@ class ReplyClosed(Exception):
 
 class CorruptLog(Exception):
     """A stored event can't be read as what was recorded: says which session and version."""
+
+
+class Impossible(Exception):
+    """No decision of ours has made this event where it stands: says why. What is stored may hold anything."""
 
 
 def sayable(error: Exception) -> str:

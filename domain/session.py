@@ -18,6 +18,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from domain.errors import (
+    Impossible,
     MessageConflict,
     MessageRequired,
     MessageTooLong,
@@ -175,7 +176,7 @@ def begin(session_id: UUID, started: SessionStarted, at: datetime) -> ChatSessio
 
 
 def evolve(session: ChatSession, event: Event, at: datetime) -> ChatSession:  # noqa: C901 - a case for each event
-    """The session after one more event, recorded at `at`."""
+    """The session after one more event, recorded at `at`. Raises Impossible."""
     version = session.version + 1
     match event:
         case ReplyChunksRecorded():
@@ -215,7 +216,7 @@ def evolve(session: ChatSession, event: Event, at: datetime) -> ChatSession:  # 
         case VisitorErased():
             return _forgotten(session, version, at)
         case _:
-            raise AssertionError(f"{event.topic} can't follow the start of a session")
+            raise Impossible(f"{event.topic} can't follow the start of a session")
 
 
 def evolve_all(session: ChatSession, events: Sequence[Event], at: datetime) -> ChatSession:
@@ -249,13 +250,15 @@ def _with_words(reply: Reply, event: ReplyChunksRecorded, version: int) -> Reply
 
 def _open(session: ChatSession) -> Reply:
     reply = session.open_reply
-    assert reply is not None, "the log holds an event of a reply where none is open"
+    if reply is None:
+        raise Impossible("the log holds an event of a reply where none is open")
     return reply
 
 
 def _waiting(session: ChatSession, message_id: UUID) -> Question:
     question = next((q for q in session.waiting if q.message_id == message_id), None)
-    assert question is not None, "the log holds a reply to a message that doesn't wait for one"
+    if question is None:
+        raise Impossible("the log holds a reply to a message that doesn't wait for one")
     return question
 
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from eventsourcing.persistence import StoredEvent
 from msgspec import Struct
 
-from domain.errors import CorruptLog
+from domain.errors import CorruptLog, Impossible
 from domain.events import Event, SessionStarted
 from domain.ports import Recorded
 from domain.session import ChatSession, begin, evolve
@@ -32,7 +32,7 @@ def first_known(row: StoredEvent, cipher: AESGCM | None) -> tuple[Known, Recorde
     event, at = codec.decode(row, cipher)
     try:
         session = begin(session_id, start_of(event), at)
-    except AssertionError as error:
+    except Impossible as error:
         raise CorruptLog(f"session {session_id}, version {row.originator_version}: {error}") from None
     return Known(session, codec.digest(row), cipher), Recorded(event, session, at)
 
@@ -47,13 +47,14 @@ def next_known(known: Known, row: StoredEvent) -> tuple[Known, Recorded]:
     event, at = codec.decode(row, known.cipher)
     try:
         session = evolve(known.session, event, at)
-    except AssertionError as error:  # what an event takes for granted, nobody can of what was tampered with
+    except Impossible as error:  # what an event takes for granted, nobody can of what was tampered with
         raise CorruptLog(f"session {row.originator_id}, version {version}: {error}") from None
     cipher = None if session.erased_at else known.cipher
     return Known(session, codec.digest(row), cipher), Recorded(event, session, at)
 
 
 def start_of(event: Event) -> SessionStarted:
-    """The event, which must be a session's first."""
-    assert isinstance(event, SessionStarted), f"a session begins with session_started, not {event.topic}"
+    """The event, which must be a session's first. Raises Impossible."""
+    if not isinstance(event, SessionStarted):
+        raise Impossible(f"a session begins with session_started, not {event.topic}")
     return event

@@ -15,7 +15,7 @@ from msgspec import Struct
 from psycopg import Connection, RawCursor
 from psycopg.rows import tuple_row
 
-from domain.errors import CorruptLog
+from domain.errors import CorruptLog, Impossible
 from domain.events import SessionStarted
 from domain.log import Told
 from domain.ports import Recorded
@@ -160,7 +160,7 @@ class PostgresLogReader:
         if not fault:
             try:
                 recorded = _recorded(StoredEvent(remembered.session_id, version, topic, state), remembered)
-            except (CorruptLog, AssertionError) as error:
+            except (CorruptLog, Impossible, AssertionError) as error:
                 fault = remembered.fault = str(error)
         return Told(position, remembered.session_id, version, topic, recorded, fault)
 

@@ -5,7 +5,7 @@ from hashlib import sha256
 import pytest
 
 from domain import session as decide
-from domain.errors import SessionErased, VisitorMismatch
+from domain.errors import Impossible, SessionErased, VisitorMismatch
 from domain.events import (
     DetailsCollected,
     Event,
@@ -33,7 +33,6 @@ from tests.support.aggregate import (
     said,
     session_after,
 )
-from tests.support.history import fold
 
 
 def test_what_started_is_the_session_at_version_one() -> None:
@@ -85,11 +84,22 @@ def test_an_event_changes_no_session_but_makes_a_new_one() -> None:
     assert before == copy
 
 
-def test_a_session_starts_once() -> None:
-    with pytest.raises(AssertionError):
-        session_after(SessionStarted(VISITOR, EXPIRY))
-    with pytest.raises(AssertionError):
-        fold(SESSION, [(asked(1), NOW)])
+@pytest.mark.parametrize(
+    ("before", "event"),
+    [
+        ([], SessionStarted(VISITOR, EXPIRY)),
+        ([], began(R1, 1)),
+        ([asked(1), began(R1, 1)], began(R1, 1)),
+        ([asked(1)], said("Hi")),
+        ([asked(1)], SuggestionsOffered(("More",), 1)),
+        ([asked(1), began(R1, 1), completed(R1)], completed(R1)),
+        ([asked(1)], ReplyStopped(R1, "visitor")),
+        ([asked(1)], ReplyFailed(R1, "interrupted", again=True)),
+    ],
+)
+def test_what_no_decision_makes_can_t_follow(before: list[Event], event: Event) -> None:
+    with pytest.raises(Impossible):
+        evolve(session_after(*before), event, NOW)
 
 
 @pytest.mark.parametrize(
