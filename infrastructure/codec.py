@@ -239,14 +239,6 @@ def digest(stored: StoredEvent) -> bytes:
     return sha256(place + b"\0" + stored.state).digest()
 
 
-def follows(stored: StoredEvent, prev: bytes) -> bool:
-    """Whether a stored event names this hash as that of the event before it."""
-    try:
-        return _decode_envelope(stored.state).prev == as_named(prev)
-    except _UNREADABLE:
-        return False
-
-
 def as_named(prev: bytes) -> str:
     """A hash as the next event names it."""
     return _text_of(prev)

@@ -42,9 +42,9 @@ def next_known(known: Known, row: StoredEvent) -> tuple[Known, Recorded]:
     version = known.session.version + 1
     if row.originator_version != version:
         raise CorruptLog(f"session {row.originator_id}: version {version} is missing")
-    if not codec.follows(row, known.head):
+    event, at, prev = codec.read(row, known.cipher)
+    if prev != codec.as_named(known.head):
         raise CorruptLog(f"session {row.originator_id}: version {version} doesn't follow the one before it")
-    event, at = codec.decode(row, known.cipher)
     try:
         session = evolve(known.session, event, at)
     except Impossible as error:  # what an event takes for granted, nobody can of what was tampered with

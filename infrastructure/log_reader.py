@@ -1,7 +1,7 @@
 """The log from one end to the other. See `domain.log`.
 
-What is remembered of a session is what its next event needs: the session, and its visitor's cipher. One that
-isn't remembered is read again from its start.
+What is remembered of a session is what its next event needs. One that isn't remembered is read again from its
+start.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -15,13 +15,12 @@ from msgspec import Struct
 from psycopg import Connection, RawCursor
 from psycopg.rows import tuple_row
 
-from domain.errors import CorruptLog, Impossible
-from domain.events import SessionStarted
+from domain.errors import CorruptLog
 from domain.log import Told
 from domain.ports import Recorded
-from domain.session import ChatSession, begin, evolve
 from infrastructure import codec
 from infrastructure.keyring import MasterKey, WrappedKeyring
+from infrastructure.known import Known, first_known, next_known
 
 REMEMBERED_SESSIONS = 20_000
 
@@ -53,13 +52,13 @@ Row = tuple[int, bytes, int, str, bytes]
 """Position, session, version, topic, state."""
 
 
-class Remembered(Struct):
-    """A session as far as it has been read. `cipher` is None where the key was destroyed; `fault` says why
-    nothing that follows can be read."""
+class Remembered(Struct, frozen=True):
+    """A session as far as it has been read; before its first event, with its visitor's cipher, which is None
+    where the key was destroyed. `fault` says why nothing that follows can be read."""
 
     session_id: UUID
-    session: ChatSession | None
-    cipher: AESGCM | None
+    known: Known | None = None
+    cipher: AESGCM | None = None
     fault: str = ""
 
 
@@ -155,14 +154,12 @@ class PostgresLogReader:
 
     def _next(self, row: Row) -> Told:
         position, key, version, topic, state = row
-        remembered = self._remembered[key]
-        recorded, fault = None, remembered.fault
-        if not fault:
-            try:
-                recorded = _recorded(StoredEvent(remembered.session_id, version, topic, state), remembered)
-            except (CorruptLog, Impossible, AssertionError) as error:
-                fault = remembered.fault = str(error)
-        return Told(position, remembered.session_id, version, topic, recorded, fault)
+        remembered, recorded = self._remembered[key], None
+        if not remembered.fault:
+            stored = StoredEvent(remembered.session_id, version, topic, state)
+            remembered, recorded = _after(remembered, stored)
+            self._remembered[key] = remembered
+        return Told(position, remembered.session_id, version, topic, recorded, remembered.fault)
 
 
 def _visitor(row: Row) -> UUID | str:
@@ -179,24 +176,19 @@ def _visitor(row: Row) -> UUID | str:
 
 def _begun(session_id: UUID, visitor: UUID | str, ciphers: Mapping[UUID, AESGCM | None]) -> Remembered:
     if isinstance(visitor, str):
-        return Remembered(session_id, None, None, visitor)
+        return Remembered(session_id, fault=visitor)
     if visitor not in ciphers:
-        return Remembered(session_id, None, None, f"session {session_id}: its visitor's key is missing")
-    return Remembered(session_id, None, ciphers[visitor])
+        return Remembered(session_id, fault=f"session {session_id}: its visitor's key is missing")
+    return Remembered(session_id, cipher=ciphers[visitor])
 
 
-def _recorded(row: StoredEvent, remembered: Remembered) -> Recorded:
-    """Raises CorruptLog, AssertionError."""
-    event, at = codec.decode(row, remembered.cipher)
-    before = remembered.session
-    if before is None:
-        assert isinstance(event, SessionStarted), f"a session begins with session_started, not {event.topic}"
-        session = begin(remembered.session_id, event, at)
-    else:
-        expected = before.version + 1
-        assert row.originator_version == expected, f"version {expected} is missing"
-        session = evolve(before, event, at)
-    remembered.session = session
-    if session.erased_at:
-        remembered.cipher = None
-    return Recorded(event, session, at)
+def _after(remembered: Remembered, row: StoredEvent) -> tuple[Remembered, Recorded | None]:
+    """What is remembered after one more row, and what that recorded: nothing where it can't be read."""
+    try:
+        if remembered.known:
+            known, recorded = next_known(remembered.known, row)
+        else:
+            known, recorded = first_known(row, remembered.cipher)
+    except CorruptLog as error:
+        return Remembered(remembered.session_id, fault=str(error)), None
+    return Remembered(remembered.session_id, known), recorded

@@ -246,12 +246,12 @@ async def test_where_the_beginning_is_wanted_no_more_of_a_long_session_is_opened
 ) -> None:
     monkeypatch.setattr(event_store, "PAGE_EVENTS", 10)
     session = await new_session(store, *(said() for _ in range(94)))
-    decoded = counted(monkeypatch)
+    opened = counted(monkeypatch)
 
     beginning = await store.read(session.session_id, 0, most=12)
 
     assert versions(beginning) == [*range(1, 13)]
-    assert decoded == [*range(1, 21)]
+    assert opened == [*range(1, 21)]
     assert versions(await store.read(session.session_id, 90, most=12)) == [91, 92, 93, 94, 95]
 
 

@@ -39,12 +39,12 @@ async def test_whoever_comes_back_to_a_long_session_does_not_make_it_be_read_fro
 ) -> None:
     monkeypatch.setattr(snapshots, "SNAPSHOT_EVENTS", 10)
     session = await new_session(store, *(said() for _ in range(94)))
-    decoded = counted(monkeypatch)
+    opened = counted(monkeypatch)
     follows = [follow(store, session.session_id, after, 95) for after in (91, 93, 93, 92)]
     told = await asyncio.gather(*follows)
 
     assert [versions(each) for each in told] == [[92, 93, 94, 95], [94, 95], [94, 95], [93, 94, 95]]
-    assert decoded == [91, 92, 93, 94, 95], "once for all, and no more than that"
+    assert opened == [91, 92, 93, 94, 95], "once for all, and no more than that"
     assert seen(told[0]) == seen(await store.read(session.session_id, 91))
 
 

@@ -315,6 +315,25 @@ async def test_a_log_that_can_t_be_read_at_one_place_is_read_everywhere_else(sto
     assert "can't be read" in error
 
 
+async def test_what_follows_a_changed_event_is_set_aside_also_where_what_was_changed_is_clear(
+    stores: Stores,
+) -> None:
+    _, changed = await chats(await stores.open(), "one", "two")
+    execute(
+        stores.conninfo,
+        "UPDATE stored_events SET state = convert_to(regexp_replace(convert_from(state, 'UTF8'), "
+        "'\"at\":[0-9]+', '\"at\":1'), 'UTF8') WHERE originator_id = %s AND originator_version = 2",
+        changed,
+    )
+
+    with projecting(stores.conninfo, (SESSIONS, picky()), show=no_views) as process:
+        process.catch_up()
+
+        assert said(process) == ["fine", "one", "two"], "what was changed is known by what follows it"
+    told = f"session {changed}: version 3 doesn't follow the one before it"
+    assert faults(stores.conninfo) == [(changed, 3, told)] * 2
+
+
 async def test_a_step_tells_whether_it_has_left_something_for_another(stores: Stores) -> None:
     await chats(await stores.open(), "one", "two")
     with projecting(stores.conninfo, (picky(),), most=5, show=no_views) as process:

@@ -65,12 +65,12 @@ def versions(recorded: Sequence[Recorded]) -> list[int]:
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The versions of the rows that are opened from now on."""
-    decoded: list[int] = []
-    decode = codec.decode
+    opened: list[int] = []
+    read = codec.read
 
-    def decode_and_count(row: StoredEvent, cipher: AESGCM | None) -> tuple[Event, datetime]:
-        decoded.append(row.originator_version)
-        return decode(row, cipher)
+    def read_and_count(row: StoredEvent, cipher: AESGCM | None) -> tuple[Event, datetime, str]:
+        opened.append(row.originator_version)
+        return read(row, cipher)
 
-    monkeypatch.setattr(codec, "decode", decode_and_count)
-    return decoded
+    monkeypatch.setattr(codec, "read", read_and_count)
+    return opened

@@ -53,7 +53,7 @@ from domain.events import (
 from infrastructure import codec
 from infrastructure.codec import Upcaster
 from tests.support import golden
-from tests.support.chain import fault_in
+from tests.support.chain import fault_in, follows
 
 KEY = bytes(32)
 CIPHER = AESGCM(KEY)
@@ -277,8 +277,8 @@ def is_decoded(row: StoredEvent) -> bool:
 
 def test_an_honest_chain_has_no_fault() -> None:
     assert fault_in(ROWS, CIPHER) == ""
-    assert codec.follows(ROWS[0], b"")
-    assert all(codec.follows(row, codec.digest(before)) for before, row in pairwise(ROWS))
+    assert follows(ROWS[0], b"")
+    assert all(follows(row, codec.digest(before)) for before, row in pairwise(ROWS))
 
 
 @pytest.mark.parametrize("part", ["session", "version", "topic", "sealed", "sealed left out"])
@@ -298,8 +298,8 @@ def test_what_stands_in_clear_is_read_as_it_stands_and_only_the_chain_tells(part
     tampered = TAMPERINGS[part](ROWS[CLEAR])
 
     assert is_decoded(tampered)
-    assert not codec.follows(ROWS[CLEAR + 1], codec.digest(tampered))
-    assert codec.follows(tampered, codec.digest(ROWS[CLEAR - 1])) == (part != "prev")
+    assert not follows(ROWS[CLEAR + 1], codec.digest(tampered))
+    assert follows(tampered, codec.digest(ROWS[CLEAR - 1])) == (part != "prev")
 
 
 @pytest.mark.parametrize("part", TAMPERINGS)
@@ -373,7 +373,7 @@ def test_what_can_t_be_an_event_is_corrupt(state: bytes) -> None:
         codec.decode(stored, CIPHER)
     with pytest.raises(CorruptLog):
         codec.visitor_of(stored)
-    assert not codec.follows(stored, PREV)
+    assert not follows(stored, PREV)
 
 
 @given(st.binary(max_size=60) | st.text(st.sampled_from('{}[]":,at0')).map(str.encode), events)
@@ -383,7 +383,7 @@ def test_whatever_bytes_are_found_in_its_place_an_event_is_corrupt_and_nothing_w
     stored = replaced(encode(event), state=state)
 
     assert not is_decoded(stored)
-    assert not codec.follows(stored, PREV)
+    assert not follows(stored, PREV)
 
 
 def test_an_event_of_an_unknown_topic_is_corrupt() -> None:
@@ -489,7 +489,7 @@ def test_whatever_stands_in_a_state_is_read_or_refused(topic: str, data: st.Data
             codec.opened(row, cipher)
     with suppress(CorruptLog):
         codec.visitor_of(row)
-    assert codec.follows(row, PREV) in (True, False)
+    assert follows(row, PREV) in (True, False)
 
 
 @given(
