@@ -11,6 +11,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from domain.proof import Anchor, Checkpoint, Finding
 from infrastructure.checkpoints import END_OF_LOG, GENESIS, has_signature_of, hash_of, leaf_of
@@ -32,7 +33,7 @@ class Covered(NamedTuple):
     digest: bytes
 
 
-class Cover(Struct):
+class Cover(Struct, frozen=True):
     """Positions after one, up to another, that belong to a checkpoint, or to those that are missing. Without
     a `checkpoint` that is to be trusted there is nothing to compare them with. `faults` are the checkpoint's
     own."""
@@ -43,7 +44,7 @@ class Cover(Struct):
     up_to: int
     checkpoint: Checkpoint | None
     hints: bytes | None
-    faults: list[str]
+    faults: tuple[str, ...] = ()
     is_anchored: bool = False
 
 
@@ -53,23 +54,20 @@ def covers(
     """The covers that checkpoints make, in the order of their numbers and without overlapping; of all
     checkpoints, unless they aren't the `whole` of them."""
     before: Cover | None = None
-    for cover in _judged(stored, public_key, anchor, whole=whole):
+    for judged in _judged(stored, public_key, anchor, whole=whole):
         start = before.up_to if before else 0
-        if before and cover.is_anchored and before.after <= cover.after < start:
-            before.checkpoint, before.up_to, start = None, cover.after, cover.after  # it is contradicted
-        if cover.checkpoint and cover.after < start:
-            cover.checkpoint = None  # then it doesn't go on from the one before, which has been told
-        cover.after = max(cover.after, start) if cover.checkpoint or not whole else start
-        cover.up_to = max(cover.up_to, cover.after)
+        if before and judged.is_anchored and before.after <= judged.after < start:
+            before, start = replace(before, checkpoint=None, up_to=judged.after), judged.after  # contradicted
+        # One that doesn't go on from the one before has been told of.
+        checkpoint = judged.checkpoint if judged.after >= start else None
+        after = max(judged.after, start) if checkpoint or not whole else start
+        cover = replace(judged, checkpoint=checkpoint, after=after, up_to=max(judged.up_to, after))
         if before:
-            if before.checkpoint is None:  # where it says that it ends may be a lie
-                before.up_to = max(cover.after, before.after)
-            yield before
+            # Where it says that it ends may be a lie.
+            yield before if before.checkpoint else replace(before, up_to=max(cover.after, before.after))
         before = cover
     if before:
-        if before.checkpoint is None and whole:
-            before.up_to = END_OF_LOG
-        yield before
+        yield replace(before, up_to=END_OF_LOG) if before.checkpoint is None and whole else before
 
 
 class _Trust:
@@ -105,12 +103,12 @@ def _judged(
         if whole and one.number > number + 1:
             yield _missing(number + 1, one.number - 1, one.after)
         if kept and not anchored and (fault := trust.fault_of(one)):
-            cover = Cover(_name(one), one.number, one.after, one.up_to, None, None, [fault])
+            cover = Cover(_name(one), one.number, one.after, one.up_to, None, None, (fault,))
         else:
-            cover = Cover(_name(one), one.number, one.after, one.up_to, one, kept[1] if kept else None, [])
-            _compare_with_anchor(cover, kept, anchored, anchor)
-            _require_hints(cover, one, anchor)
-            _require_chain(cover, one, before)
+            cover = Cover(_name(one), one.number, one.after, one.up_to, one, kept[1] if kept else None)
+            if anchored and anchor:
+                cover = _against_anchor(cover, kept, anchored, anchor)
+            cover = _with(_with_hints_that_hold(cover, one), _fault_of_chain(one, before))
         yield cover
         before = cover.checkpoint
         number = one.number
@@ -132,36 +130,37 @@ def _side_by_side(
 
 def _missing(first: int, last: int, up_to: int) -> Cover:
     name = f"checkpoint {first}" if first == last else f"checkpoints {first} to {last}"
-    return Cover(name, first, up_to, up_to, None, None, ["missing, while there are later ones"])
+    return Cover(name, first, up_to, up_to, None, None, ("missing, while there are later ones",))
 
 
 def _name(checkpoint: Checkpoint) -> str:
     return f"checkpoint {checkpoint.number}"
 
 
-def _compare_with_anchor(
-    cover: Cover, kept: Stored | None, anchored: Checkpoint | None, anchor: Anchor | None
-) -> None:
-    if anchored is None or anchor is None:
-        return
-    cover.is_anchored = True
-    cover.hints = anchor.hints.get(anchored.number, cover.hints)
+def _with(cover: Cover, fault: str) -> Cover:
+    return replace(cover, faults=(*cover.faults, fault)) if fault else cover
+
+
+def _against_anchor(cover: Cover, kept: Stored | None, anchored: Checkpoint, anchor: Anchor) -> Cover:
+    fault = ""
     if kept is None:
-        cover.faults.append("it was anchored, and is missing: it was removed, or the log was cut off")
+        fault = "it was anchored, and is missing: it was removed, or the log was cut off"
     elif hash_of(kept[0]) != hash_of(anchored):
-        cover.faults.append("it isn't the one that was anchored: the log was written anew")
+        fault = "it isn't the one that was anchored: the log was written anew"
+    hints = anchor.hints.get(anchored.number, cover.hints)
+    return _with(replace(cover, is_anchored=True, hints=hints), fault)
 
 
-def _require_hints(cover: Cover, one: Checkpoint, anchor: Anchor | None) -> None:
+def _with_hints_that_hold(cover: Cover, one: Checkpoint) -> Cover:
     if cover.hints is None:
-        return
+        return cover
+    unnamed = replace(cover, hints=None)
     if sha256(cover.hints).digest() != one.hints_hash:
-        cover.hints = None
-        if not cover.faults:
-            cover.faults.append("its hints were changed: they aren't those that it was signed with")
-    elif not _are_hints(cover.hints):
-        cover.hints = None
-        cover.faults.append("its hints are none, though it is signed with them: somebody else has the key")
+        fault = "its hints were changed: they aren't those that it was signed with"
+        return unnamed if cover.faults else _with(unnamed, fault)
+    if not _are_hints(cover.hints):
+        return _with(unnamed, "its hints are none, though it is signed with them: somebody else has the key")
+    return cover
 
 
 def _are_hints(hints: bytes) -> bool:
@@ -172,13 +171,15 @@ def _are_hints(hints: bytes) -> bool:
     return True
 
 
-def _require_chain(cover: Cover, one: Checkpoint, before: Checkpoint | None) -> None:
+def _fault_of_chain(one: Checkpoint, before: Checkpoint | None) -> str:
+    """Why a checkpoint doesn't go on from the one before, or nothing."""
     if one.number == 1 and (one.before, one.after) != (GENESIS, 0):
-        cover.faults.append("it is the first, and goes on from another")
-    elif before and before.number == one.number - 1 and one.before != hash_of(before):
-        cover.faults.append(f"it doesn't name the hash of checkpoint {before.number}: that one was replaced")
-    elif before and before.number == one.number - 1 and one.after != before.up_to:
-        cover.faults.append(f"it doesn't begin where checkpoint {before.number} ends")
+        return "it is the first, and goes on from another"
+    if before and before.number == one.number - 1 and one.before != hash_of(before):
+        return f"it doesn't name the hash of checkpoint {before.number}: that one was replaced"
+    if before and before.number == one.number - 1 and one.after != before.up_to:
+        return f"it doesn't begin where checkpoint {before.number} ends"
+    return ""
 
 
 # --- events under covers

@@ -141,11 +141,11 @@ class PostgresLogReader:
             del remembered[next(iter(remembered))]
         self._begin({key: row for key, row in first.items() if key not in remembered})
 
-    def _begin(self, first: dict[bytes, Row]) -> None:
+    def _begin(self, first: Mapping[bytes, Row]) -> None:
         later = {UUID(bytes=key): version for key, (_, _, version, _, _) in first.items() if version > 1}
         before = self._source.fetch(BEFORE, ([*later], [*later.values()])) if later else []
-        first |= {row[1]: row for row in before if row[2] == 1}
-        visitors = {key: _visitor(row) for key, row in first.items()}
+        beginnings = {**first, **{row[1]: row for row in before if row[2] == 1}}
+        visitors = {key: _visitor(row) for key, row in beginnings.items()}
         ciphers = self._source.ciphers({who for who in visitors.values() if isinstance(who, UUID)})
         for key, visitor in visitors.items():
             self._remembered[key] = _begun(UUID(bytes=key), visitor, ciphers)

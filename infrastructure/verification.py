@@ -13,6 +13,7 @@ from uuid import UUID
 import psycopg
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from eventsourcing.persistence import StoredEvent
+from msgspec.structs import replace
 from psycopg import IsolationLevel, RawCursor
 
 from domain.errors import CorruptLog
@@ -115,7 +116,7 @@ class Verification:
         rows = self._fetch(SESSION, (session_id,))
         stored = self._about(session_id, [position for position, *_ in rows])
         taken = [*self._taken(rows)]
-        count, latest, covered = 0, None, 0
+        count, latest = 0, None
         is_mentioned = False
         for cover in covers(stored, self._public_key, self._anchor, whole=False):
             is_within = any(cover.after < place.position <= cover.up_to for place, _ in taken)
@@ -124,11 +125,10 @@ class Verification:
             if is_within or is_named:
                 self._findings += compared(cover, self._under(cover))
             elif cover.faults:
-                self._findings += compared(_without_events(cover), ())
+                self._findings += compared(replace(cover, checkpoint=None), ())
             if cover.checkpoint:
                 count += 1
                 latest = cover.number if is_within else latest
-                covered = max(covered, cover.up_to)
         if not rows and not is_mentioned:
             return None
         uncovered = self._uncovered(taken, stored)
@@ -219,8 +219,3 @@ def _key(keyring: WrappedKeyring, visitor_id: UUID, wrapped: bytes | None) -> Ke
         return AESGCM(keyring.unwrap(visitor_id, wrapped))
     except CorruptLog:
         return "can't be unwrapped with the master key: it was replaced"
-
-
-def _without_events(cover: Cover) -> Cover:
-    cover.checkpoint = None
-    return cover
