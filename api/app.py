@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from api.analytics import Analytics
 from api.audit import Audit
+from api.collector import calm_collector
 from api.cross_origin import shared
 from api.docs import OPENAPI, asyncapi_document
 from api.erasure import erase_visitor
@@ -53,7 +54,6 @@ from domain.retention import Retention
 from infrastructure.auditor import PostgresAuditor
 from infrastructure.background import for_ever
 from infrastructure.clock import SystemClock
-from infrastructure.collector import calm_collector
 from infrastructure.deadlines import PostgresDeadlines
 from infrastructure.doorbells import LocalDoorbell, PostgresDoorbell, RedisDoorbell, RemoteDoorbell
 from infrastructure.event_store import POLL_SECONDS, SessionStore

@@ -10,10 +10,10 @@ import rich_click as click
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from api.app import Record, open_record
+from api.collector import calm_collector
 from api.commands import EXIT_CORRUPT, EXIT_NOT_FOUND, EXIT_UNAVAILABLE, console, not_in_the_log, run
 from domain.proof import Anchor, Verdict
 from infrastructure.anchors import AnchorError, read_anchor
-from infrastructure.collector import calm_collector
 from infrastructure.folder import write_whole
 from infrastructure.settings import Settings
 

@@ -22,7 +22,7 @@ STOP_SECONDS = 5.0
 
 @asynccontextmanager
 async def projecting_beside(environment: Mapping[str, str]) -> AsyncIterator[None]:
-    """Meanwhile, have a process of its own do so, and another one if that dies."""
+    """Meanwhile, have a process of its own drive them, and another one if that dies."""
 
     async def keep_one() -> None:
         while True:

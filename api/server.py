@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import gc
 import os
 import signal
 import socket
@@ -16,6 +15,7 @@ import uvicorn
 from litestar import Litestar
 from msgspec import Struct
 
+from api.collector import calm_collector
 from api.http_protocol import HttpProtocol
 from api.limits import Pace
 from api.wire import FramesProtocol
@@ -92,10 +92,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            # What stands now stands to the end, and nearly all that comes later is freed without a collector:
-            # at its usual pace it would take a tenth of the time of a busy service.
-            gc.freeze()
-            gc.set_threshold(50_000, 20, 50)
+            calm_collector()
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -31,13 +31,13 @@ from eventsourcing.projection import Projection, ProjectionRunner
 from psycopg import AsyncConnection, Connection, RawCursor
 from psycopg.conninfo import conninfo_to_dict
 
+from api.collector import calm_collector
 from benchmarks.append import ours as appending
 from benchmarks.first_word import percentile
 from benchmarks.harness import Results, arguments, fresh_database, progress, tell
 from benchmarks.histories import MASTER_KEY, record, turn
 from domain.events import SessionStarted
 from domain.log import Told
-from infrastructure.collector import calm_collector
 from infrastructure.doorbells import PostgresDoorbell
 from infrastructure.event_store import SessionStore
 from infrastructure.keyring import MasterKey, PostgresKeyTable, WrappedKeyring

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from eventsourcing.persistence import StoredEvent
 
 from api.app import ALEX, build_agreement
+from api.collector import calm_collector
 from benchmarks.harness import arguments, fresh_database, progress, tell
 from benchmarks.project import running
 from domain.events import (
@@ -40,7 +41,6 @@ from domain.proof import Verdict
 from infrastructure import codec
 from infrastructure.auditor import PostgresAuditor
 from infrastructure.clock import SystemClock
-from infrastructure.collector import calm_collector
 from infrastructure.demo.story import Plan, record, stories
 from infrastructure.demo.visit import Cast
 from infrastructure.doorbells import LocalDoorbell

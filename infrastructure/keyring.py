@@ -44,6 +44,7 @@ SEALED_BY_IT = """
 
 KEEP_CHECK = "INSERT INTO master_key_check (sealed) VALUES (%s) ON CONFLICT DO NOTHING"
 
+KEYS = "SELECT visitor_id, wrapped FROM visitor_keys WHERE visitor_id = ANY($1)"
 
 Wrapped = bytes | None
 """A wrapped key; None for one that was destroyed."""

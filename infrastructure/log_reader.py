@@ -19,7 +19,7 @@ from domain.errors import CorruptLog
 from domain.log import Told
 from domain.ports import Recorded
 from infrastructure import codec
-from infrastructure.keyring import MasterKey, WrappedKeyring
+from infrastructure.keyring import KEYS, MasterKey, WrappedKeyring
 from infrastructure.known import Known, first_known, next_known
 
 REMEMBERED_SESSIONS = 20_000
@@ -45,8 +45,6 @@ HISTORIES = f"""
     SELECT {COLUMNS} FROM stored_events
     WHERE originator_id = ANY($1) AND notification_id <= $2 ORDER BY originator_id, originator_version
 """  # noqa: S608
-
-KEYS = "SELECT visitor_id, wrapped FROM visitor_keys WHERE visitor_id = ANY($1)"
 
 Row = tuple[int, bytes, int, str, bytes]
 """Position, session, version, topic, state."""

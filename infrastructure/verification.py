@@ -21,7 +21,8 @@ from domain.proof import Anchor, Finding, Progress, Verdict, unwatched
 from infrastructure import codec
 from infrastructure.checkpoints import COLUMNS, checkpoint_of
 from infrastructure.cover_checks import Cover, CoverChecks, Covered, Stored, compared, covers
-from infrastructure.keyring import WrappedKeyring
+from infrastructure.keyring import KEYS, WrappedKeyring
+from infrastructure.log_reader import HEAD
 from infrastructure.postgres import LIVELY
 from infrastructure.session_checks import Key, SessionChecks, found
 
@@ -39,10 +40,6 @@ PAGE = f"{ROWS} WHERE notification_id > $1 ORDER BY notification_id LIMIT $2"
 RANGE = f"{ROWS} WHERE notification_id > $1 AND notification_id <= $2 ORDER BY notification_id LIMIT $3"
 
 SESSION = f"{ROWS} WHERE originator_id = $1 ORDER BY notification_id"
-
-HEAD = "SELECT coalesce(max(notification_id), 0) FROM stored_events"
-
-KEYS = "SELECT visitor_id, wrapped FROM visitor_keys WHERE visitor_id = ANY($1)"
 
 CHECKPOINTS = f"""
     SELECT {COLUMNS}, hints FROM checkpoints WHERE number > $1 ORDER BY number LIMIT $2
