@@ -22,8 +22,6 @@ from projections.catalogue import PROJECTIONS
 
 NO_PYARROW = "pyarrow isn't installed, which writes Parquet: pip install 'verbatim-chat[parquet]'"
 
-FOLDER = click.Path(file_okay=False, path_type=Path)
-
 
 @click.command("demo-data")
 @click.option("--sessions", type=click.IntRange(1, 1_000_000), required=True, help="How many conversations.")

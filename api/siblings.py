@@ -43,7 +43,7 @@ class Siblings:
 
 
 async def _metrics_of(file: Path, authorization: str) -> str:
-    # It comes with the assistants' client, and is wanted by workers alone.
+    # Imported where it is wanted, by workers alone.
     import httpx2
 
     transport = httpx2.AsyncHTTPTransport(uds=str(file))

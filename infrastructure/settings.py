@@ -37,7 +37,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     data_dir: Path
     assistant: Literal["guide", "openai"]
     persona: Path | None
-    words_per_second: float
+    words_per_second: int
     openai_api_key: str
     openai_base_url: str | None
     openai_model: str
