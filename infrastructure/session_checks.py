@@ -19,7 +19,9 @@ from domain.events import (
     Event,
     ReplyChunksRecorded,
     ReplyCompleted,
+    ReplyFailed,
     ReplyStarted,
+    ReplyStopped,
     SessionStarted,
     VisitorErased,
 )
@@ -205,8 +207,12 @@ class SessionChecks:
                     head.words.update("".join(event.parts).encode())
             case ReplyStarted():
                 head.words = sha256()
-            case ReplyCompleted() if head.words and event.text_hash != head.words.hexdigest():
-                self._tell(row, position, "the hash of the reply isn't that of its words")
+            case ReplyCompleted():
+                if head.words and event.text_hash != head.words.hexdigest():
+                    self._tell(row, position, "the hash of the reply isn't that of its words")
+                head.words = None
+            case ReplyStopped() | ReplyFailed():
+                head.words = None
             case SessionStarted() if row.originator_version != 1:
                 self._tell(row, position, "a session can't begin again")
             case VisitorErased() if isinstance(row.originator_id, UUID):

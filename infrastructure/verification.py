@@ -1,7 +1,8 @@
 """Verifies the log: every row against the others of its session, and against the checkpoints.
 
 It reads within one snapshot, so that nothing is taken for missing that has only just been recorded; page by
-page, so that a log of any size will do. It blocks, and is for a thread or a process of its own.
+page, so that memory grows with the number of sessions alone, by about half a kilobyte each. It
+blocks, and is for a thread or a process of its own.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

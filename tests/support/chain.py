@@ -1,4 +1,4 @@
-"""What is wrong with a session's stored events, told from the rows alone."""
+"""A session's stored events, and what is wrong with them, told from the rows alone."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,18 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from eventsourcing.persistence import StoredEvent
 
 from domain.errors import CorruptLog
+from domain.events import Event
 from infrastructure import codec
+from tests.support.history import SESSION, START
+
+
+def chained(cipher: AESGCM, *events: Event) -> Sequence[StoredEvent]:
+    """Rows of one session, as somebody would write them who has the keys."""
+    rows: list[StoredEvent] = []
+    for version, event in enumerate(events, 1):
+        head = codec.digest(rows[-1]) if rows else b""
+        rows.append(codec.encode(SESSION, version, event, START, head, version - 1, cipher))
+    return rows
 
 
 def fault_in(rows: Sequence[StoredEvent], cipher: AESGCM | None = None) -> str:

@@ -8,21 +8,12 @@ from eventsourcing.persistence import StoredEvent
 
 from domain.errors import CorruptLog
 from domain.events import Event, ReplyStarted, SessionStarted
-from infrastructure import codec
 from infrastructure.known import Known, first_known, next_known
+from tests.support.chain import chained
 from tests.support.history import ASKED, MESSAGE, RESPONSE, SESSION, START, VISITOR, words
 
 CIPHER = AESGCM(bytes(32))
 STARTED = SessionStarted(VISITOR, START)
-
-
-def chained(*events: Event) -> Sequence[StoredEvent]:
-    """As somebody would write them who has the keys."""
-    rows: list[StoredEvent] = []
-    for version, event in enumerate(events, 1):
-        head = codec.digest(rows[-1]) if rows else b""
-        rows.append(codec.encode(SESSION, version, event, START, head, version - 1, CIPHER))
-    return rows
 
 
 def known_of(rows: Sequence[StoredEvent]) -> Known:
@@ -33,7 +24,7 @@ def known_of(rows: Sequence[StoredEvent]) -> Known:
 
 
 def test_a_chain_of_what_can_follow_is_read() -> None:
-    assert known_of(chained(STARTED, *ASKED, words("Hi"))).session.version == 4
+    assert known_of(chained(CIPHER, STARTED, *ASKED, words("Hi"))).session.version == 4
 
 
 @pytest.mark.parametrize(
@@ -50,6 +41,6 @@ def test_a_chain_of_what_can_follow_is_read() -> None:
 )
 def test_an_event_that_can_t_follow_is_told_with_its_place(events: Sequence[Event], told: str) -> None:
     with pytest.raises(CorruptLog) as corrupt:
-        known_of(chained(*events))
+        known_of(chained(CIPHER, *events))
 
     assert str(corrupt.value) == f"session {SESSION}, {told}"
