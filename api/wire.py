@@ -228,8 +228,8 @@ class FramesProtocol(WSProtocol):
             data, self._unread = self._unread, b""
             self._read(data)
 
-    def _is_too_much(self) -> bool:
-        """Count a frame, and hang up on who has sent too many."""
+    def _admit(self) -> bool:
+        """Count one more frame: whether it is taken. Who has sent too many is hung up on."""
         try:
             self._paid_until = self._pace.after(self._paid_until, self.loop.time())
         except RateLimited as error:
@@ -237,8 +237,8 @@ class FramesProtocol(WSProtocol):
             self.transport.write(text_frame(encode(error_frame(error, how.error_type))))
             self._turn_away(how.close_code, error.code, self.transport.close, LINGER_SECONDS)
             self._is_deaf, self._unread = True, b""
-            return True
-        return False
+            return False
+        return True
 
     # --- peers that misbehave
 
@@ -252,7 +252,7 @@ class FramesProtocol(WSProtocol):
             self.transport.close()
 
     def handle_message(self, event: events.TextMessage | events.BytesMessage) -> None:
-        if event.frame_finished and self._is_too_much():
+        if event.frame_finished and not self._admit():
             return
         size = len(event.data.encode() if isinstance(event.data, str) else event.data)
         if self.buffer.length + size <= self.buffer.max_length:
@@ -265,7 +265,7 @@ class FramesProtocol(WSProtocol):
         self._turn_away(1009, reason, self.transport.close)
 
     def handle_ping(self, event: events.Ping) -> None:
-        if not self._is_too_much() and self.writable.is_set():
+        if self._admit() and self.writable.is_set():
             super().handle_ping(event)
 
     def handle_close(self, event: events.CloseConnection) -> None:

@@ -154,21 +154,24 @@ class Erasure:
         erased: dict[UUID, datetime | None] = {}
         left = await self.sessions_of(visitor_id)
         while True:
-            unread = [each for each in left if not await self._is_recorded(each, erased)]
+            recorded = await self._record_all(left)
             destroyed_at = await self._keyring.destroy(visitor_id)
-            for session_id in unread:
-                erased[session_id] = await self._record_if_readable(session_id)
+            # What can't be read, perhaps because there is no key, is tried again when there must be none.
+            unread = [each for each in left if each not in recorded]
+            erased |= recorded
+            erased |= {each: await self._record_if_readable(each) for each in unread}
             # Whoever was starting a session meanwhile has recorded it by now, or finds that there is no key.
             left = [each for each in await self._store.sessions_of(visitor_id) if each not in erased]
             if not left:
                 return destroyed_at, erased
 
-    async def _is_recorded(self, session_id: UUID, erased: dict[UUID, datetime | None]) -> bool:
-        try:
-            erased[session_id] = await self._record(session_id)
-        except CorruptLog:
-            return False  # perhaps because there is no key: it is tried again when there must be none
-        return True
+    async def _record_all(self, session_ids: Sequence[UUID]) -> Mapping[UUID, datetime]:
+        """Have the log say of sessions that they are erased: of those that can be read, since when."""
+        recorded: dict[UUID, datetime] = {}
+        for session_id in session_ids:
+            with suppress(CorruptLog):
+                recorded[session_id] = await self._record(session_id)
+        return recorded
 
     async def _record_if_readable(self, session_id: UUID) -> datetime | None:
         try:
