@@ -46,12 +46,12 @@ class EventStore(Protocol):
         """The session as this process last knew it, read from the log if it is new here, or None.
 
         It may be behind what other processes have recorded: deciding on it is safe, since `append`
-        then raises Conflict and the next `load` is fresh. Raises Unavailable.
+        then raises Conflict and the next `load` is fresh. Raises Unavailable, CorruptLog.
         """
         ...
 
     async def refresh(self, session_id: UUID) -> ChatSession | None:
-        """The session as the log has it now. Raises Unavailable."""
+        """The session as the log has it now. Raises Unavailable, CorruptLog."""
         ...
 
     async def append(
@@ -60,8 +60,9 @@ class EventStore(Protocol):
         """Record events directly after version `after`, all or none, durably, before returning.
 
         Followers see them at the same moment. Raises Conflict where `after` isn't the latest version,
-        Unavailable where nothing was recorded because the log is out of reach; for a session's first events
-        KeyDestroyed where the visitor has been forgotten, be it while they were being recorded.
+        Unavailable where the log is out of reach, CorruptLog where it can't be read: nothing was recorded
+        then. But a session's first events are recorded when their visitor's key is looked for once more:
+        these two may come of that, and KeyDestroyed where the visitor has been forgotten, be it meanwhile.
         """
         ...
 
@@ -85,7 +86,7 @@ class EventStore(Protocol):
 
     def follow(self, session_id: UUID, after: int) -> AsyncGenerator[Sequence[Recorded], None]:
         """What is recorded after a version, then what is being recorded, without gap or repetition: without
-        end, unless the process is about to stop (`hang_up`)."""
+        end, unless the process is about to stop (`hang_up`). Raises Unavailable, CorruptLog."""
         ...
 
     def watch(self, session_id: UUID, told: Callable[[ChatSession], None]) -> AbstractContextManager[None]:
@@ -161,13 +162,16 @@ class Keyring(Protocol):
     """One secret key for each visitor. Destroying it makes all that it sealed unreadable."""
 
     async def create(self, visitor_id: UUID) -> bytes:
-        """The visitor's 32-byte key, made now if there never was one. Raises KeyDestroyed, Unavailable."""
+        """The visitor's 32-byte key, made now if there never was one.
+
+        Raises KeyDestroyed, Unavailable, CorruptLog where the master key isn't the one that wrapped it.
+        """
         ...
 
     async def find(self, visitor_id: UUID) -> bytes | None:
         """The visitor's key, or None where it was destroyed.
 
-        Raises CorruptLog where there is no trace of one, Unavailable.
+        Raises CorruptLog where there is no trace of one, or as `create` does, Unavailable.
         """
         ...
 
