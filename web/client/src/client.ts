@@ -261,7 +261,7 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
       throw new ChatError("Too many messages wait to be sent", "outbox_full", session_id);
     }
     this.#outbox.add(message);
-    this.#latest = { message, at: Date.now() };
+    this.#latest = { message, at: performance.now() };
     this.follow(session_id, visitor_id);
     this.#delivery.next();
     return client_message_id;
@@ -270,7 +270,7 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
   /** The id of the message that this is the second click of. */
   #duplicate({ message, session_id }: OutgoingMessage): string | undefined {
     const latest = this.#latest;
-    if (!latest || Date.now() - latest.at >= this.#settings.timing.debounceMs) return undefined;
+    if (!latest || performance.now() - latest.at >= this.#settings.timing.debounceMs) return undefined;
     const isSame = latest.message.message === message && latest.message.session_id === session_id;
     return isSame ? latest.message.client_message_id : undefined;
   }

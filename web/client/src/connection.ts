@@ -100,7 +100,7 @@ export class Connection {
 
   #opened(): void {
     clearTimeout(this.#timer);
-    this.#openedAt = Date.now();
+    this.#openedAt = performance.now();
     this.#hasFailed = false;
     this.listener.opened();
   }
@@ -122,7 +122,7 @@ export class Connection {
   #lost(code: number, reason: string, waitMs?: number): void {
     const openedAt = this.#openedAt;
     // One that was closed again at once was no success.
-    if (openedAt !== undefined && Date.now() - openedAt >= this.timing.stableMs) this.#backoff.reset();
+    if (openedAt !== undefined && performance.now() - openedAt >= this.timing.stableMs) this.#backoff.reset();
     this.#socket = this.#openedAt = undefined;
     this.#attemptIn(waitMs ?? this.#backoff.next());
     const isFinal = code >= 4400 && code < 4500;

@@ -42,11 +42,11 @@ export class Delivery {
 
   /** Count something else that the service counts among a session's messages. */
   spend(session_id: string): void {
-    this.#bucket(session_id).take(Date.now());
+    this.#bucket(session_id).take(performance.now());
   }
 
   #wait(message: OutgoingMessage): number {
-    const now = Date.now();
+    const now = performance.now();
     const isPaid = this.#paid === message;
     return Math.max(this.#notBefore - now, isPaid ? 0 : this.#bucket(message.session_id).wait(now));
   }
@@ -72,13 +72,13 @@ export class Delivery {
 
   #refused(message: OutgoingMessage, error: ChatError): void {
     this.#isSending = false;
-    if (error.isPassing) this.#notBefore = Date.now() + this.backoff.next();
+    if (error.isPassing) this.#notBefore = performance.now() + this.backoff.next();
     else if (this.outbox.take(message)) this.route.undelivered(message, error);
     this.next();
   }
 
   #bucket(session_id: string): Bucket {
-    const bucket = this.#buckets.get(session_id) ?? new Bucket(this.pace, Date.now());
+    const bucket = this.#buckets.get(session_id) ?? new Bucket(this.pace, performance.now());
     this.#buckets.set(session_id, bucket);
     return bucket;
   }

@@ -37,8 +37,7 @@ export class Bucket {
   }
 
   #fill(now: number): void {
-    const passed = Math.max(0, now - this.#at); // a clock may be set back
-    this.#tokens = Math.min(this.pace.burst, this.#tokens + (passed * this.pace.perMinute) / 60_000);
+    this.#tokens = Math.min(this.pace.burst, this.#tokens + ((now - this.#at) * this.pace.perMinute) / 60_000);
     this.#at = now;
   }
 }

@@ -210,11 +210,12 @@ describe("a message", () => {
     await until(() => !client.outbox.length, "the acknowledgement");
   });
 
-  it("sent twice by a double click is one message, and a second one later is another", async () => {
+  it("sent twice by a double click is one message, and a second one later is another, though the clock is set back", async () => {
     const { client, peer } = await following({ timing: { debounceMs: 60_000 } });
 
     const ids = [client.sendMessage("Yes", SESSION, VISITOR), client.sendMessage("Yes", SESSION, VISITOR)];
-    vi.spyOn(Date, "now").mockReturnValue(Date.now() + 61_000);
+    vi.spyOn(performance, "now").mockReturnValue(performance.now() + 61_000);
+    vi.spyOn(Date, "now").mockReturnValue(Date.now() - 3_600_000);
     const later = client.sendMessage("Yes", SESSION, VISITOR);
     vi.restoreAllMocks();
 
@@ -236,6 +237,21 @@ describe("a message", () => {
     const again = client.sendMessage("Yes", SESSION, VISITOR);
 
     expect((await peer.accept()).client_message_id).toBe(again);
+  });
+
+  it("that was refused for now goes out again in a while, though the clock is set back", async () => {
+    const { client, peer } = await following();
+    client.sendMessage("Hello", SESSION, VISITOR);
+    await peer.next("chat_message");
+    peer.send(scripted.error("unavailable", "Not now"));
+    const told = problemsOf(client);
+    await until(() => told.length === 1, "the refusal");
+
+    vi.spyOn(Date, "now").mockReturnValue(Date.now() - 3_600_000);
+    client.sendMessage("Anybody?", SESSION, VISITOR);
+
+    expect((await peer.accept()).message).toBe("Hello");
+    vi.restoreAllMocks();
   });
 
   it("goes out no faster than the pace allows, and none is left out", async () => {
