@@ -9,7 +9,13 @@ export async function startSession(url: string, wanted: NewSession, mostMs: numb
   const answer = parsed(body);
   if (ok && hasTexts(answer, "session_id", "visitor_id", "cursor")) return answer as unknown as SessionView;
   if (hasTexts(answer, "detail", "code")) throw new ChatError(answer.detail, answer.code);
-  throw new ChatError(`The service has answered with ${status}`, "unreadable");
+  throw new ChatError(`The service has answered with ${status}`, codeOf(status));
+}
+
+/** What went wrong, where whoever answers isn't the service, but a proxy before it: while it starts anew, say. */
+function codeOf(status: number): "rate_limited" | "unavailable" | "unreadable" {
+  if (status === 429) return "rate_limited";
+  return status >= 500 ? "unavailable" : "unreadable";
 }
 
 interface Answer {

@@ -368,12 +368,23 @@ describe("createSession()", () => {
 
   it.each([
     [429, JSON.stringify({ status: 429, title: "", detail: "Too many requests", code: "rate_limited" }), "rate_limited"],
-    [502, "<html>", "unreadable"],
     [200, "{}", "unreadable"],
+    [404, "<html>", "unreadable"],
   ])("says why it couldn't, for %i", async (status, answer, code) => {
     answering(status, answer);
 
     await expect(tab.load(server.url).createSession()).rejects.toMatchObject({ code });
+  });
+
+  it.each([
+    [429, "rate_limited"],
+    [502, "unavailable"],
+    [503, "unavailable"],
+    [504, "unavailable"],
+  ])("may be tried again where a proxy answers for the service, with %i", async (status, code) => {
+    answering(status, "<html>");
+
+    await expect(tab.load(server.url).createSession()).rejects.toMatchObject({ code, isPassing: true });
   });
 
   it("says so where there is no service", async () => {
