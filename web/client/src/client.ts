@@ -206,11 +206,17 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
   }
 
   /**
-   * Stop the reply in progress, of the latest session if none is named. Once that has been asked for, throws ChatError
-   * where the service refuses or the connection is lost. Needn't be awaited.
+   * Stop the reply in progress, of the latest session if none is named. Throws ChatError where the service refuses, where
+   * the connection is lost meanwhile, or where the state isn't `open`. Needn't be awaited.
    */
   stop(sessionId?: string): Promise<void> {
-    return this.#command(() => ({ type: "stop", ...this.#credentials(sessionId) }));
+    return this.#command(() => {
+      const credentials = this.#credentials(sessionId);
+      // Later, it could meet another reply.
+      const unconnected = new ChatError("Without a connection, no reply can be stopped", "not_connected", credentials.session_id);
+      if (this.state !== "open") throw this.#failure ?? unconnected;
+      return { type: "stop", ...credentials };
+    });
   }
 
   /** Say what you think of a reply that has ended. Throws ChatError where the service refuses. Needn't be awaited. */

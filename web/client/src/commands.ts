@@ -15,7 +15,7 @@ export class Commands {
 
   constructor(private readonly send: Send) {}
 
-  /** Have it sent as soon as there is a connection. */
+  /** Have it sent by the next `sendAll`. */
   add(frame: Stop | Feedback): Promise<void> {
     return new Promise<void>((resolve, reject) => this.#waiting.push({ frame, resolve, reject }));
   }

@@ -460,13 +460,9 @@ describe("stop and feedback", () => {
     await until(() => !client.outbox.length, "the acknowledgement");
   });
 
-  it("wait for a connection, and only feedback is asked for a second time", async () => {
-    const client = tab.load(server.url);
-    client.follow(SESSION, VISITOR);
+  it("are lost with a connection, and only feedback is asked for a second time", async () => {
+    const { client, peer } = await following();
     const [stop, feedback] = [client.stop(), client.feedback(RESPONSE_ID, "up")];
-    client.connect();
-    const peer = await server.peer();
-    await peer.join();
     await peer.next("stop");
     await peer.next("ping");
     await peer.next("feedback");
@@ -482,16 +478,36 @@ describe("stop and feedback", () => {
     expect(again.received.some(({ type }) => type === "stop")).toBe(false);
   });
 
+  it("don't both wait for a connection: once there is one, a stop could meet a reply that nobody wanted to stop", async () => {
+    const client = tab.load(server.url);
+    const problems = problemsOf(client);
+    client.follow(SESSION, VISITOR);
+    const feedback = client.feedback(RESPONSE_ID, "up");
+    const stops = [client.stop()];
+    client.connect();
+    const peer = await server.peer();
+    await peer.next("join");
+    stops.push(client.stop());
+
+    for (const stop of stops) await expect(stop).rejects.toMatchObject({ code: "not_connected" });
+    expect(problems).toEqual(["not_connected", "not_connected"]);
+    peer.send(scripted.connected(SESSION, "1.0"));
+    await peer.next("feedback");
+    await peer.next("ping");
+    peer.send({ type: "pong" });
+    await feedback;
+  });
+
   it("are refused by close(), and where there is no session", async () => {
     const client = tab.load(server.url);
     const problems = problemsOf(client);
     await expect(client.stop()).rejects.toMatchObject({ code: "session_not_found" });
     await expect(client.feedback("x", "up", "", SESSION)).rejects.toBeInstanceOf(ChatError);
     client.follow(SESSION, VISITOR);
-    const stop = client.stop();
+    const feedback = client.feedback(RESPONSE_ID, "up");
     client.close();
 
-    await expect(stop).rejects.toMatchObject({ code: "closed" });
+    await expect(feedback).rejects.toMatchObject({ code: "closed" });
     expect(problems).toEqual(["session_not_found", "session_not_found"]);
   });
 });

@@ -455,14 +455,14 @@ describe("after a reload", () => {
     const reloaded = tab.load(server.url);
     expect(reloaded.sessions.map(({ session_id }) => session_id)).toEqual(ids);
     expect(reloaded.outbox.map(({ session_id }) => session_id)).toEqual(ids);
-    const stop = reloaded.stop();
+    const feedback = reloaded.feedback(scripted.RESPONSE_ID, "up");
     reloaded.connect();
     const peer = await server.peer();
     for (let joined = 0; joined < ids.length; joined++) await peer.join();
 
-    expect((await peer.next("stop")).session_id, "the latest").toBe(ids.at(-1));
+    expect((await peer.next("feedback")).session_id, "the latest").toBe(ids.at(-1));
     reloaded.close();
-    await expect(stop).rejects.toMatchObject({ code: "lost" });
+    await expect(feedback).rejects.toMatchObject({ code: "closed" });
   });
 
   it("what somebody else has put into the storage is passed over", () => {
