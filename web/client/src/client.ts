@@ -34,7 +34,7 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
   readonly #sessions: Sessions;
   readonly #outbox: Outbox;
   readonly #delivery: Delivery;
-  readonly #requests = new Requests();
+  readonly #requests = new Requests(() => this.#connection?.retry("passed over"));
   readonly #commands: Commands;
   readonly #joining: Joining;
   readonly #heartbeat: Heartbeat;
@@ -76,7 +76,7 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
     this.#heartbeat = new Heartbeat(
       timing.quietMs,
       () => (this.#requests.isEmpty ? timing.answerMs : timing.busyMs),
-      () => send({ type: "ping" }, { answer: "pong" }),
+      () => send({ type: "ping" }, {}),
       () => this.#connection?.retry("no answer"),
     );
     this.#events.on("chunk", (frame) => this.#onMessage?.(chunkMessage(frame)));
@@ -312,7 +312,7 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
 
   #send(frame: ClientFrame, request: Request): void {
     if (!this.#connection) return request.lost?.(); // a listener has closed it just now
-    this.#requests.add(request);
+    this.#requests.add(frame, request);
     this.#connection.send(frame);
   }
 
@@ -367,7 +367,7 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
     }
     if (frame.type === "error") this.#lastError = errorOf(frame);
     const isNew = this.#sessions.takes(frame);
-    // New or not, also of a session that was forgotten meanwhile: an answer that isn't counted shifts all others.
+    // New or not, also of a session that was forgotten meanwhile: what isn't answered holds up all others.
     this.#requests.receive(frame);
     if (!isNew) return;
     this.#events.emit(frame.type, frame);

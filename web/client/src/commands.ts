@@ -23,8 +23,8 @@ export class Commands {
   sendAll(): void {
     for (const command of this.#waiting.splice(0)) {
       const { frame, resolve, reject } = command;
-      this.send(frame, { answer: "silence", done: resolve, refused: reject, lost: () => this.#lost(command) });
-      this.send({ type: "ping" }, { answer: "pong" });
+      this.send(frame, { done: resolve, refused: reject, lost: () => this.#lost(command) });
+      this.send({ type: "ping" }, {});
     }
   }
 

@@ -56,7 +56,6 @@ export class Delivery {
     this.#paid = message;
     this.#isSending = true;
     this.route.send(message, {
-      answer: "accepted",
       done: () => this.#accepted(message),
       refused: (error) => this.#refused(message, error),
       lost: () => (this.#isSending = false),

@@ -32,8 +32,7 @@ export class Joining {
   join(session: FollowedSession): void {
     const { session_id, visitor_id, cursor } = session;
     this.send({ type: "join", session_id, visitor_id, ...(cursor && { after: cursor }) }, {
-      answer: "connected",
-      done: (frame) => this.#joined(session, frame as Connected),
+      done: (frame) => frame.type === "connected" && this.#joined(session, frame),
       refused: (error) => this.#refused(session, error),
     });
   }

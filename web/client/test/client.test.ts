@@ -120,6 +120,42 @@ describe("a message", () => {
     expect([...tab.storage.entries.keys()]).toEqual([expect.stringContaining(`session ${SESSION}`)]);
   });
 
+  it("stays in the outbox, whatever answers something else", async () => {
+    const { client, peer } = await following();
+    const problems = problemsOf(client);
+    const id = client.sendMessage("Hello", SESSION, VISITOR);
+    const message = await peer.next("chat_message");
+    const others = { ...message, client_message_id: "another" };
+
+    peer.send(scripted.accepted(others, 2));
+    peer.send(scripted.refusal(others, "conflict", "No"));
+    peer.send(scripted.error("session_not_found", "Session not found"));
+    await until(() => problems.length === 2, "all of them");
+    expect(client.outbox.map(({ client_message_id }) => client_message_id)).toEqual([id]);
+
+    peer.send(scripted.accepted(message, 2));
+    await until(() => !client.outbox.length, "the acknowledgement");
+    expect(server.peers).toHaveLength(1);
+  });
+
+  it("that a later answer passes over is sent again, on another connection", async () => {
+    const { client, peer } = await following();
+    const id = client.sendMessage("Hello", SESSION, VISITOR);
+    await peer.next("chat_message");
+    void client.feedback(RESPONSE_ID, "up");
+    await peer.next("feedback");
+    await peer.next("ping");
+    peer.send({ type: "pong" });
+
+    const again = await server.peer();
+    await again.join();
+
+    expect(client.outbox.map(({ client_message_id }) => client_message_id)).toEqual([id]);
+    await again.next("feedback");
+    await again.next("ping");
+    expect((await again.accept()).client_message_id).toBe(id);
+  });
+
   it("whose acknowledgement was lost is sent again under the same id", async () => {
     const { client, peer } = await following();
     const id = client.sendMessage("Hello", SESSION, VISITOR);
@@ -169,9 +205,9 @@ describe("a message", () => {
     client.sendMessage("One", SESSION, VISITOR);
     client.sendMessage("Two", SESSION, VISITOR);
 
-    await peer.next("chat_message");
+    const message = await peer.next("chat_message");
     expect(peer.isQuiet).toBe(true);
-    peer.send(scripted.error("rate_limited", "Too many messages"));
+    peer.send(scripted.refusal(message, "rate_limited", "Too many messages"));
 
     expect((await peer.accept()).message).toBe("One");
     expect((await peer.accept()).message).toBe("Two");
@@ -187,8 +223,7 @@ describe("a message", () => {
       client.sendMessage("One", SESSION, VISITOR);
       client.sendMessage("Two", SESSION, VISITOR);
 
-      await peer.next("chat_message");
-      peer.send(scripted.error(code, "No"));
+      peer.send(scripted.refusal(await peer.next("chat_message"), code, "No"));
       expect((await peer.accept()).message).toBe("Two");
 
       expect(undelivered).toEqual([`One: ${code}`]);
@@ -230,8 +265,7 @@ describe("a message", () => {
   it("that was refused can be said again at once", async () => {
     const { client, peer } = await following({ timing: { debounceMs: 60_000 } });
     client.sendMessage("Yes", SESSION, VISITOR);
-    await peer.next("chat_message");
-    peer.send(scripted.error("conflict", "No"));
+    peer.send(scripted.refusal(await peer.next("chat_message"), "conflict", "No"));
     await until(() => !client.outbox.length, "the refusal");
 
     const again = client.sendMessage("Yes", SESSION, VISITOR);
@@ -242,8 +276,7 @@ describe("a message", () => {
   it("that was refused for now goes out again in a while, though the clock is set back", async () => {
     const { client, peer } = await following();
     client.sendMessage("Hello", SESSION, VISITOR);
-    await peer.next("chat_message");
-    peer.send(scripted.error("unavailable", "Not now"));
+    peer.send(scripted.refusal(await peer.next("chat_message"), "unavailable", "Not now"));
     const told = problemsOf(client);
     await until(() => told.length === 1, "the refusal");
 
@@ -326,8 +359,8 @@ describe("a message", () => {
     peer.drop();
 
     const again = await server.peer();
-    await again.next("chat_message"); // with nothing to join any more
-    again.send(scripted.error("session_not_active", "Session is not active"));
+    const message = await again.next("chat_message"); // with nothing to join any more
+    again.send(scripted.refusal(message, "session_not_active", "Session is not active"));
 
     await until(() => !client.outbox.length, "the refusal");
   });

@@ -133,7 +133,7 @@ describe("a connection that is lost", () => {
     await peer.next("chat_message");
 
     const isTold = code === 4429;
-    peer.send(scripted.error(isTold ? reason : "unavailable", "Too many", undefined));
+    peer.send({ ...scripted.error(isTold ? reason : "unavailable", "Too many"), session_id: undefined });
     peer.close(code, reason);
     await reaches(client, "failed");
 
@@ -159,7 +159,7 @@ describe("a connection that is lost", () => {
     const undelivered: string[] = [];
     client.on("undelivered", ({ error }) => undelivered.push(error.code));
 
-    peer.send(scripted.error("session_erased", "This conversation has been erased", undefined));
+    peer.send(scripted.error("session_erased", "This conversation has been erased"));
     peer.close(4410, "session_erased");
     await reaches(client, "failed");
 
@@ -281,6 +281,21 @@ describe("a connection that is lost", () => {
 
     expect(states).toEqual([]);
     expect(server.peers).toHaveLength(1);
+  });
+
+  it("is made anew where joining is passed over by a later answer", async () => {
+    const { client, peer } = await following();
+    const OTHER = "990e8400-e29b-41d4-a716-446655440000";
+    client.follow(OTHER, VISITOR);
+    await peer.next("join");
+    client.sendMessage("Hello", SESSION, VISITOR);
+    await peer.accept();
+
+    const again = await server.peer();
+    await again.join();
+    await again.join();
+
+    expect((await again.accept()).message).toBe("Hello");
   });
 
   it.each(["unavailable", "rate_limited", "internal_error"])("is tried anew where joining is refused with %s", async (code) => {

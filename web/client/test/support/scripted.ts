@@ -128,6 +128,11 @@ export function complete(message: string, cursor: string, more: Partial<ServerFr
   return { type: "complete", ...ids, done: true, message, conversation_data: {}, metadata, ...more };
 }
 
-export function error(code: string, text: string, session_id: string | undefined = SESSION): object {
+export function error(code: string, text: string, session_id = SESSION): object {
   return { type: "error", session_id, error: text, metadata: { error_type: "processing_error", code } };
+}
+
+/** An error that answers a message, which it names. */
+export function refusal({ session_id, client_message_id }: ChatMessage, code: string, text: string): object {
+  return { ...error(code, text, session_id), metadata: { error_type: "processing_error", code, client_message_id } };
 }
