@@ -29,6 +29,7 @@ from api.frames import (
     Received,
     Sent,
     Stop,
+    Subject,
     decode,
     encode,
     error_frame,
@@ -121,11 +122,11 @@ class _Visitor:
                     await self._socket.close(RESTART, "restart")
                     return
 
-    async def dismiss(self, error: Exception) -> None:
-        """Say why the socket can't go on, and close it."""
-        failure = safe(error, "socket")
+    async def dismiss(self, error: Exception, session_id: UUID | None = None) -> None:
+        """Say why the socket can't go on, of which session if it is one's, and close it."""
+        failure = safe(error, "socket", session_id)
         with suppress(WebSocketDisconnect, ClientDisconnected):
-            await self._send(error_frame(failure, told(failure).error_type))
+            await self._send(error_frame(failure, told(failure).error_type, Subject(session_id)))
             await self._socket.close(told(failure).close_code, failure.code)
 
     def leave(self) -> None:
@@ -258,7 +259,7 @@ class _Visitor:
         except (WebSocketDisconnect, ClientDisconnected):
             pass
         except Exception as error:
-            await self.dismiss(error)
+            await self.dismiss(error, session_id)
 
     def _wires(self, news: Sequence[Recorded], after: Cursor) -> Iterator[bytes]:
         """What is written of news: several events at once, as the way to the socket is long, but not all of

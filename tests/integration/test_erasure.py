@@ -84,7 +84,9 @@ async def test_a_live_socket_is_told_that_the_session_ends_and_is_closed(
         assert answer.status_code == 200, answer.text
         frames = await socket.receive_until("session_end")
         assert frames[0]["metadata"]["finish_reason"] == "stopped"
-        assert (await socket.receive())["metadata"]["code"] == "session_erased"
+        told = await socket.receive()
+        assert told["metadata"]["code"] == "session_erased"
+        assert told["session_id"] == str(visitor.session_id), "a socket may follow others' sessions, too"
         with pytest.raises(ConnectionClosed):
             await socket.receive()
         assert socket.connection.close_code == 4410

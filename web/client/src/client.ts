@@ -332,6 +332,12 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
     for (const message of messages) this.#undelivered(message, error);
   }
 
+  /** A visitor was erased: all their sessions are over. Those of others on this page go on with `connect()`. */
+  #dropVisitorOf(erased: ChatError): void {
+    const visitor = this.#sessions.get(erased.sessionId ?? "")?.visitor_id;
+    for (const { session_id, visitor_id } of this.#sessions.all) if (visitor_id === visitor) this.#drop(session_id, erased);
+  }
+
   #undelivered(message: OutgoingMessage, error: ChatError): void {
     this.#latest = undefined; // whoever says it again means it
     this.#events.emit("undelivered", { message, error });
@@ -386,7 +392,7 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
       // The service says in a frame why it closes, and names the code of that again as its reason.
       const bare = new ChatError(reason || `Closed by the service: ${code}`, reason || "error");
       const failure = lastError?.code === reason ? lastError : bare;
-      if (failure.code === ERASED) for (const { session_id } of this.#sessions.all) this.#drop(session_id, failure);
+      if (failure.code === ERASED) this.#dropVisitorOf(failure);
       this.#end("failed", failure);
     } else {
       this.#to("offline");

@@ -168,6 +168,30 @@ describe("a connection that is lost", () => {
     expect(client.sessions).toEqual([]);
   });
 
+  it("because one visitor was erased is no loss for another one, who goes on with connect()", async () => {
+    const { client, peer } = await following();
+    const SECOND = "990e8400-e29b-41d4-a716-446655440000";
+    const OTHERS = "aa0e8400-e29b-41d4-a716-446655440000";
+    client.follow(SECOND, VISITOR);
+    await peer.join();
+    client.sendMessage("Hello", OTHERS, OTHERS);
+    await peer.join("7.0");
+    await peer.next("chat_message");
+    const over: string[] = [];
+    client.on("refused", ({ session_id }) => over.push(session_id));
+    client.on("undelivered", ({ message }) => over.push(message.message));
+
+    peer.send(scripted.error("session_erased", "This conversation has been erased"));
+    peer.close(4410, "session_erased");
+    await reaches(client, "failed");
+    expect(over).toEqual([SESSION, SECOND]);
+    client.connect();
+    const again = await server.peer();
+
+    expect(await again.join()).toMatchObject({ session_id: OTHERS, after: "7.0" });
+    expect((await again.accept()).message).toBe("Hello");
+  });
+
   it("is made again however often that fails, and once the service is there", async () => {
     const { client, peer } = await following();
     const losses: number[] = [];
