@@ -9,9 +9,9 @@ export function wellFormed(text: string): string {
   return text.replace(/\p{Surrogate}/gu, "\ufffd");
 }
 
-/** A message that the service takes. Throws ChatError. */
-export function validMessage(message: string, mostChars: number): string {
-  const text = wellFormed(message);
+/** A message that the service takes. Throws ChatError, also for what is no text: pages without types may give anything. */
+export function validMessage(message: unknown, mostChars: number): string {
+  const text = typeof message === "string" ? wellFormed(message) : "";
   if (SPACE_ONLY.test(text)) throw new ChatError("message is required", "message_required");
   const chars = [...text].length;
   if (chars > mostChars) {

@@ -304,12 +304,17 @@ describe("a message", () => {
     ["😀".repeat(4001), SESSION, VISITOR, "message_too_long", "message is too long: 4001 characters, at most 4000 are accepted"],
     ["Hello", "your-session-id", VISITOR, "invalid_request", "session_id must be a UUID"],
     ["Hello", SESSION, "", "invalid_request", "visitor_id must be a UUID"],
+    [undefined, SESSION, VISITOR, "message_required", "message is required"],
+    [null, SESSION, VISITOR, "message_required", "message is required"],
+    ["Hello", undefined, undefined, "invalid_request", "session_id must be a UUID"],
+    ["Hello", SESSION, null, "invalid_request", "visitor_id must be a UUID"],
   ])("that the service would refuse is refused before it is sent: %#", (text, session, visitor, code, said) => {
     const client = tab.load(server.url);
     const told: ChatError[] = [];
     client.setOnError((error) => told.push(error));
 
-    expect(client.sendMessage(text, session, visitor)).toBeNull();
+    // A page without types may give anything.
+    expect(client.sendMessage(text as string, session as string, visitor as string)).toBeNull();
 
     expect(told.map((error) => [error.code, error.message])).toEqual([[code, said]]);
     expect(client.outbox).toEqual([]);
