@@ -26,11 +26,16 @@ import { validMessage, wellFormed } from "./validation.js";
 const FROM_THE_START = "0.0";
 const ERASED = "session_erased";
 
+interface ClientEvents extends ChatEvents {
+  /** It is closed or, with why, has failed; by the time that this is told, a listener may have connected again. */
+  readonly over: ChatError | undefined;
+}
+
 /** A chat over the WebSocket: see the specification for the methods up to `setOnClose`, the README for the others. */
 export class ChatWebSocket implements AsyncIterable<ServerFrame> {
   readonly #addresses: Addresses;
   readonly #settings: Settings;
-  readonly #events = new Emitter<ChatEvents>();
+  readonly #events = new Emitter<ClientEvents>();
   readonly #sessions: Sessions;
   readonly #outbox: Outbox;
   readonly #delivery: Delivery;
@@ -236,14 +241,11 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
    */
   frames(buffer = 1000): AsyncIterableIterator<ServerFrame, undefined> {
     const stream = new FrameStream(buffer, () => stops.forEach((stop) => stop()));
-    const endIfOver = () => {
-      if (this.state === "closed" || this.state === "failed") stream.end(this.#failure);
-    };
     const stops = [
-      this.on("frame", (frame) => frame.type === "pong" || stream.push(frame)),
-      this.on("state", endIfOver),
+      this.#events.on("frame", (frame) => frame.type === "pong" || stream.push(frame)),
+      this.#events.on("over", (failure) => stream.end(failure)),
     ];
-    endIfOver();
+    if (this.state === "closed" || this.state === "failed") stream.end(this.#failure);
     return stream;
   }
 
@@ -400,10 +402,13 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
   }
 
   #end(state: "closed" | "failed", why: ChatError): void {
-    this.#failure = state === "failed" ? why : undefined;
+    const failure = state === "failed" ? why : undefined;
+    this.#failure = failure;
     this.#disconnect();
     this.#commands.rejectAll(why);
-    if (!this.#connection) this.#to(state); // else a listener has connected again just now
+    if (this.#connection) return; // a listener has connected again just now
+    this.#to(state);
+    this.#events.emit("over", failure);
   }
 
   #disconnect(): void {

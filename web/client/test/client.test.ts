@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { ChatError, ChatWebSocket } from "../src/index.js";
+import { ChatError, ChatWebSocket, type State } from "../src/index.js";
 import { following, problemsOf, server, tab, wordsOf } from "./support/scene.js";
 import * as scripted from "./support/scripted.js";
 import { MESSAGE_ID, RESPONSE_ID, SESSION, VISITOR } from "./support/scripted.js";
@@ -594,6 +594,28 @@ describe("for await", () => {
     expect(await left.next()).toEqual({ done: true, value: undefined });
   });
 
+  it("ends with close(), though a listener connects again at once", async () => {
+    const { client, peer } = await following();
+    client.on("frame", () => {
+      client.close();
+      client.connect();
+    });
+    const frames = client.frames();
+    peer.send(scripted.chunk("A ", "3.2"));
+
+    expect((await frames.next()).value).toMatchObject({ chunk: "A " });
+    expect((await frames.next()).done).toBe(true);
+  });
+
+  it("throws why the client has failed, though a listener connects again at once", async () => {
+    const { client, peer } = await following();
+    client.on("state", ({ state }) => state === "failed" && client.connect());
+    const reading = client.frames().next();
+    peer.close(4403, "origin_not_allowed");
+
+    await expect(reading).rejects.toMatchObject({ code: "origin_not_allowed" });
+  });
+
   it("begun too late ends at once: with close(), or with why the client has failed", async () => {
     const { client, peer } = await following();
     peer.close(4403, "origin_not_allowed");
@@ -607,6 +629,34 @@ describe("for await", () => {
 });
 
 describe("events", () => {
+  it("reach all listeners in their order, though one of them acts at once", async () => {
+    const client = tab.load(server.url);
+    client.on("state", ({ state }) => state === "open" && client.close());
+    const states: State[] = [];
+    client.on("state", ({ state }) => states.push(state));
+    client.connect();
+    await reaches(client, "closed");
+
+    expect(states).toEqual(["connecting", "open", "closed"]);
+  });
+
+  it("are for those who listen when they happen", async () => {
+    const { client, peer } = await following();
+    const told: string[] = [];
+    const stop = client.on("state", ({ state }) => told.push(`stopped before ${state}`));
+    client.on("chunk", () => {
+      client.close();
+      stop();
+      client.on("state", ({ state }) => told.push(state));
+      client.connect();
+    });
+
+    peer.send(scripted.chunk("A ", "3.2"));
+    await reaches(client, "resuming");
+
+    expect(told).toEqual(["connecting", "resuming"]);
+  });
+
   it("reach all listeners, whatever one of them throws, until they stop", async () => {
     const { client, peer } = await following();
     const thrown: unknown[] = [];
