@@ -229,6 +229,24 @@ async def test_after_the_end_of_a_session_the_next_message_starts_another_one(
     assert (await chat.visitor(service)).session_id != first.session_id
 
 
+async def test_a_visitor_who_was_erased_goes_on_as_somebody_new(
+    opened: Opener, service: Service, data_dir: Path
+) -> None:
+    chat = await opened()
+    await chat.say("forget me")
+    await expect(chat.replies).to_have_text("forget me")
+    first = await chat.visitor(service)
+    async with service.http() as http:
+        token = (data_dir / "operator.token").read_text().strip()
+        path = f"/api/audit/visitors/{first.visitor_id}/"
+        assert (await http.delete(path, headers={"Authorization": f"Bearer {token}"})).is_success
+    await expect(chat.state).to_have_text("failed")
+
+    await chat.say("hello again")
+    await expect(chat.replies.last).to_have_text("hello again")
+    assert (await chat.visitor(service)).visitor_id != first.visitor_id
+
+
 async def test_a_developer_is_served_all_of_them(context: BrowserContext) -> None:
     page = await context.new_page()
     faults = faults_of(page)

@@ -67,6 +67,7 @@ export class Conversation {
   readonly say = async (text: string): Promise<boolean> => {
     const waiting = { id: `waiting ${++this.#count}`, text };
     this.#change({ queued: [...this.#view.queued, waiting], problem: undefined });
+    if (this.#chat.state === "failed") this.#chat.connect(); // by itself, it tries no more
     try {
       const { session_id, visitor_id } = await (this.#session ??= this.#chat.createSession());
       const id = this.#chat.sendMessage(text, session_id, visitor_id);
