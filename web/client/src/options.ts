@@ -72,8 +72,13 @@ export function settingsOf(options: ChatOptions): Settings {
     maxMessageChars: LIMITS.messageChars,
     maxQueued: 100,
     pace: PACE,
-    ...options,
+    ...given(options),
     WebSocket,
-    timing: { ...TIMING, ...options.timing },
+    timing: { ...TIMING, ...given(options.timing ?? {}) },
   };
+}
+
+/** What isn't undefined: pages without types hand on what they were given themselves, or weren't. */
+function given<Some extends object>(options: Some): Some {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Some;
 }

@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import WebSocket from "ws";
 import { addressesOf } from "../src/addresses.js";
 import { Backoff } from "../src/backoff.js";
 import { isAfter } from "../src/cursors.js";
 import { LIMITS } from "../src/frames.js";
 import { newId, validId } from "../src/ids.js";
+import { settingsOf, TIMING, type ChatOptions } from "../src/options.js";
 import { Bucket, PACE } from "../src/pace.js";
 
 afterEach(() => {
@@ -59,6 +61,20 @@ describe("the pace", () => {
         }
       }),
     );
+  });
+});
+
+describe("options", () => {
+  it("that are undefined are as if they weren't there", () => {
+    vi.stubGlobal("WebSocket", WebSocket);
+    const given = { WebSocket: undefined, storage: null, pace: undefined, maxQueued: 5, timing: { retryMs: undefined, quietMs: 7 } };
+
+    expect(settingsOf(given as unknown as ChatOptions)).toEqual({
+      ...settingsOf({}),
+      storage: null,
+      maxQueued: 5,
+      timing: { ...TIMING, quietMs: 7 },
+    });
   });
 });
 
