@@ -83,6 +83,26 @@ async def test_the_policy_of_its_readme_is_all_that_it_needs(
     assert chat.faults == []
 
 
+async def test_where_its_policy_lets_nobody_draw_markdown_a_text_stays_a_text(
+    context: BrowserContext, service: Service
+) -> None:
+    tag = "<verbatim-chat mode='inline' markdown></verbatim-chat>"
+    script = "<script src='/static/verbatim-chat.js'></script>"
+    page = f"<!doctype html><html lang='en'><title>Strict</title><body>{tag}{script}</body></html>"
+    policy = STRICT.replace(" dompurify", "")
+    headers = {"content-security-policy": policy, "content-type": "text/html"}
+    await context.route("**/strict.html", lambda route: route.fulfill(body=page, headers=headers))
+    chat = await visit(context, f"{service.url}/strict.html")
+    await chat.say("**one**")
+    await expect(chat.replies.last).to_have_text("**one** ")
+    await expect(chat.news).to_have_text("**one** ")
+    found_out = len(chat.faults)
+    await chat.property("chat.client.reconnect()")
+    await chat.say("**two**")
+    await expect(chat.replies.last).to_have_text("**two** ")
+    assert len(chat.faults) == found_out, "it is found out once"
+
+
 async def test_it_turns_around_from_right_to_left(chat_on: Opener) -> None:
     chat = await chat_on(html='lang="ar" dir="rtl"', texts="{&quot;composer.label&quot;: &quot;رسالتك&quot;}")
     box = await chat.launcher.bounding_box()

@@ -58,6 +58,7 @@ export class VerbatimChat extends LitElement {
   #introduction: AbortController | undefined;
   #texts: Texts = ENGLISH;
   #isMarkdownAsked = false;
+  #isMarkdownThere = false;
   #markdown: typeof Markdown | undefined;
   #draft = "";
   #copied: string | undefined;
@@ -251,11 +252,14 @@ export class VerbatimChat extends LitElement {
     }
   }
 
-  /** Where it can't be loaded, which a browser tells by itself, a text stays a text. */
+  /** Where it can't be loaded, or isn't allowed to draw, which a browser tells by itself, a text stays a text. */
   async #loadMarkdown(): Promise<void> {
     if (this.#isMarkdownAsked) return;
     this.#isMarkdownAsked = true;
-    this.#markdown = await VerbatimChat.loadMarkdown?.().catch(() => undefined);
+    const loaded = await VerbatimChat.loadMarkdown?.().catch(() => undefined);
+    this.#isMarkdownThere = loaded !== undefined;
+    if (!loaded?.isAllowed()) return;
+    this.#markdown = loaded;
     this.requestUpdate();
   }
 
@@ -284,7 +288,7 @@ export class VerbatimChat extends LitElement {
   }
 
   #stateChanged(change: StateChange): void {
-    if (change.state === "open") this.#isMarkdownAsked = this.#markdown !== undefined; // what couldn't be loaded may be now
+    if (change.state === "open") this.#isMarkdownAsked = this.#isMarkdownThere; // what couldn't be loaded may be now
     this.#tell("state", change);
   }
 

@@ -24,6 +24,12 @@ const marked = new Marked({
   },
 });
 
+/** Whether the page's policy lets it draw: without the Trusted Types of DOMPurify, no text becomes nodes. */
+export function isAllowed(): boolean {
+  const fragment = DOMPurify.sanitize("<p>", { RETURN_DOM_FRAGMENT: true }) as DocumentFragment | null;
+  return fragment !== null;
+}
+
 /** The nodes of a text. What could do harm is left out. */
 export function rendered(text: string): Node[] {
   const markup = marked.parse(text, { async: false });
