@@ -1,6 +1,6 @@
 // One conversation: what the visitor does goes to the client, and what the client tells becomes the thread.
 import { ChatError, ChatWebSocket, type OutgoingMessage, type ServerFrame, type SessionView, type State, type StateChange } from "@verbatim/chat-client";
-import { isRatings, Kept } from "./kept.js";
+import { isRatings, isText, Kept } from "./kept.js";
 import { retry } from "./retry.js";
 import type { Service } from "./service.js";
 import { BARRED, EMPTY, leftOver, reduce, type Failure, type Happening, type Rating, type Thread } from "./thread.js";
@@ -60,7 +60,7 @@ export class Conversation {
   ) {
     // The service is the judge of lengths, and the composer knows its limit.
     this.client = new ChatWebSocket(service.socket, { history: "all", maxMessageChars: Infinity });
-    this.#session = given ? this.client.follow(given.session_id, given.visitor_id) : this.client.sessions.at(-1);
+    this.#session = this.#taken(given);
     this.#unsent = new UnsentMessages(service.keyOf("unsent"));
     this.#ratings = new Kept(service.keyOf("ratings"), isRatings);
     const sent = this.client.outbox.filter((message) => this.#isOurs(message)).map(queued);
@@ -176,6 +176,18 @@ export class Conversation {
     this.#happen({ type: "problem", failure });
   }
 
+  /** The session that goes on here. Others are forgotten, and one that was given is no other page's. */
+  #taken(given: Session | undefined): Session | undefined {
+    const kept = new Kept(this.service.keyOf("given"), isText);
+    const { client } = this;
+    const session = given
+      ? client.follow(given.session_id, given.visitor_id)
+      : client.sessions.findLast(({ session_id }) => session_id !== kept.get());
+    for (const other of client.sessions) if (other !== session) client.forget(other.session_id);
+    kept.set(given && session?.session_id);
+    return session;
+  }
+
   // --- how a session begins
 
   /** Give a message to the client as soon as there is a session: from then on the client keeps it. */
@@ -271,6 +283,7 @@ export class Conversation {
   }
 
   #received(frame: ServerFrame): void {
+    if (this.#isAnothers(frame)) return;
     const isPast = this.#isPast(frame);
     this.listener.framed(frame, isPast);
     if (!this.#isOurs(frame)) return;
@@ -295,9 +308,13 @@ export class Conversation {
     if (this.#session === session) this.#past ??= cursor ?? FROM_THE_START;
   }
 
-  /** The client may follow other sessions, too. */
   #isOurs({ session_id }: { readonly session_id?: string }): boolean {
     return session_id !== undefined && session_id === this.#session?.session_id;
+  }
+
+  /** A page may have the client follow other sessions, too. */
+  #isAnothers(frame: ServerFrame): boolean {
+    return frame.session_id !== undefined && this.#session !== undefined && !this.#isOurs(frame);
   }
 
   #isPast(frame: ServerFrame): boolean {

@@ -1,10 +1,15 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import WebSocket from "ws";
+import { ScriptedServer } from "../../client/test/support/scripted.js";
 import { TabStorage } from "../../client/test/support/tab.js";
 import { until } from "../../client/test/support/until.js";
 import { Conversation, type ConversationListener } from "../src/conversation.js";
 import { Service } from "../src/service.js";
+import { complete } from "./frames.js";
+
+type Ids = NonNullable<ConstructorParameters<typeof Conversation>[2]>;
 
 /** What the service answers to whoever wants to start a session. */
 let refusal: [number, string];
@@ -15,9 +20,9 @@ const server = createServer((request, response) => {
   response.writeHead(status).end(JSON.stringify({ code, detail: "Not so" }));
 });
 const page = new EventTarget();
-const listener = { changed: vi.fn(), framed: vi.fn(), stateChanged: vi.fn(), joined: vi.fn(), barred: vi.fn() } satisfies ConversationListener;
+const listener = { changed: vi.fn(), framed: vi.fn<ConversationListener["framed"]>(), stateChanged: vi.fn(), joined: vi.fn(), barred: vi.fn() } satisfies ConversationListener;
 const here = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-const talk = () => new Conversation(new Service(here(), "https://shop.example"), listener);
+const talk = (given?: Ids) => new Conversation(new Service(here(), "https://shop.example"), listener, given);
 const refused = (conversation: Conversation) => until(() => conversation.thread.alarm?.code === "unavailable", "a refusal");
 
 beforeAll(() => new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready)));
@@ -72,4 +77,52 @@ test("what was left behind isn't there after a reload", async () => {
   await refused(conversation);
   conversation.startAgain();
   expect(talk().thread.outgoing).toEqual([]);
+});
+
+describe("a session that the page has given", () => {
+  const idsOf = (number: number): Ids => {
+    const id = `550e8400-e29b-41d4-a716-${String(number).padStart(12, "0")}`;
+    return { session_id: id, visitor_id: id };
+  };
+  const followed = ({ client }: Conversation) => client.sessions.map(({ session_id }) => session_id);
+
+  test("is the only one that is followed, whatever was given before", () => {
+    talk(idsOf(1));
+    talk(idsOf(2));
+    const conversation = talk(idsOf(3));
+    expect(followed(conversation)).toEqual([idsOf(3).session_id]);
+  });
+
+  test("is there again after a reload, with what isn't sent yet", () => {
+    void talk(idsOf(1)).send("Hello");
+    const conversation = talk(idsOf(1));
+    expect(followed(conversation)).toEqual([idsOf(1).session_id]);
+    expect(conversation.thread.outgoing).toMatchObject([{ text: "Hello" }]);
+  });
+
+  test("isn't the tab's own on a page that gives none", () => {
+    talk(idsOf(1));
+    const conversation = talk();
+    expect(conversation.hasSession).toBe(false);
+    expect(followed(conversation)).toEqual([]);
+  });
+
+  test("isn't told of with what is said in others", async () => {
+    const [mine, other] = [idsOf(1), idsOf(2)];
+    const socket = await ScriptedServer.start();
+    vi.stubGlobal("WebSocket", WebSocket);
+    const conversation = new Conversation(new Service(`http://127.0.0.1:${socket.port}`, "https://shop.example"), listener, mine);
+    conversation.client.follow(other.session_id, other.visitor_id); // as a page may
+    conversation.resume();
+    const peer = await socket.peer();
+    await peer.join();
+    await peer.join();
+    peer.send({ ...complete("Theirs"), session_id: other.session_id });
+    peer.send({ ...complete("Mine"), session_id: mine.session_id });
+    await until(() => conversation.thread.entries.length > 0, "a reply");
+    const told = listener.framed.mock.calls.flatMap(([frame]) => (frame.type === "complete" ? [frame.message] : []));
+    expect(told).toEqual(["Mine"]);
+    conversation.leave();
+    await socket.stop();
+  });
 });
