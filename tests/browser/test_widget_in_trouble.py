@@ -96,6 +96,26 @@ async def test_what_could_not_be_fetched_is_fetched_when_the_network_is_back(
     await expect(chat.replies.last.locator("strong")).to_have_text("bold")
 
 
+async def test_one_that_was_taken_off_its_page_asks_for_nothing_until_it_is_put_back(
+    chat_on: Opener, context: BrowserContext
+) -> None:
+    chat = await chat_on(mode="inline")
+    await expect(chat.element.get_by_role("heading")).to_have_text("Alex")
+    asked = len(chat.requests)
+    # What it has begun goes on: it is drawn once more.
+    await chat.page.evaluate(
+        """async () => {
+          const chat = window.taken = document.querySelector("verbatim-chat");
+          chat.remove();
+          chat.markdown = true;
+          await chat.updateComplete;
+        }"""
+    )
+    assert chat.requests[asked:] == []
+    async with chat.page.expect_request(re.compile("-markdown.js$")), chat.page.expect_request("**/persona/"):
+        await chat.page.evaluate("document.body.append(taken)")
+
+
 async def test_what_came_too_late_can_be_said_in_a_new_conversation(
     chat_on: Opener, service: Service
 ) -> None:

@@ -162,8 +162,7 @@ export class VerbatimChat extends LitElement {
     if (!this.hasUpdated) this.#recall(); // not before: a page may set its service only now
     if (changed.has("service") || changed.has("sessionId") || changed.has("visitorId")) this.#begin();
     if (changed.has("texts")) this.#texts = textsWith(this.texts);
-    if (this.#isSeen || this.#talk.hasSession) void this.#introduce();
-    if (this.markdown) void this.#loadMarkdown();
+    if (this.isConnected) this.#fetch(); // else it was taken off its page meanwhile
     if (this.isOpen) this.#unread = 0;
     const { length } = this.#talk.thread.entries;
     this.#from = this.#keeper.isAtEnd ? Math.max(0, length - SHOWN) : Math.min(this.#from, length);
@@ -236,6 +235,11 @@ export class VerbatimChat extends LitElement {
     this.#conversation?.leave();
     this.#introduction?.abort();
     this.#introduction = undefined;
+  }
+
+  #fetch(): void {
+    if (this.#isSeen || this.#talk.hasSession) void this.#introduce();
+    if (this.markdown) void this.#loadMarkdown();
   }
 
   async #introduce(): Promise<void> {
