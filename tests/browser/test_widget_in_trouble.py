@@ -126,21 +126,26 @@ async def test_what_came_too_late_can_be_said_in_a_new_conversation(
         visitor = await visitor_of(chat, service)
         line.cut()
         await expect(chat.element.get_by_text("No connection. Trying again.")).to_be_visible()
-        for text in ("too late", "as well"):
+        for text in ("too late", "as well", "never mind"):
             await chat.say(text)
         async with service.http() as http:
             assert (await http.delete(f"{visitor.path}/", headers=visitor.headers)).is_success
 
         line.mend()
         await chat.page.evaluate("dispatchEvent(new Event('online'))")
-        await expect(chat.element.get_by_text("Not sent. This conversation has ended.")).to_have_count(2)
+        await expect(chat.element.get_by_text("Not sent. This conversation has ended.")).to_have_count(3)
         await expect(chat.alert).to_have_text("This conversation has ended.")
         await chat.has_no_barriers()
         await chat.button("Send in a new conversation").first.click()
         await expect(chat.replies.last).to_have_text("too late ")
-        await expect(chat.said).to_have_text(["too late", "as well"])
         await expect(chat.log).to_contain_text("Not sent. The conversation before this one has ended.")
         await expect(chat.alert).to_have_text("")
+        await chat.page.reload()
+        await expect(chat.said).to_have_text(["too late", "as well", "never mind"])
+        await chat.has_no_barriers()
+        await chat.button("Dismiss").last.click()
+        await expect(chat.said).to_have_text(["too late", "as well"])
+        await expect(chat.field).to_be_focused()
         await chat.button("Try again").click()
         await expect(chat.replies.last).to_have_text("as well ")
         assert await (await visitor_of(chat, service)).spoken() == ["too late ", "as well "]

@@ -3,8 +3,8 @@ import { ChatError, ChatWebSocket, type OutgoingMessage, type ServerFrame, type 
 import { isRatings, isText, Kept } from "./kept.js";
 import { retry } from "./retry.js";
 import type { Service } from "./service.js";
-import { BARRED, EMPTY, leftOver, reduce, type Failure, type Happening, type Rating, type Thread } from "./thread.js";
-import { UnsentMessages, type Unsent } from "./unsent.js";
+import { BARRED, carried, EMPTY, leftOver, reduce, type Failure, type Happening, type Outgoing, type Rating, type Thread } from "./thread.js";
+import { UnsentMessages } from "./unsent.js";
 
 export interface ConversationListener {
   changed(): void;
@@ -64,7 +64,8 @@ export class Conversation {
     this.#unsent = new UnsentMessages(service.keyOf("unsent"));
     this.#ratings = new Kept(service.keyOf("ratings"), isRatings);
     const sent = this.client.outbox.filter((message) => this.#isOurs(message)).map(queued);
-    this.#thread = [...sent, ...this.#unsent.all.map(waiting)].reduce(reduce, EMPTY);
+    const thread = sent.reduce(reduce, EMPTY);
+    this.#thread = { ...thread, outgoing: [...thread.outgoing, ...this.#unsent.all] };
     this.#listen();
   }
 
@@ -97,7 +98,7 @@ export class Conversation {
       this.listener.joined(this.#session.session_id);
       this.client.connect();
     }
-    for (const unsent of this.#unsent.all) void this.#deliver(unsent);
+    for (const unsent of this.#unsent.waiting) void this.#deliver(unsent);
   }
 
   /** Stay away, until it is resumed. */
@@ -119,7 +120,7 @@ export class Conversation {
   /** Send a message. The first one starts the session. */
   async send(text: string): Promise<void> {
     const unsent = this.#unsent.add(text);
-    this.#happen(waiting(unsent));
+    this.#happen({ type: "queued", ...unsent });
     if (this.#isHere) await this.#deliver(unsent);
   }
 
@@ -127,9 +128,15 @@ export class Conversation {
   retry(key: string): void {
     const message = this.#thread.outgoing.find((other) => other.key === key);
     if (!message) return;
-    this.#happen({ type: "withdrawn", key });
+    this.withdraw(key);
     if (this.#thread.end) this.#turnTo(leftOver(this.#thread));
     void this.send(message.text);
+  }
+
+  /** Have a message be no more here: it isn't wanted any more, or the client keeps it from now on. */
+  withdraw(key: string): void {
+    this.#unsent.remove(key);
+    this.#happen({ type: "withdrawn", key });
   }
 
   stop(): void {
@@ -150,9 +157,9 @@ export class Conversation {
     }
   }
 
-  /** Leave this conversation behind. The next one begins with its first message. */
+  /** Leave this conversation behind. The next one begins with its first message, or with what came too late for this one. */
   startAgain(): void {
-    this.#turnTo(EMPTY);
+    this.#turnTo(this.#thread.end ? leftOver(this.#thread) : EMPTY);
   }
 
   #turnTo(thread: Thread): void {
@@ -160,7 +167,7 @@ export class Conversation {
     this.#visitor = session?.visitor_id;
     this.#giveUpStart();
     this.#session = this.#past = undefined;
-    this.#unsent.clear();
+    this.#unsent.replace(thread.outgoing);
     this.#ratings.set(undefined);
     if (session) this.client.forget(session.session_id);
     if (this.client.state === "failed") this.client.close(); // what it has failed over is left behind, too
@@ -191,19 +198,24 @@ export class Conversation {
   // --- how a session begins
 
   /** Give a message to the client as soon as there is a session: from then on the client keeps it. */
-  async #deliver(unsent: Unsent): Promise<void> {
+  async #deliver(unsent: Outgoing): Promise<void> {
     try {
       const session = this.#session ?? (await this.#begun());
       if (!this.#isOurs(session)) return; // it was left behind meanwhile
       this.#give(unsent.text, session);
-      this.#happen({ type: "withdrawn", key: unsent.key });
+      this.withdraw(unsent.key);
     } catch (error) {
       if (error instanceof DOMException) return; // it was given up, and is sent when the conversation is resumed
       const failure = failureOf(error);
-      this.#happen({ type: "undelivered", key: unsent.key, failure });
+      this.#fail({ ...unsent, failure });
       if (failure.code === BARRED) this.bar(error as ChatError);
     }
-    this.#unsent.remove(unsent);
+  }
+
+  /** A message that can't be sent is kept: where its session is gone as well, for the next one. */
+  #fail(message: Outgoing & { readonly failure: Failure }): void {
+    this.#unsent.keep(this.#session ? message : carried(message));
+    this.#happen({ type: "undelivered", key: message.key, failure: message.failure });
   }
 
   /** Give the client a message. Throws ChatError where it doesn't take it, which it tells by an event alone. */
@@ -266,7 +278,7 @@ export class Conversation {
 
   #listen(): void {
     this.client.on("undelivered", ({ message, error }) => {
-      this.#happen({ type: "undelivered", key: message.client_message_id, failure: failureOf(error) });
+      this.#fail({ key: message.client_message_id, text: message.message, failure: failureOf(error) });
     });
     this.client.on("refused", ({ session_id, error }) => this.#refused(session_id, error));
     this.client.on("frame", (frame) => this.#received(frame));
@@ -338,10 +350,6 @@ export class Conversation {
     this.#thread = thread;
     this.listener.changed();
   }
-}
-
-function waiting({ key, text }: Unsent): Happening {
-  return { type: "queued", key, text };
 }
 
 function queued({ client_message_id: key, message: text }: OutgoingMessage): Happening {

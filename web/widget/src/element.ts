@@ -85,6 +85,7 @@ export class VerbatimChat extends LitElement {
     startAgain: () => this.startAgain(),
     suggest: (text) => this.send(text),
     retry: (key) => this.#talk.retry(key),
+    withdraw: (key) => this.#talk.withdraw(key),
     stop: () => this.#talk.stop(),
     rate: (key, rating) => void this.#talk.rate(key, rating),
     copy: isSecureContext ? (key, text) => void this.#copy(key, text) : undefined,

@@ -36,10 +36,6 @@ export function isFlag(value: unknown): value is boolean {
   return typeof value === "boolean";
 }
 
-export function isTexts(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every(isText);
-}
-
 export function isRatings(value: unknown): value is Record<string, "up" | "down"> {
   return typeof value === "object" && value !== null && Object.values(value).every((each) => each === "up" || each === "down");
 }

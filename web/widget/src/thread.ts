@@ -134,8 +134,13 @@ export function isAwaited(thread: Thread): boolean {
 
 /** What of a thread that has ended is there in the next one: what wasn't sent, and can be sent there. */
 export function leftOver({ outgoing }: Thread): Thread {
-  const isTooLate = ({ failure }: Outgoing) => !failure || FATAL.includes(failure.code);
-  return { ...EMPTY, outgoing: outgoing.map((message) => (isTooLate(message) ? { ...message, failure: TOO_LATE } : message)) };
+  return { ...EMPTY, outgoing: outgoing.map(carried) };
+}
+
+/** A message that wasn't sent in one conversation, as it is in the next one. */
+export function carried(message: Outgoing): Outgoing {
+  const isTooLate = !message.failure || FATAL.includes(message.failure.code);
+  return isTooLate ? { ...message, failure: TOO_LATE } : message;
 }
 
 export function isBlank({ entries, outgoing }: Thread): boolean {

@@ -2,11 +2,12 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import WebSocket from "ws";
-import { ScriptedServer } from "../../client/test/support/scripted.js";
+import { error, ScriptedServer } from "../../client/test/support/scripted.js";
 import { TabStorage } from "../../client/test/support/tab.js";
 import { until } from "../../client/test/support/until.js";
 import { Conversation, type ConversationListener } from "../src/conversation.js";
 import { Service } from "../src/service.js";
+import type { Outgoing } from "../src/thread.js";
 import { complete } from "./frames.js";
 
 type Ids = NonNullable<ConstructorParameters<typeof Conversation>[2]>;
@@ -79,39 +80,69 @@ test("what was left behind isn't there after a reload", async () => {
   expect(talk().thread.outgoing).toEqual([]);
 });
 
+test("what can't be sent is still there after a reload, until it is sent once more or dismissed", async () => {
+  refusal = [422, "invalid_request"];
+  const before = talk();
+  before.resume();
+  void before.send("one");
+  void before.send("two");
+  await until(() => before.thread.outgoing.every(({ failure }) => failure), "refusals");
+
+  const after = talk();
+  after.resume();
+  const [one, two] = after.thread.outgoing as [Outgoing, Outgoing];
+  expect([one, two]).toMatchObject([{ text: "one", failure: { code: "invalid_request" } }, { text: "two" }]);
+  expect(after.thread.alarm).toBeUndefined();
+  await fetch(here());
+  expect(asked).toBe(1);
+  refusal = [503, "unavailable"];
+  after.retry(one.key);
+  after.withdraw(two.key);
+  expect(talk().thread.outgoing).toEqual([{ key: expect.anything() as string, text: "one" }]);
+  after.leave();
+});
+
 describe("a session that the page has given", () => {
+  let socket: ScriptedServer;
   const idsOf = (number: number): Ids => {
     const id = `550e8400-e29b-41d4-a716-${String(number).padStart(12, "0")}`;
     return { session_id: id, visitor_id: id };
   };
+  const taken = (ids?: Ids) => new Conversation(new Service(`http://127.0.0.1:${socket.port}`, "https://shop.example"), listener, ids);
   const followed = ({ client }: Conversation) => client.sessions.map(({ session_id }) => session_id);
 
+  beforeEach(async () => {
+    socket = await ScriptedServer.start();
+    vi.stubGlobal("WebSocket", WebSocket);
+  });
+  afterEach(() => socket.stop());
+
   test("is the only one that is followed, whatever was given before", () => {
-    talk(idsOf(1));
-    talk(idsOf(2));
-    const conversation = talk(idsOf(3));
-    expect(followed(conversation)).toEqual([idsOf(3).session_id]);
+    taken(idsOf(1));
+    taken(idsOf(2));
+    expect(followed(taken(idsOf(3)))).toEqual([idsOf(3).session_id]);
   });
 
   test("is there again after a reload, with what isn't sent yet", () => {
-    void talk(idsOf(1)).send("Hello");
-    const conversation = talk(idsOf(1));
-    expect(followed(conversation)).toEqual([idsOf(1).session_id]);
-    expect(conversation.thread.outgoing).toMatchObject([{ text: "Hello" }]);
+    const before = taken(idsOf(1));
+    before.resume();
+    void before.send("Hello");
+    before.leave();
+    const after = taken(idsOf(1));
+    expect(followed(after)).toEqual([idsOf(1).session_id]);
+    expect(after.thread.outgoing).toMatchObject([{ text: "Hello" }]);
   });
 
   test("isn't the tab's own on a page that gives none", () => {
-    talk(idsOf(1));
-    const conversation = talk();
+    taken(idsOf(1));
+    const conversation = taken();
     expect(conversation.hasSession).toBe(false);
     expect(followed(conversation)).toEqual([]);
   });
 
   test("isn't told of with what is said in others", async () => {
     const [mine, other] = [idsOf(1), idsOf(2)];
-    const socket = await ScriptedServer.start();
-    vi.stubGlobal("WebSocket", WebSocket);
-    const conversation = new Conversation(new Service(`http://127.0.0.1:${socket.port}`, "https://shop.example"), listener, mine);
+    const conversation = taken(mine);
     conversation.client.follow(other.session_id, other.visitor_id); // as a page may
     conversation.resume();
     const peer = await socket.peer();
@@ -123,6 +154,36 @@ describe("a session that the page has given", () => {
     const told = listener.framed.mock.calls.flatMap(([frame]) => (frame.type === "complete" ? [frame.message] : []));
     expect(told).toEqual(["Mine"]);
     conversation.leave();
-    await socket.stop();
+  });
+
+  test("leaves what came too late for it to the next one, also after a reload", async () => {
+    const conversation = taken(idsOf(1));
+    conversation.resume();
+    void conversation.send("Hello");
+    const peer = await socket.peer();
+    await peer.join();
+    await peer.next("chat_message");
+    peer.send(error("session_expired", "Session has expired", idsOf(1).session_id));
+    await until(() => conversation.thread.end !== undefined, "the end");
+    expect(taken(idsOf(1)).thread.outgoing).toMatchObject([{ text: "Hello", failure: { code: "session_expired" } }]);
+
+    conversation.startAgain();
+    for (const { thread } of [conversation, taken()]) {
+      expect(thread).toMatchObject({ outgoing: [{ text: "Hello", failure: { code: "left_over" } }] });
+      expect(thread.end).toBeUndefined();
+    }
+    conversation.leave();
+  });
+
+  test("that is there no more hasn't taken with it what was said in it", async () => {
+    const conversation = taken(idsOf(1));
+    conversation.resume();
+    void conversation.send("Hello");
+    const peer = await socket.peer();
+    await peer.next("join");
+    peer.send(error("session_not_found", "Session not found", idsOf(1).session_id));
+    await until(() => conversation.thread.outgoing.some(({ failure }) => failure), "a refusal");
+    conversation.leave();
+    expect(taken().thread.outgoing).toMatchObject([{ text: "Hello", failure: { code: "left_over" } }]);
   });
 });

@@ -2,7 +2,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { guard } from "lit/directives/guard.js";
 import { repeat } from "lit/directives/repeat.js";
-import { CHECK, COPY, DOWNVOTE, RETRY, UP } from "../icons.js";
+import { CHECK, CLOSE, COPY, DOWNVOTE, RETRY, UP } from "../icons.js";
 import { endText, failureText, fill } from "../texts.js";
 import { isAwaited, isBlank, type Entry, type Notice, type Outgoing, type Reply, type Said } from "../thread.js";
 import { timeOf } from "../times.js";
@@ -101,6 +101,8 @@ function outgoing({ key, text, failure }: Outgoing, { texts, state, thread, acti
   const failed = failure && html`<div class="note failure" part="note failure">
     <span>${texts["outgoing.failed"]} ${failureText(texts, failure)}</span>
     <button type="button" class="quiet" part="button retry" @click=${() => actions.retry(key)}>${RETRY}${retry}</button>
+    <button type="button" class="tool" part="tool dismiss" aria-label=${texts["problem.dismiss"]}
+      title=${texts["problem.dismiss"]} @click=${() => actions.withdraw(key)}>${CLOSE}</button>
   </div>`;
   return html`<div class="entry visitor outgoing ${failure ? "failed" : ""}" part="entry visitor outgoing">
     <span class="spoken">${texts["who.visitor"]}</span>

@@ -41,6 +41,7 @@ export interface Actions {
   readonly startAgain: () => void;
   readonly suggest: (text: string) => void;
   readonly retry: (key: string) => void;
+  readonly withdraw: (key: string) => void;
   readonly stop: () => void;
   readonly rate: (key: string, rating: Rating) => void;
   /** Not there on a page that came without TLS: browsers don't let it. */
