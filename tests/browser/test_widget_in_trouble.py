@@ -182,8 +182,12 @@ async def test_a_message_that_is_too_long_is_not_sent(chat_on: Opener) -> None:
     await chat.field.fill("x" * 4003)
     await chat.field.press("Enter")
     await expect(chat.element.get_by_text("3 characters too many")).to_be_visible()
+    await expect(chat.alert).to_have_text("This message is too long. Please shorten it.")
     await expect(chat.said).to_have_count(0)
     await chat.has_no_barriers()
+    await chat.say("x" * 4000)
+    await expect(chat.said).to_have_count(1)
+    await expect(chat.alert).to_have_text("")
 
 
 async def test_a_reply_that_breaks_off_says_so_at_its_place(chat_on: Opener) -> None:
@@ -351,3 +355,4 @@ async def test_a_conversation_that_was_deleted_elsewhere_ends_here(chat_on: Open
         assert (await http.delete(f"{visitor.path}/", headers=visitor.headers)).is_success
     await expect(chat.log).to_contain_text("This conversation was ended.")
     await expect(chat.button("Start a new conversation")).to_be_visible()
+    await expect(chat.element.get_by_role("status").first).to_have_text("This conversation was ended.")

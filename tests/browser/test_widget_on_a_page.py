@@ -277,6 +277,19 @@ async def test_a_reply_that_comes_while_it_is_closed_is_counted_on_the_launcher(
     await expect(chat.replies.last).to_be_in_viewport()
 
 
+async def test_of_several_replies_each_is_counted_and_read_out_once(chat_on: Opener, puppet: Puppet) -> None:
+    chat = await chat_on()
+    await chat.open()
+    await chat.say("|several one")
+    await chat.say("two")
+    await expect(chat.said).to_have_count(2)
+    await chat.button("Close the chat").click()
+    puppet.go_on("several")
+    await expect(chat.button("Open the chat: 2 new")).to_be_visible()
+    await expect(chat.news.locator("> *")).to_have_text(["one ", "two "])
+    await expect(chat.news).to_have_attribute("aria-atomic", "false")
+
+
 async def test_on_the_next_page_it_is_as_it_was_left(chat_on: Opener) -> None:
     chat = await chat_on()
     await chat.open()

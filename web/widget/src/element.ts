@@ -4,7 +4,7 @@ import { ChatError, type ChatWebSocket, type ServerFrame, type StateChange } fro
 import { LitElement, type PropertyValues, type TemplateResult } from "lit";
 import { serviceIn, sessionIn } from "./attributes.js";
 import { Conversation, type ConversationListener } from "./conversation.js";
-import { isSendable } from "./drafts.js";
+import { charsLeft, isSendable } from "./drafts.js";
 import type { Details } from "./events.js";
 import { isLost, isTouched } from "./focus.js";
 import { isFlag, isText, Kept } from "./kept.js";
@@ -15,7 +15,7 @@ import { NOBODY, type Service } from "./service.js";
 import { COVERS, STYLES } from "./styles/index.js";
 import { ENGLISH, textsWith, type Texts } from "./texts.js";
 import { chat } from "./views/chat.js";
-import { BARRED } from "./thread.js";
+import { BARRED, type Thread } from "./thread.js";
 import type { Actions, Scene } from "./views/scene.js";
 
 /** How many of the latest entries are shown, and how many more at a time. */
@@ -63,7 +63,7 @@ export class VerbatimChat extends LitElement {
   #draft = "";
   #copied: string | undefined;
   #unread = 0;
-  #news: string | undefined;
+  #news: Thread["news"] = [];
   #from = 0;
   #focused: Element | null | undefined;
   readonly #keeper = new ScrollKeeper();
@@ -287,7 +287,7 @@ export class VerbatimChat extends LitElement {
 
   #changed(): void {
     const { news } = this.#talk.thread;
-    if (news && news !== this.#news && !this.#isSeen) this.#unread += 1;
+    if (!this.#isSeen) this.#unread += news.filter((each) => !this.#news.includes(each)).length;
     this.#news = news;
     this.requestUpdate();
   }
@@ -342,7 +342,9 @@ export class VerbatimChat extends LitElement {
   }
 
   #submit(): void {
-    if (this.#talk.thread.end || !isSendable(this.#draft, this.#persona.maxMessageChars)) return;
+    const most = this.#persona.maxMessageChars;
+    if (charsLeft(this.#draft, most) < 0) this.#talk.complain({ code: "message_too_long", text: "" });
+    if (this.#talk.thread.end || !isSendable(this.#draft, most)) return;
     this.send(this.#draft.trim());
     this.#write("");
     if (!isTouched()) this.#focusHome();

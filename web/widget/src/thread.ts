@@ -50,6 +50,11 @@ export interface Outgoing {
   readonly failure?: Failure;
 }
 
+/** Something that was just said, as one object, however often its text is said. */
+export interface News {
+  readonly text: string;
+}
+
 export interface Thread {
   /** What is on the record, in its order. */
   readonly entries: readonly Entry[];
@@ -58,8 +63,8 @@ export interface Thread {
   readonly suggestions: readonly string[];
   /** Why nothing more can be said: the reason of a session's end, or the code of an error. */
   readonly end?: Failure;
-  /** What has just been said, for those who listen and don't look. */
-  readonly news?: string | undefined;
+  /** What has been said since the visitor has said something here, for those who listen and don't look. */
+  readonly news: readonly News[];
   /** What has just failed. What `isShown` already, at its place in the thread, needs only be spoken. */
   readonly alarm?: (Failure & { readonly isShown: boolean }) | undefined;
   /** What the visitor doesn't want to be told again, though it may go on for a while. */
@@ -86,7 +91,7 @@ export type Happening =
   | { readonly type: "problem"; readonly failure: Failure }
   | { readonly type: "dismissed" };
 
-export const EMPTY: Thread = { entries: [], outgoing: [], suggestions: [] };
+export const EMPTY: Thread = { entries: [], outgoing: [], suggestions: [], news: [] };
 
 /** The error of a page that the service lets nobody in from. */
 export const BARRED = "origin_not_allowed";
@@ -157,10 +162,8 @@ function framed(thread: Thread, { frame, at, rating }: Framed): Thread {
       return spoken(thread, frame.message_id, (reply) => ({ ...reply, text: reply.text + frame.chunk }));
     case "complete":
       return completed(thread, frame, at, rating);
-    case "idle_warning": {
-      const warned = noticed(thread, "idle_warning", frame.message, at);
-      return at === undefined ? warned : { ...warned, news: frame.message };
-    }
+    case "idle_warning":
+      return told(noticed(thread, "idle_warning", frame.message, at), frame.message, at);
     case "session_end":
       return sessionEnded(thread, frame, at);
     case "error":
@@ -174,7 +177,8 @@ function said(thread: Thread, { message_id, message, metadata }: MessageFrame): 
   const key = metadata.client_message_id ?? message_id;
   const entry: Said = { kind: "said", key, messageId: message_id, text: message };
   const outgoing = without(thread.outgoing, key);
-  return { ...quiet(thread), entries: [...thread.entries, entry], outgoing, suggestions: [] };
+  // It may be from another tab, or sent long ago: what was said to the visitor before it is still to be heard.
+  return { ...quiet(thread), news: thread.news, entries: [...thread.entries, entry], outgoing, suggestions: [] };
 }
 
 /** The thread with its open reply to this message changed, or with a new one. */
@@ -193,15 +197,13 @@ function completed(thread: Thread, frame: Complete, at: number | undefined, rati
     const whole: Reply = { ...reply, text: frame.message ?? reply.text, outcome, responseId: response_id };
     return rating ? { ...whole, rating } : whole;
   };
-  const after = { ...spoken(thread, message_id, change), suggestions };
-  const told = at === undefined || !frame.message ? after : { ...after, news: frame.message };
-  return frame.complete ? ended(told, { code: "completed", text: "" }) : told;
+  const after = told({ ...spoken(thread, message_id, change), suggestions }, frame.message, at);
+  return frame.complete ? ended(after, { code: "completed", text: "" }) : after;
 }
 
 function sessionEnded(thread: Thread, { message = "", metadata }: SessionEnd, at: number | undefined): Thread {
   const noted = message ? noticed(thread, "session_end", message, at) : thread;
-  const over = ended(noted, { code: metadata.reason, text: message });
-  return at === undefined ? over : { ...over, news: message };
+  return told(ended(noted, { code: metadata.reason, text: message }), message, at);
 }
 
 function brokenOff(thread: Thread, { message_id, response_id, error, metadata }: ErrorFrame, at: number | undefined): Thread {
@@ -252,9 +254,14 @@ function ended(thread: Thread, end: Failure): Thread {
   return thread.end ? thread : { ...thread, end, suggestions: [] };
 }
 
+/** The thread with this to be spoken, unless it is of the past. */
+function told(thread: Thread, text: string | undefined, at: number | undefined): Thread {
+  return text && at !== undefined ? { ...thread, news: [...thread.news, { text }] } : thread;
+}
+
 /** The thread with nothing left to be spoken. */
 function quiet(thread: Thread): Thread {
-  return { ...thread, news: undefined, alarm: undefined, dismissed: undefined };
+  return { ...thread, news: [], alarm: undefined, dismissed: undefined };
 }
 
 function without(outgoing: readonly Outgoing[], key: string): readonly Outgoing[] {

@@ -90,26 +90,34 @@ describe("a reply", () => {
 
 describe("what is news", () => {
   test("is a finished reply, not its words", () => {
-    expect(fold(ASKED, live(chunk("It ")), live(chunk("is."))).news).toBeUndefined();
-    expect(fold(ASKED, live(chunk("It ")), live(complete("It is."))).news).toBe("It is.");
+    expect(fold(ASKED, live(chunk("It ")), live(chunk("is."))).news).toEqual([]);
+    expect(fold(ASKED, live(chunk("It ")), live(complete("It is."))).news).toEqual([{ text: "It is." }]);
+  });
+
+  test("is each of several, until the visitor says something", () => {
+    const both = fold(ASKED, live(message("And?", "m2")), live(complete("This.")), live(message("So?", "m3")), live(complete("That.", {}, "m2")));
+    expect(both.news).toEqual([{ text: "This." }, { text: "That." }]);
+    expect(fold(both, queued("k4", "Ah")).news).toEqual([]);
   });
 
   test("is nothing that was said in the past", () => {
     const frames = [message("What?"), chunk("It "), complete("It is."), idleWarning("Still there?"), sessionEnd("idle_timeout", "Bye")];
     const thread = fold(EMPTY, ...frames.map(past));
-    expect(thread.news).toBeUndefined();
+    expect(thread.news).toEqual([]);
     expect(thread.entries.some((entry) => "at" in entry)).toBe(false);
   });
 
   test("is old when something is said: the same reply again is news again", () => {
     const once = fold(ASKED, live(complete("Yes.")));
-    expect(fold(once, queued("k2", "Sure?")).news).toBeUndefined();
+    const again = fold(once, queued("k2", "Sure?"));
+    expect(again.news).toEqual([]);
+    expect(fold(again, live(message("Sure?", "m2")), live(complete("Yes.", {}, "m2"))).news).toEqual([{ text: "Yes." }]);
   });
 
   test("the past is folded to what was seen live", () => {
     const frames = [message("What?"), chunk("It "), brokenOff("reply_interrupted"), chunk("It "), complete("It is.", { suggestions: ["So?"] })];
     const [before, after] = [fold(EMPTY, ...frames.map(live)), fold(EMPTY, ...frames.map(past))];
-    expect({ ...after, news: undefined, alarm: undefined }).toEqual({ ...before, news: undefined, alarm: undefined });
+    expect({ ...after, news: [], alarm: undefined }).toEqual({ ...before, news: [], alarm: undefined });
   });
 });
 
@@ -155,7 +163,7 @@ describe("the end", () => {
   test("comes after a warning, and both are shown as what they are", () => {
     const warned = fold(ASKED, live(complete("This.")), live(idleWarning("Still there?")));
     expect(warned.entries.at(-1)).toMatchObject({ kind: "notice", about: "idle_warning", at: NOON });
-    expect(warned).toMatchObject({ news: "Still there?" });
+    expect(warned.news.at(-1)).toEqual({ text: "Still there?" });
     const over = fold(warned, live(sessionEnd("idle_timeout", "Bye for now")));
     expect(over.entries.at(-1)).toMatchObject({ kind: "notice", about: "session_end", text: "Bye for now" });
     expect(over.end?.code).toBe("idle_timeout");

@@ -1,9 +1,10 @@
 // The whole widget: the launcher, and the panel with all that stands around the conversation.
 import { html, nothing, type TemplateResult } from "lit";
 import { guard } from "lit/directives/guard.js";
+import { repeat } from "lit/directives/repeat.js";
 import { goRound } from "../focus.js";
 import { CHAT, CLOSE, DOWN, STOP } from "../icons.js";
-import { failureText, fill } from "../texts.js";
+import { endText, failureText, fill } from "../texts.js";
 import { BARRED, isAwaited, openReply } from "../thread.js";
 import { composer } from "./composer.js";
 import { conversation } from "./conversation.js";
@@ -21,7 +22,7 @@ export function chat(scene: Scene): TemplateResult {
     <div id="panel" class="panel" part="panel" role=${isInline ? nothing : "dialog"}
       aria-modal=${isModal || nothing} aria-labelledby=${isInline ? nothing : "heading"} ?hidden=${!isInline && !isOpen} @keydown=${pressed}>
       ${header(scene)} <div class="line" role="status">${connection(scene)}</div> ${stage(scene)} ${alarm(scene)} ${composer(scene)}
-      <div class="spoken news" role="status">${news(scene)}</div>
+      <div class="spoken news" role="status" aria-atomic="false">${news(scene)}</div>
       <div class="spoken" role="status">${copied === undefined ? "" : texts["reply.copied"]}</div>
     </div>
   </section>`;
@@ -71,8 +72,9 @@ function stage(scene: Scene): TemplateResult {
   </div>`;
 }
 
-function connection({ thread, state, failure, texts, actions }: Scene): TemplateResult | typeof nothing {
-  if (thread.end) return nothing;
+function connection(scene: Scene): TemplateResult | typeof nothing {
+  const { thread, state, failure, texts, actions } = scene;
+  if (thread.end) return over(scene);
   // What is done in a moment isn't spoken, nor shown before a second has passed.
   if (state === "connecting") {
     return html`<div class="connection connecting" part="connection" aria-hidden="true">${texts["connection.connecting"]}</div>`;
@@ -88,9 +90,16 @@ function connection({ thread, state, failure, texts, actions }: Scene): Template
   </div>`;
 }
 
-/** What has just been said, as it is read out. */
+/** That it has ended, which is shown at its place, is told here to those who don't look: once, if an alarm tells it as well. */
+function over({ thread: { end, alarm }, texts }: Scene): TemplateResult | typeof nothing {
+  if (!end || alarm?.code === end.code) return nothing;
+  return html`<div class="spoken">${endText(texts, end)}</div>`;
+}
+
+/** What has just been said, as it is read out: each in a place of its own, for what is there already isn't read again. */
 function news({ thread, markdown }: Scene): unknown {
-  return guard([thread.news, markdown], () => (thread.news && markdown ? markdown.plain(thread.news) : thread.news));
+  const read = (text: string) => guard([text, markdown], () => (markdown ? markdown.plain(text) : text));
+  return repeat(thread.news, (each) => each, ({ text }) => html`<p>${read(text)}</p>`);
 }
 
 /** In a place that is always there: only what changes in one is spoken. */
