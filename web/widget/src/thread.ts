@@ -130,11 +130,11 @@ export function openReply(thread: Thread): Reply | undefined {
   return thread.entries.findLast((entry) => entry.kind === "reply" && entry.outcome === "open") as Reply | undefined;
 }
 
-/** Whether something was asked, and its reply hasn't begun, or is to begin anew. */
+/** Whether something was asked, however long ago, and its reply hasn't begun, or is to begin anew. */
 export function isAwaited(thread: Thread): boolean {
-  const latest = thread.entries.at(-1);
-  const isOwed = latest?.kind === "said" || (latest?.kind === "reply" && latest.outcome === "interrupted");
-  return isOwed && !thread.end && !openReply(thread);
+  if (thread.end || openReply(thread)) return false;
+  const answered = new Set(thread.entries.map((entry) => entry.kind === "reply" && entry.outcome !== "interrupted" && entry.messageId));
+  return thread.entries.some((entry) => entry.kind === "said" && !answered.has(entry.messageId));
 }
 
 /** What of a thread that has ended is there in the next one: what wasn't sent, and can be sent there. */

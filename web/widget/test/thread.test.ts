@@ -47,6 +47,13 @@ describe("a reply", () => {
     expect(isAwaited(fold(interrupted, live(chunk("It "))))).toBe(false);
   });
 
+  test("is awaited for each of several questions", () => {
+    const both = fold(ASKED, live(message("And that?", "m2")), live(complete("This.")));
+    expect(isAwaited(both)).toBe(true);
+    expect(isAwaited(fold(both, live(complete("That.", {}, "m2"))))).toBe(false);
+    expect(isAwaited(fold(both, live(brokenOff("reply_failed", "m2"))))).toBe(false);
+  });
+
   test("goes on where it is when something else is asked meanwhile", () => {
     const thread = fold(ASKED, live(chunk("It ")), live(message("And that?", "m2")), live(chunk("is.")));
     expect(seen(thread)).toEqual([["said", "What is it?"], ["reply", "It is."], ["said", "And that?"]]);
