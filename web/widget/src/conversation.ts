@@ -94,11 +94,8 @@ export class Conversation {
   resume(): void {
     this.#isHere = true;
     if (this.#barred) return;
-    if (this.#session) {
-      this.listener.joined(this.#session.session_id);
-      this.client.connect();
-    }
-    for (const unsent of this.#unsent.waiting) void this.#deliver(unsent);
+    if (this.#session) this.#join(this.#session);
+    else this.#deliver();
   }
 
   /** Stay away, until it is resumed. */
@@ -118,10 +115,9 @@ export class Conversation {
   }
 
   /** Send a message. The first one starts the session. */
-  async send(text: string): Promise<void> {
-    const unsent = this.#unsent.add(text);
-    this.#happen({ type: "queued", ...unsent });
-    if (this.#isHere) await this.#deliver(unsent);
+  send(text: string): void {
+    this.#happen({ type: "queued", ...this.#unsent.add(text) });
+    if (this.#isHere) this.#deliver();
   }
 
   /** Send a message that has failed once more: in a new conversation, where this one has ended, with the others beside it. */
@@ -130,7 +126,7 @@ export class Conversation {
     if (!message) return;
     this.withdraw(key);
     if (this.#thread.end) this.#turnTo(leftOver(this.#thread));
-    void this.send(message.text);
+    this.send(message.text);
   }
 
   /** Have a message be no more here: it isn't wanted any more, or the client keeps it from now on. */
@@ -197,19 +193,11 @@ export class Conversation {
 
   // --- how a session begins
 
-  /** Give a message to the client as soon as there is a session: from then on the client keeps it. */
-  async #deliver(unsent: Outgoing): Promise<void> {
-    try {
-      const session = this.#session ?? (await this.#begun());
-      if (!this.#isOurs(session)) return; // it was left behind meanwhile
-      this.#give(unsent.text, session);
-      this.withdraw(unsent.key);
-    } catch (error) {
-      if (error instanceof DOMException) return; // it was given up, and is sent when the conversation is resumed
-      const failure = failureOf(error);
-      this.#fail({ ...unsent, failure });
-      if (failure.code === BARRED) this.bar(error as ChatError);
-    }
+  /** Give the client what waits, in its order, as soon as there is a session: from then on the client keeps it. */
+  #deliver(): void {
+    const session = this.#session;
+    if (session) for (const unsent of this.#unsent.waiting) this.#give(unsent, session);
+    else if (this.#unsent.waiting.length) this.#begin();
   }
 
   /** A message that can't be sent is kept: where its session is gone as well, for the next one. */
@@ -218,29 +206,55 @@ export class Conversation {
     this.#happen({ type: "undelivered", key: message.key, failure: message.failure });
   }
 
-  /** Give the client a message. Throws ChatError where it doesn't take it, which it tells by an event alone. */
-  #give(text: string, { session_id, visitor_id }: Session): void {
-    const refusals: ChatError[] = [];
+  #give(unsent: Outgoing, { session_id, visitor_id }: Session): void {
+    const refusals: ChatError[] = []; // which the client tells by an event alone
     const stop = this.client.on("problem", (error) => refusals.push(error));
-    const sent = this.client.sendMessage(text, session_id, visitor_id);
+    const sent = this.client.sendMessage(unsent.text, session_id, visitor_id);
     stop();
-    if (sent === null) throw refusals[0] ?? new ChatError("The message wasn't taken", "error");
+    if (sent === null) {
+      this.#fail({ ...unsent, failure: failureOf(refusals[0] ?? new ChatError("The message wasn't taken", "error")) });
+      return;
+    }
     // A double click is the same message, which may have arrived already.
     const waiting = this.client.outbox.find((message) => message.client_message_id === sent);
     if (waiting) this.#happen(queued(waiting));
+    this.withdraw(unsent.key);
   }
 
-  /** The session, once it is started. All that is said meanwhile waits for the same one. */
-  async #begun(): Promise<Session> {
-    const start = (this.#start ??= this.#starting());
-    try {
-      const session = await start.session;
-      if (this.#start === start) this.#begin(session);
-      else if (!this.#isOurs(session)) this.client.forget(session.session_id);
-      return session;
-    } finally {
-      if (this.#start === start) this.#settled();
+  /** Start a session. All that is said meanwhile waits for it. */
+  #begin(): void {
+    if (this.#start) return;
+    const start = (this.#start = this.#starting());
+    start.session.then(
+      (session) => this.#begun(session, start),
+      (error: unknown) => this.#refuse(error, start),
+    );
+  }
+
+  #begun(session: SessionView, start: Start): void {
+    if (this.#start !== start) {
+      this.client.forget(session.session_id); // it was given up meanwhile
+      return;
     }
+    this.#settled();
+    this.#session = session;
+    this.#past = session.cursor;
+    this.#join(session);
+  }
+
+  #refuse(error: unknown, start: Start): void {
+    if (this.#start !== start) return; // it was given up: what waits is sent when the conversation is resumed
+    this.#settled();
+    const failure = failureOf(error);
+    for (const unsent of this.#unsent.waiting) this.#fail({ ...unsent, failure });
+    if (failure.code === BARRED) this.bar(error as ChatError);
+  }
+
+  /** Go on in a session. What waits comes before all that the page says when it is told. */
+  #join(session: Session): void {
+    this.client.connect();
+    this.#deliver();
+    this.listener.joined(session.session_id);
   }
 
   #starting(): Start {
@@ -264,14 +278,6 @@ export class Conversation {
   #settled(): void {
     this.#start = undefined;
     this.#isOffline = false;
-  }
-
-  #begin(session: SessionView): void {
-    this.#session = session;
-    this.#past = session.cursor;
-    this.#settled();
-    if (this.#isHere) this.client.connect();
-    this.listener.joined(session.session_id);
   }
 
   // --- what the client tells

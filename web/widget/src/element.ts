@@ -127,7 +127,7 @@ export class VerbatimChat extends LitElement {
   /** Send a message as if it had been typed. */
   send(text: string): void {
     if (!text.trim()) return;
-    void this.#talk.send(text);
+    this.#talk.send(text);
     this.#toEnd();
   }
 

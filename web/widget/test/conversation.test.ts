@@ -12,13 +12,19 @@ import { complete } from "./frames.js";
 
 type Ids = NonNullable<ConstructorParameters<typeof Conversation>[2]>;
 
+function idsOf(number: number): Ids {
+  const id = `550e8400-e29b-41d4-a716-${String(number).padStart(12, "0")}`;
+  return { session_id: id, visitor_id: id };
+}
+
 /** What the service answers to whoever wants to start a session. */
-let refusal: [number, string];
+let refusal: [number, string] | undefined;
 let asked = 0;
 const server = createServer((request, response) => {
   asked += Number(request.method === "POST");
-  const [status, code] = refusal;
-  response.writeHead(status).end(JSON.stringify({ code, detail: "Not so" }));
+  const [status, code] = refusal ?? [201];
+  const { session_id, visitor_id } = idsOf(1);
+  response.writeHead(status).end(JSON.stringify(code ? { code, detail: "Not so" } : { session_id, visitor_id, cursor: "1.0" }));
 });
 const page = new EventTarget();
 const listener = { changed: vi.fn(), framed: vi.fn<ConversationListener["framed"]>(), stateChanged: vi.fn(), joined: vi.fn(), barred: vi.fn() } satisfies ConversationListener;
@@ -43,7 +49,7 @@ test("a first message waits for its session, over a reload as well, and for nobo
   refusal = [503, "unavailable"];
   const before = talk();
   before.resume();
-  void before.send("Hello");
+  before.send("Hello");
   await refused(before);
   expect(before.state).toBe("connecting");
   before.leave();
@@ -63,8 +69,9 @@ test("where the service lets nobody in from this page, it has failed for good, a
   refusal = [403, "origin_not_allowed"];
   const conversation = talk();
   conversation.resume();
-  await Promise.all([conversation.send("Hello"), conversation.send("Anybody?")]);
-  expect(conversation.state).toBe("failed");
+  conversation.send("Hello");
+  conversation.send("Anybody?");
+  await until(() => conversation.state === "failed", "a refusal");
   expect(conversation.failure?.code).toBe("origin_not_allowed");
   expect(conversation.thread.outgoing).toMatchObject([{ failure: { code: "origin_not_allowed" } }, { failure: {} }]);
   expect(listener.barred).toHaveBeenCalledTimes(1);
@@ -74,7 +81,7 @@ test("what was left behind isn't there after a reload", async () => {
   refusal = [503, "unavailable"];
   const conversation = talk();
   conversation.resume();
-  void conversation.send("Hello");
+  conversation.send("Hello");
   await refused(conversation);
   conversation.startAgain();
   expect(talk().thread.outgoing).toEqual([]);
@@ -84,8 +91,8 @@ test("what can't be sent is still there after a reload, until it is sent once mo
   refusal = [422, "invalid_request"];
   const before = talk();
   before.resume();
-  void before.send("one");
-  void before.send("two");
+  before.send("one");
+  before.send("two");
   await until(() => before.thread.outgoing.every(({ failure }) => failure), "refusals");
 
   const after = talk();
@@ -102,12 +109,27 @@ test("what can't be sent is still there after a reload, until it is sent once mo
   after.leave();
 });
 
+test("what a page says when it is told of the session comes after what has waited for it", async () => {
+  refusal = undefined;
+  vi.stubGlobal("WebSocket", WebSocket); // which finds no socket here, so that nothing is sent
+  const conversation = talk();
+  const said = ({ client }: Conversation) => client.outbox.map(({ message }) => message);
+  listener.joined.mockImplementationOnce(() => {
+    expect(said(conversation)).toEqual(["one", "two"]);
+    conversation.send("three");
+  });
+  conversation.resume();
+  conversation.send("one");
+  conversation.send("two");
+  await until(() => said(conversation).length === 3, "all to be the client's");
+  expect(said(conversation)).toEqual(["one", "two", "three"]);
+  expect(asked).toBe(1);
+  conversation.leave();
+  expect(said(talk())).toEqual(["one", "two", "three"]);
+});
+
 describe("a session that the page has given", () => {
   let socket: ScriptedServer;
-  const idsOf = (number: number): Ids => {
-    const id = `550e8400-e29b-41d4-a716-${String(number).padStart(12, "0")}`;
-    return { session_id: id, visitor_id: id };
-  };
   const taken = (ids?: Ids) => new Conversation(new Service(`http://127.0.0.1:${socket.port}`, "https://shop.example"), listener, ids);
   const followed = ({ client }: Conversation) => client.sessions.map(({ session_id }) => session_id);
 
@@ -126,7 +148,7 @@ describe("a session that the page has given", () => {
   test("is there again after a reload, with what isn't sent yet", () => {
     const before = taken(idsOf(1));
     before.resume();
-    void before.send("Hello");
+    before.send("Hello");
     before.leave();
     const after = taken(idsOf(1));
     expect(followed(after)).toEqual([idsOf(1).session_id]);
@@ -159,7 +181,7 @@ describe("a session that the page has given", () => {
   test("leaves what came too late for it to the next one, also after a reload", async () => {
     const conversation = taken(idsOf(1));
     conversation.resume();
-    void conversation.send("Hello");
+    conversation.send("Hello");
     const peer = await socket.peer();
     await peer.join();
     await peer.next("chat_message");
@@ -178,7 +200,7 @@ describe("a session that the page has given", () => {
   test("that is there no more hasn't taken with it what was said in it", async () => {
     const conversation = taken(idsOf(1));
     conversation.resume();
-    void conversation.send("Hello");
+    conversation.send("Hello");
     const peer = await socket.peer();
     await peer.next("join");
     peer.send(error("session_not_found", "Session not found", idsOf(1).session_id));
