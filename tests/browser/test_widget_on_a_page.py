@@ -304,6 +304,22 @@ async def test_on_the_next_page_it_is_as_it_was_left(chat_on: Opener) -> None:
     await expect(chat.field).to_be_hidden()
 
 
+async def test_where_a_page_opens_it_as_it_loads_it_is_open_however_it_was_left(
+    context: BrowserContext, service: Service, site: Site
+) -> None:
+    script = f'<script src="{service.url}/static/verbatim-chat.js"></script><verbatim-chat></verbatim-chat>'
+    chat = await visit(context, site.add(script))
+    await chat.open()
+    await chat.button("Close the chat").click()
+    await expect(chat.field).to_be_hidden()
+
+    opening = "<script>document.querySelector('verbatim-chat').open()</script>"
+    await chat.page.goto(site.add(script + opening))
+    await expect(chat.field).to_be_visible()
+    await chat.page.goto(site.add(script))
+    await expect(chat.field).to_be_visible()
+
+
 async def test_all_of_a_conversation_is_printed_on_white(chat_on: Opener) -> None:
     chat = await chat_on(mode="inline", theme="dark")
     await chat.say("word*400")

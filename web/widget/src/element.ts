@@ -60,6 +60,8 @@ export class VerbatimChat extends LitElement {
   #isMarkdownAsked = false;
   #isMarkdownThere = false;
   #markdown: typeof Markdown | undefined;
+  /** Whether somebody has opened or closed it, on this page. */
+  #isChosen = false;
   #draft = "";
   #copied: string | undefined;
   #unread = 0;
@@ -113,15 +115,15 @@ export class VerbatimChat extends LitElement {
   }
 
   open(): void {
-    this.isOpen = true;
+    this.#choose(true);
   }
 
   close(): void {
-    this.isOpen = false;
+    this.#choose(false);
   }
 
   toggle(): void {
-    this.isOpen = !this.isOpen;
+    this.#choose(!this.isOpen);
   }
 
   /** Send a message as if it had been typed. */
@@ -278,8 +280,14 @@ export class VerbatimChat extends LitElement {
     return new Kept(this.#service.keyOf("draft"), isText);
   }
 
+  #choose(isOpen: boolean): void {
+    this.#isChosen = true;
+    this.isOpen = isOpen;
+  }
+
   #recall(): void {
-    this.isOpen = this.#keptOpen.get() ?? this.isOpen;
+    if (this.#isChosen) this.#keptOpen.set(this.isOpen);
+    else this.isOpen = this.#keptOpen.get() ?? this.isOpen;
     this.#draft = this.#keptDraft.get() ?? "";
   }
 
