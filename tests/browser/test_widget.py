@@ -130,6 +130,7 @@ async def test_the_last_reply_may_end_the_conversation(chat_on: Opener) -> None:
     chat = await chat_on(mode="inline")
     await chat.say("see you bye")
     await expect(chat.log).to_contain_text("This conversation is complete.")
+    await expect(chat.element.get_by_role("status").first).to_have_text("This conversation is complete.")
     await expect(chat.field).to_be_disabled()
     await expect(chat.log).to_be_focused()
     await expect(chat.button("Start a new conversation")).to_be_visible()
@@ -170,6 +171,15 @@ async def test_what_is_typed_is_no_shortcut_of_the_page(chat_on: Opener) -> None
     await chat.page.keyboard.type("/search")
     await expect(chat.field).to_have_value("/search")
     await chat.page.keyboard.press("Escape")
+    await expect(chat.field).to_be_hidden()
+
+
+async def test_the_escape_that_ends_composing_a_character_closes_nothing(chat_on: Opener) -> None:
+    chat = await chat_on()
+    await chat.open()
+    await chat.field.dispatch_event("keydown", {"key": "Escape", "keyCode": 229})  # as WebKit tells it
+    assert await chat.property("chat.isOpen")
+    await chat.field.press("Escape")
     await expect(chat.field).to_be_hidden()
 
 

@@ -10,10 +10,16 @@ export function isNearLimit(left: number, most: number): boolean {
   return left < most / 10;
 }
 
-/** Whether a key sends. Not the Enter that ends the composing of a character, which some browsers tell only by 229. */
-export function isSendKey(event: Pick<KeyboardEvent, "key" | "shiftKey" | "isComposing" | "keyCode">): boolean {
-  const { key, shiftKey, isComposing } = event;
-  return key === "Enter" && !shiftKey && !isComposing && event.keyCode !== 229; // eslint-disable-line @typescript-eslint/no-deprecated
+type Key = Pick<KeyboardEvent, "key" | "shiftKey" | "isComposing" | "keyCode">;
+
+/** Whether a key composes a character, or ends that, which some browsers tell only by 229. */
+export function isComposing(event: Key): boolean {
+  return event.isComposing || event.keyCode === 229; // eslint-disable-line @typescript-eslint/no-deprecated
+}
+
+/** Whether a key sends. */
+export function isSendKey(event: Key): boolean {
+  return event.key === "Enter" && !event.shiftKey && !isComposing(event);
 }
 
 /** Whether a text is one that can be sent. */

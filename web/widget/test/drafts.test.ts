@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { charsLeft, isNearLimit, isSendKey } from "../src/drafts.js";
+import { charsLeft, isComposing, isNearLimit, isSendKey } from "../src/drafts.js";
 
 const ENTER = { key: "Enter", shiftKey: false, isComposing: false, keyCode: 13 };
 
@@ -9,9 +9,10 @@ test("Enter sends, and Shift with Enter is a new line", () => {
   expect(isSendKey({ ...ENTER, key: "a" })).toBe(false);
 });
 
-test("the Enter that ends the composing of a character doesn't send, however a browser tells it", () => {
-  expect(isSendKey({ ...ENTER, isComposing: true })).toBe(false);
-  expect(isSendKey({ ...ENTER, keyCode: 229 })).toBe(false); // eslint-disable-line @typescript-eslint/no-deprecated
+test("a key that composes a character is nothing else, however a browser tells it", () => {
+  const [early, late] = [{ ...ENTER, isComposing: true }, { ...ENTER, keyCode: 229 }];
+  expect([early, late, ENTER].map(isComposing)).toEqual([true, true, false]);
+  expect([early, late].some(isSendKey)).toBe(false);
 });
 
 test("characters are counted as the service counts them", () => {

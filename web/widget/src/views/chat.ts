@@ -2,6 +2,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { guard } from "lit/directives/guard.js";
 import { repeat } from "lit/directives/repeat.js";
+import { isComposing } from "../drafts.js";
 import { goRound } from "../focus.js";
 import { CHAT, CLOSE, DOWN, STOP } from "../icons.js";
 import { endText, failureText, fill } from "../texts.js";
@@ -13,7 +14,7 @@ import type { Scene } from "./scene.js";
 export function chat(scene: Scene): TemplateResult {
   const { isInline, isOpen, isModal, heading, texts, copied, actions } = scene;
   const pressed = (event: KeyboardEvent) => {
-    if (event.key === "Escape" && !event.isComposing && !isInline) actions.close();
+    if (event.key === "Escape" && !isComposing(event) && !isInline) actions.close();
     if (event.key === "Tab" && isModal) goRound(event.currentTarget as HTMLElement, event);
   };
   return html`<section class="chat ${isInline ? "inline" : "launched"}" aria-label=${heading}
