@@ -1,8 +1,8 @@
 // One conversation: what the visitor does goes to the client, and what the client tells becomes the thread.
 import { ChatError, ChatWebSocket, type OutgoingMessage, type ServerFrame, type SessionView, type State, type StateChange } from "@verbatim/chat-client";
 import { isRatings, isText, Kept } from "./kept.js";
-import { retry } from "./retry.js";
 import type { Service } from "./service.js";
+import { Start } from "./start.js";
 import { BARRED, carried, EMPTY, leftOver, reduce, type Failure, type Happening, type Outgoing, type Rating, type Thread } from "./thread.js";
 import { UnsentMessages } from "./unsent.js";
 
@@ -19,12 +19,6 @@ export interface ConversationListener {
 interface Session {
   readonly session_id: string;
   readonly visitor_id: string;
-}
-
-/** A session that is being started. */
-interface Start {
-  readonly session: Promise<SessionView>;
-  readonly abort: AbortController;
 }
 
 const FROM_THE_START = "0.0";
@@ -45,8 +39,6 @@ export class Conversation {
   #past: string | undefined;
   #barred: ChatError | undefined;
   #isHere = false;
-  /** Whether the session couldn't be started yet. */
-  #isOffline = false;
   #recalling: ReturnType<typeof setTimeout> | undefined;
   readonly #unsent: UnsentMessages;
   /** What was thought of replies, by their `response_id`: frames of the past don't tell it. */
@@ -80,8 +72,7 @@ export class Conversation {
   /** What the client is doing, or what becomes of starting the session. */
   get state(): State {
     if (this.#barred) return "failed";
-    if (this.#isOffline) return "offline";
-    return this.#start ? "connecting" : this.client.state;
+    return this.#start?.state ?? this.client.state;
   }
 
   /** Why the service wants no connection any more. */
@@ -224,11 +215,17 @@ export class Conversation {
   /** Start a session. All that is said meanwhile waits for it. */
   #begin(): void {
     if (this.#start) return;
-    const start = (this.#start = this.#starting());
+    const wanted = this.#visitor ? { visitor_id: this.#visitor } : {};
+    const failed = (error: ChatError) => {
+      this.complain(failureOf(error));
+      this.listener.changed();
+    };
+    const start = (this.#start = new Start((signal) => this.client.createSession(wanted, signal), failed));
     start.session.then(
       (session) => this.#begun(session, start),
-      (error: unknown) => this.#refuse(error, start),
+      (error: unknown) => this.#notBegun(error, start),
     );
+    this.listener.changed();
   }
 
   #begun(session: SessionView, start: Start): void {
@@ -236,15 +233,15 @@ export class Conversation {
       this.client.forget(session.session_id); // it was given up meanwhile
       return;
     }
-    this.#settled();
+    this.#start = undefined;
     this.#session = session;
     this.#past = session.cursor;
     this.#join(session);
   }
 
-  #refuse(error: unknown, start: Start): void {
+  #notBegun(error: unknown, start: Start): void {
     if (this.#start !== start) return; // it was given up: what waits is sent when the conversation is resumed
-    this.#settled();
+    this.#start = undefined;
     const failure = failureOf(error);
     for (const unsent of this.#unsent.waiting) this.#fail({ ...unsent, failure });
     if (failure.code === BARRED) this.bar(error as ChatError);
@@ -257,27 +254,9 @@ export class Conversation {
     this.listener.joined(session.session_id);
   }
 
-  #starting(): Start {
-    const abort = new AbortController();
-    const wanted = this.#visitor ? { visitor_id: this.#visitor } : {};
-    const failed = (error: ChatError) => {
-      this.#isOffline = error.code === "not_connected"; // else the service has answered, and says why not yet
-      this.complain(failureOf(error));
-      this.listener.changed();
-    };
-    const attempt = () => this.client.createSession(wanted, abort.signal);
-    this.listener.changed();
-    return { session: retry(attempt, failed, abort.signal), abort };
-  }
-
   #giveUpStart(): void {
-    this.#start?.abort.abort();
-    this.#settled();
-  }
-
-  #settled(): void {
+    this.#start?.giveUp();
     this.#start = undefined;
-    this.#isOffline = false;
   }
 
   // --- what the client tells
