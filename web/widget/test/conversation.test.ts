@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import WebSocket from "ws";
-import { error, ScriptedServer } from "../../client/test/support/scripted.js";
+import { error, refusal as refusalOf, ScriptedServer } from "../../client/test/support/scripted.js";
 import { TabStorage } from "../../client/test/support/tab.js";
 import { until } from "../../client/test/support/until.js";
 import { Conversation, type ConversationListener } from "../src/conversation.js";
@@ -184,8 +184,7 @@ describe("a session that the page has given", () => {
     conversation.send("Hello");
     const peer = await socket.peer();
     await peer.join();
-    await peer.next("chat_message");
-    peer.send(error("session_expired", "Session has expired", idsOf(1).session_id));
+    peer.send(refusalOf(await peer.next("chat_message"), "session_expired", "Session has expired"));
     await until(() => conversation.thread.end !== undefined, "the end");
     expect(taken(idsOf(1)).thread.outgoing).toMatchObject([{ text: "Hello", failure: { code: "session_expired" } }]);
 
