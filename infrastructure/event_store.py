@@ -21,7 +21,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.errors import Conflict, CorruptLog, KeyDestroyed, SessionNotFound, Unavailable
-from domain.events import Event
+from domain.events import Event, VisitorErased
 from domain.ports import Doorbell, Head, Keyring, Recorded
 from domain.session import ChatSession, begin, cause_of, evolve
 from infrastructure import codec
@@ -220,6 +220,8 @@ class SessionStore:
     ) -> ChatSession:
         known = await self._at_version(session_id, after)
         cipher = known.cipher if known else await self._new_cipher(start_of(history[0][0]).visitor_id)
+        if known and not known.cipher and not (known.session.erased_at or _says_erased(history)):
+            raise KeyDestroyed
         rows: list[StoredEvent] = []
         news: list[Recorded] = []
         snapshots: list[Known] = []
@@ -239,13 +241,23 @@ class SessionStore:
             try:
                 await self._log.append(rows, lambda: self._committed(then, news, snapshots))
             except Conflict:
-                # Whoever was first may be another process: what we know is behind.
                 self._meters.conflicts.inc()
-                await self.refresh(session_id)
+                await self._learn_why(session_id, after)
                 raise
         if known is None:
             await self._require_key(session)
         return session
+
+    async def _learn_why(self, session_id: UUID, after: int) -> None:
+        """Of a conflict: others have gone on since this version. Or the log has lost it, as where a standby
+        took over that was behind; then what is known here is begun anew."""
+        await self.refresh(session_id)
+        known = self._known.get(session_id)
+        if known is not None and known.session.version == after:
+            self._forget(session_id)
+            if tail := self._tails.get(session_id):
+                tail.begin_anew()
+            await self.refresh(session_id)
 
     # --- what is known
 
@@ -356,9 +368,9 @@ class SessionStore:
     def _keep(self, known: Known) -> None:
         if not self._snapshots.is_due(known.session.version):
             return
-        # Of a session that isn't known any more, or is erased, nobody would ever drop it.
+        # Of a session that isn't known so far, or is erased, nobody would ever drop it.
         latest = self._known.get(known.session.session_id)
-        if latest is not None and not latest.session.erased_at:
+        if latest and latest.session.version >= known.session.version and not latest.session.erased_at:
             self._snapshots.keep(known)
 
     def _forget(self, session_id: UUID) -> None:
@@ -382,8 +394,13 @@ class SessionStore:
 
         Whoever destroys it looks for sessions afterwards: one of us two must see what the other has done.
         """
-        if await self._cipher(session.session_id, session.visitor_id) is None:
-            self._forget(session.session_id)  # which has the key
+        is_there = False
+        try:
+            is_there = await self._cipher(session.session_id, session.visitor_id) is not None
+        finally:
+            if not is_there:
+                self._forget(session.session_id)  # which has the key
+        if not is_there:
             raise KeyDestroyed
 
     async def _first(self, session_id: UUID, row: StoredEvent) -> tuple[Known, Recorded]:
@@ -401,3 +418,7 @@ class SessionStore:
                 self._forget(next(iter(self._known)))
         if news and (tail := self._tails.get(session_id)):
             tail.grow(news)
+
+
+def _says_erased(history: Sequence[tuple[Event, datetime]]) -> bool:
+    return any(isinstance(event, VisitorErased) for event, _ in history)

@@ -93,6 +93,11 @@ class Tail(Generic[Page]):
         for told in tuple(self.watchers):
             told(news[-1].session)
 
+    def begin_anew(self) -> None:
+        """Forget all of it: the log isn't what it was."""
+        self._events.clear()
+        self._version = 0
+
     def wake(self) -> None:
         """Have all look who wait for more."""
         waiting, self._waiting = self._waiting, []

@@ -1,14 +1,15 @@
 """A log that isn't what was recorded is found to be so by whoever reads it."""
 
+import asyncio
 import dataclasses
 from uuid import uuid4
 
 import pytest
 
-from domain.errors import CorruptLog
-from domain.events import ReplyFailed, SessionEnded, VisitorErased
+from domain.errors import Conflict, CorruptLog
+from domain.events import ReplyFailed, SessionEnded, VisitorErased, VisitorMessagePosted
 from infrastructure.event_store import SessionStore
-from tests.support.recording import new_session, said
+from tests.support.recording import AT, follow, new_session, said, versions
 from tests.support.stores import Stores
 
 
@@ -80,3 +81,27 @@ async def test_with_another_master_key_nothing_is_read(stores: Stores, store: Se
 
     with pytest.raises(CorruptLog, match="MASTER_KEY isn't the one"):
         await (await stores.open(master_key=b"\x01" * 32)).load(session.session_id)
+
+
+async def test_a_log_that_has_lost_its_end_is_gone_on_with_from_where_it_stands(
+    stores: Stores, store: SessionStore
+) -> None:
+    session_id = (await new_session(store, said("one"), said("lost"))).session_id
+    following = asyncio.create_task(follow(store, session_id, 2, 4))
+    await asyncio.sleep(0)
+
+    await stores.remove(session_id, 3)
+    with pytest.raises(Conflict):
+        await store.append(session_id, 3, [said("three")], AT)
+    session = await store.load(session_id)
+    assert session is not None
+    assert session.version == 2
+    await store.append(session_id, 2, [said("two"), said("three")], AT)
+
+    events = [recorded.event for recorded in await store.read(session_id)]
+    assert [event.text for event in events if isinstance(event, VisitorMessagePosted)] == [
+        "one",
+        "two",
+        "three",
+    ]
+    assert versions(await following) == [3, 4]
