@@ -320,10 +320,19 @@ class Conversations:
                         continue
                     raise
                 if events or self._has_next(session):
-                    with suppress(Conflict):
+                    try:
                         return await self._append(session, events, now)
+                    except Conflict:
+                        pass
+                    except KeyDestroyed:
+                        await self._say_erased(session, now)
                 elif not is_known:
                     return session
+
+    async def _say_erased(self, session: ChatSession, now: datetime) -> None:
+        """Its visitor was forgotten just before it was recorded, and who recorded it has died since."""
+        with suppress(Conflict):
+            await self._store.append(session.session_id, session.version, decide.erase(session), now)
 
     def _has_next(self, session: ChatSession) -> bool:
         """Whether a message waits, though no reply is open: it was left by a process that has stopped."""

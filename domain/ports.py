@@ -63,6 +63,7 @@ class EventStore(Protocol):
         Unavailable where the log is out of reach, CorruptLog where it can't be read: nothing was recorded
         then. But a session's first events are recorded when their visitor's key is looked for once more:
         these two may come of that, and KeyDestroyed where the visitor has been forgotten, be it meanwhile.
+        That is raised as well, and nothing recorded, where nothing in the session says so yet.
         """
         ...
 

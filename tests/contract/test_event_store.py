@@ -292,6 +292,38 @@ async def test_of_an_erased_session_nothing_is_kept_that_was_said(
     assert versions(await follow(store, session.session_id, 25, 33)) == list(range(26, 34))
 
 
+async def test_what_another_process_erases_is_in_no_memory_of_a_session_that_was_only_read(
+    stores: Stores, store: SessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "SNAPSHOT_EVENTS", 10)
+    session = await new_session(store, said("a secret"))
+    other = await stores.open()
+    await other.open()
+    await other.load(session.session_id)
+    session = await store.append(session.session_id, 2, [said("a secret") for _ in range(30)], AT)
+    await other.read(session.session_id)
+    await other.look()
+
+    await store.append(session.session_id, 32, [SessionEnded("deleted"), VisitorErased()], AT)
+    await other.look()
+
+    assert not any("a secret" in str(kept.session) for kept in other._snapshots._kept.values())
+
+
+async def test_nothing_is_said_where_a_visitor_was_forgotten_before_the_start_was_recorded(
+    stores: Stores, store: SessionStore
+) -> None:
+    session = await new_session(store)
+    await WrappedKeyring(MASTER_KEY, stores.keys).destroy(session.visitor_id)
+    other = await stores.open()
+
+    with pytest.raises(KeyDestroyed):
+        await other.append(session.session_id, 1, [said()], AT)
+    assert versions(await other.read(session.session_id)) == [1]
+    await other.append(session.session_id, 1, [SessionEnded("deleted"), VisitorErased()], AT)
+    assert versions(await other.read(session.session_id)) == [1, 2, 3]
+
+
 async def test_a_visitor_s_sessions_are_those_whose_start_names_the_visitor(store: SessionStore) -> None:
     visitor_id = uuid4()
     mine = {(await store.append(uuid4(), 0, [started(visitor_id)], AT)).session_id for _ in range(3)}

@@ -1,11 +1,23 @@
 """Conversations when a process dies or the log is out of reach: what is accepted is answered, and once."""
 
 import asyncio
+from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
+from domain.deadlines import IdleRules
 from domain.errors import Unavailable
-from domain.events import ReplyChunksRecorded, ReplyCompleted, ReplyFailed, ReplyStarted, VisitorMessagePosted
+from domain.events import (
+    ReplyChunksRecorded,
+    ReplyCompleted,
+    ReplyFailed,
+    ReplyStarted,
+    SessionEnded,
+    SessionStarted,
+    VisitorErased,
+    VisitorMessagePosted,
+)
 from tests.support.assistants import Scripted
 from tests.support.processes import VISITOR, World, kinds, of_kind, recorded, text_of, told
 from tests.support.waiting import until
@@ -142,3 +154,27 @@ async def test_words_that_were_said_are_recorded_when_the_log_is_back(world: Wor
 
     events = await told(conversations, session.session_id, ReplyCompleted)
     assert text_of(events) == "One two three"
+
+
+async def test_a_session_that_began_unseen_as_its_visitor_was_forgotten_is_erased_when_it_is_due(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def out_of_reach(_: UUID) -> bytes | None:
+        raise Unavailable
+
+    conversations = world.process(idle=IdleRules(warning_after=timedelta(0)))
+    world.log.hangs = True
+    starting = asyncio.create_task(conversations.start(VISITOR, {}))
+    await until(lambda: len(world.log.held) == 1, "the session to be recorded")
+    await world.keys.destroy(VISITOR)
+    with monkeypatch.context() as patched:
+        patched.setattr(world.keys, "select", out_of_reach)
+        world.log.come_back()
+        with pytest.raises(Unavailable):
+            await starting
+    (session_id,) = await world.log.sessions_of(VISITOR)
+
+    await world.stand_in(conversations, session_id)
+
+    events = await recorded(conversations, session_id)
+    assert kinds(events) == [SessionStarted, SessionEnded, VisitorErased]
