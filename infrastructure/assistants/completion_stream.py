@@ -9,7 +9,6 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct
 
-from domain.assistant import AssistantFailed
 from domain.events import FinishReason, Usage
 from infrastructure.assistants.failures import Passing
 
@@ -40,6 +39,7 @@ class CompletionStream:
 
     def __init__(self) -> None:
         self._rest = b""
+        self._unreadable = ""
         self._begun = False
         self.ended = False
         self.done = False
@@ -47,10 +47,13 @@ class CompletionStream:
         self.usage: Usage | None = None
 
     def read(self, data: bytes) -> Iterator[str]:
-        """The pieces of text that these bytes complete. Raises AssistantFailed, after the pieces before."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        """The pieces of text that these bytes complete; no bytes are the end. Raises Passing, after the
+        pieces before."""
+        *lines, self._rest = (self._rest + (data or b"\n")).split(b"\n")
+        # What can't be read of the last line has been cut off.
+        self._unreadable = "garbage" if data else "upstream_error"
         if len(self._rest) > MAX_LINE_BYTES:
-            raise AssistantFailed("garbage")
+            raise Passing("garbage")
         for line in lines:
             if line.startswith(b"data:"):
                 if text := self._event(line[5:].strip()):
@@ -58,7 +61,7 @@ class CompletionStream:
             elif line.startswith(b"error:"):
                 raise Passing("upstream_error")
             elif line.strip() and not line.startswith((b":", b"event:", b"id:", b"retry:")):
-                raise AssistantFailed("garbage")
+                raise Passing(self._unreadable)
 
     def _event(self, data: bytes) -> str:
         if data == b"[DONE]":
@@ -68,7 +71,7 @@ class CompletionStream:
         try:
             chunk = _decode_chunk(data)
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            raise AssistantFailed("garbage") from None
+            raise Passing(self._unreadable) from None
         if chunk.error:
             raise Passing("upstream_error")
         if chunk.usage:

@@ -139,7 +139,7 @@ class OpenAIAssistant:
                 data = b"\n"
                 while data:
                     data = await patience.wait_for(_next(chunks))
-                    for text in reply.read(data or b"\n"):
+                    for text in reply.read(data):
                         yield Text(text)
                         patience.heard()
                     if reply.ended:

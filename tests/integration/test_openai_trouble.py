@@ -202,6 +202,19 @@ async def test_an_end_without_a_finish_is_a_cut_off_too(server, assistant):
     assert (heard.text, heard.reason) == ("I was ", "upstream_error")
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [delta("never")[:30], delta("“never”")[:111], b"data: [DO", b"da"],
+    ids=["an event", "a character", "the end", "a name"],
+)
+async def test_an_end_in_the_middle_of_a_line_is_a_cut_off_too(server, assistant, rest):
+    server.replies = [stream(rest), stream(delta("I was "), rest)]
+
+    heard = await hear(assistant)
+
+    assert (heard.text, heard.reason, len(server.streamed)) == ("I was ", "upstream_error", 2)
+
+
 async def test_a_body_with_nothing_in_it_is_tried_again(server, assistant):
     server.replies = [stream(), says("Something.")]
 
@@ -250,6 +263,22 @@ async def test_garbage_is_a_failure_after_the_words_before_it(server, assistant,
     heard = await hear(assistant)
 
     assert (heard.text, heard.reason) == ("Well, ", "garbage")
+
+
+async def test_garbage_before_the_first_word_is_tried_again(server, assistant):
+    server.replies = [stream(b"<html>Starting up</html>\n"), says("Now I'm here.")]
+
+    heard = await hear(assistant)
+
+    assert (heard.text, heard.reason, len(server.streamed)) == ("Now I'm here.", None, 2)
+
+
+async def test_garbage_is_tried_again_no_more_often_than_anything_else(server, make_assistant):
+    server.replies = [stream(b"data: {not json}\n\n")]
+
+    heard = await hear(make_assistant(max_retries=1))
+
+    assert (heard.reason, len(server.streamed)) == ("garbage", 2)
 
 
 @pytest.mark.parametrize(
