@@ -40,6 +40,7 @@ class CompletionStream:
     def __init__(self) -> None:
         self._rest = b""
         self._unreadable = ""
+        self._named = False
         self._begun = False
         self.ended = False
         self.done = False
@@ -58,10 +59,19 @@ class CompletionStream:
             if line.startswith(b"data:"):
                 if text := self._event(line[5:].strip()):
                     yield text
+            elif not line.strip():
+                self._named = False
+            elif line.startswith(b"event:"):
+                self._name(line[6:].strip())
             elif line.startswith(b"error:"):
                 raise Passing("upstream_error")
-            elif line.strip() and not line.startswith((b":", b"event:", b"id:", b"retry:")):
+            elif not line.startswith((b":", b"id:", b"retry:")):
                 raise Passing(self._unreadable)
+
+    def _name(self, name: bytes) -> None:
+        if name == b"error":
+            raise Passing("upstream_error")
+        self._named = name not in (b"", b"message")
 
     def _event(self, data: bytes) -> str:
         if data == b"[DONE]":
@@ -71,6 +81,9 @@ class CompletionStream:
         try:
             chunk = _decode_chunk(data)
         except (msgspec.MsgspecError, UnicodeDecodeError):
+            # Whatever bears a name, as a ping does, need not be a completion.
+            if self._named:
+                return ""
             raise Passing(self._unreadable) from None
         if chunk.error:
             raise Passing("upstream_error")

@@ -109,6 +109,16 @@ async def test_events_may_be_split_anywhere_and_come_in_any_of_the_usual_dresses
     assert (heard.text, heard.reason) == ("Grüße, 你好 👋", None)
 
 
+async def test_events_of_other_kinds_may_come_between(server, assistant):
+    ping = b"event: ping\ndata: ping\n\nevent: tick\r\ndata: 12:30\r\n\r\n"
+    named = b"event: completion\n" + delta("there.")
+    server.replies = [stream(ping, delta("Hi "), ping, named, delta(finish_reason="stop"), DONE)]
+
+    heard = await hear(assistant)
+
+    assert (heard.text, heard.reason, len(server.streamed)) == ("Hi there.", None, 1)
+
+
 async def test_blank_lines_before_the_first_word_are_left_out(server, assistant):
     server.replies = [says("\n", "\n ", " Hello", " \n", "there")]
 

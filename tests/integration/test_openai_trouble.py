@@ -248,6 +248,7 @@ async def test_a_model_that_says_nothing_is_a_failure(server, assistant):
     "garbage",
     [
         b"data: {not json}\n\n",
+        b"event: ping\n\ndata: ping\n\n",
         b"data: [1, 2]\n\n",
         b'data: {"choices": "many"}\n\n',
         b'data: {"choices": [{"delta": {"content": 5}}]}\n\n',
@@ -255,7 +256,7 @@ async def test_a_model_that_says_nothing_is_a_failure(server, assistant):
         b"<html>Bad gateway</html>",
         b"\x00\xff\x13\x37" * 300_000,
     ],
-    ids=["no json", "no object", "no choices", "no text", "no utf-8", "html", "binary"],
+    ids=["no json", "no name", "no object", "no choices", "no text", "no utf-8", "html", "binary"],
 )
 async def test_garbage_is_a_failure_after_the_words_before_it(server, assistant, garbage):
     server.replies = [stream(delta("Well, ") + garbage, delta("never"), delta(finish_reason="stop"), DONE)]
@@ -282,7 +283,13 @@ async def test_garbage_is_tried_again_no_more_often_than_anything_else(server, m
 
 
 @pytest.mark.parametrize(
-    "error", [event({"error": {"message": "boom", "code": 500}}), b'error: {"code":500}\n']
+    "error",
+    [
+        event({"error": {"message": "boom", "code": 500}}),
+        b'error: {"code":500}\n',
+        b"event: error\ndata: boom\n\n",
+    ],
+    ids=["in the data", "as a field", "as a name"],
 )
 async def test_an_error_within_the_stream_is_an_upstream_error(server, assistant, error):
     server.replies = [stream(error), stream(delta("Well, "), error)]
