@@ -4,6 +4,8 @@ The library's own reading builds a tree of pydantic models for each delta: 106 Â
 and 220 against 95 where each arrives by itself.
 """
 
+import json
+from codecs import getincrementaldecoder
 from collections.abc import Iterator
 
 import msgspec
@@ -15,8 +17,13 @@ from infrastructure.assistants.failures import Passing
 MAX_LINE_BYTES = 1_000_000
 
 
+class _Part(Struct, frozen=True):
+    type: str = ""
+    text: str = ""
+
+
 class _Delta(Struct, frozen=True):
-    content: str | None = None
+    content: str | tuple[_Part, ...] | None = None
 
 
 class _Choice(Struct, frozen=True):
@@ -41,6 +48,7 @@ class CompletionStream:
         self._rest = b""
         self._unreadable = ""
         self._named = False
+        self._pairs = getincrementaldecoder("utf-16-le")("replace")
         self._begun = False
         self.ended = False
         self.done = False
@@ -79,8 +87,8 @@ class CompletionStream:
         if self.done or not data:
             return ""
         try:
-            chunk = _decode_chunk(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+            chunk = _decode(data)
+        except (msgspec.MsgspecError, ValueError):
             # Whatever bears a name, as a ping does, need not be a completion.
             if self._named:
                 return ""
@@ -95,13 +103,30 @@ class CompletionStream:
         if reason := choice.finish_reason:
             self.ended = True
             self.reason = reason if reason in ("length", "content_filter") else "stop"
-        text = choice.delta.content if choice.delta else None
-        if not text or self._begun:
-            return text or ""
+        content = choice.delta.content if choice.delta else None
+        if not content:
+            return ""
+        text = content if isinstance(content, str) else _said(content)
+        # The first half of a surrogate pair waits for the second: they may come in two events.
+        text = self._pairs.decode(text.encode("utf-16-le", "surrogatepass"))
+        if self._begun:
+            return text
         # Blank lines before the first word are no word: a time limit waits for one.
         text = text.lstrip()
         self._begun = bool(text)
         return text
+
+
+def _decode(data: bytes) -> _Chunk:
+    try:
+        return _decode_chunk(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        # Half of a surrogate pair is read by `json` alone.
+        return msgspec.convert(json.loads(data), _Chunk)
+
+
+def _said(parts: tuple[_Part, ...]) -> str:
+    return "".join(part.text for part in parts if part.type == "text")
 
 
 def _usage(counted: object) -> Usage | None:

@@ -109,6 +109,28 @@ async def test_events_may_be_split_anywhere_and_come_in_any_of_the_usual_dresses
     assert (heard.text, heard.reason) == ("Grüße, 你好 👋", None)
 
 
+async def test_a_character_may_be_split_over_two_events(server, assistant):
+    texts = rb"Hi \ud83d|\ude00 the|re \uD83D|and|\ude00| \ud83d\ude00|\ud83d".split(b"|")
+    halves = [b'data: {"choices": [{"delta": {"content": "%b"}}]}' % text + b"\n\n" for text in texts]
+    server.replies = [stream(*halves, delta(finish_reason="stop"), DONE)]
+
+    heard = await hear(assistant)
+
+    assert heard.pieces == ["Hi ", "😀 the", "re ", "�and", "�", " 😀"]
+    assert heard.reason is None
+
+
+async def test_of_content_in_parts_the_text_is_said(server, assistant):
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "A greeting."}]}
+    parts = [thought, {"type": "text", "text": "Hi "}, {"type": "text", "text": "there."}]
+    chunks = [event({"choices": [{"delta": {"content": content}}]}) for content in ([thought], parts, [])]
+    server.replies = [stream(*chunks, delta(finish_reason="stop"), DONE)]
+
+    heard = await hear(assistant)
+
+    assert (heard.pieces, heard.reason) == (["Hi there."], None)
+
+
 async def test_events_of_other_kinds_may_come_between(server, assistant):
     ping = b"event: ping\ndata: ping\n\nevent: tick\r\ndata: 12:30\r\n\r\n"
     named = b"event: completion\n" + delta("there.")
