@@ -16,6 +16,11 @@ from infrastructure.assistants.failures import Passing
 
 MAX_LINE_BYTES = 1_000_000
 
+GIVEN_UP = frozenset(
+    ("error", "abort", "aborted", "cancelled", "canceled", "network_error", "insufficient_system_resource")
+)
+"""Finish reasons of a reply that isn't whole. Any other may be a stop by another name: `eos_token`, `end`."""
+
 
 class _Part(Struct, frozen=True):
     type: str = ""
@@ -65,8 +70,7 @@ class CompletionStream:
             raise Passing("garbage")
         for line in lines:
             if line.startswith(b"data:"):
-                if text := self._event(line[5:].strip()):
-                    yield text
+                yield from self._event(line[5:].strip())
             elif not line.strip():
                 self._named = False
             elif line.startswith(b"event:"):
@@ -81,31 +85,36 @@ class CompletionStream:
             raise Passing("upstream_error")
         self._named = name not in (b"", b"message")
 
-    def _event(self, data: bytes) -> str:
+    def _event(self, data: bytes) -> Iterator[str]:
         if data == b"[DONE]":
             self.ended = self.done = True
         if self.done or not data:
-            return ""
+            return
         try:
             chunk = _decode(data)
         except (msgspec.MsgspecError, ValueError):
             # Whatever bears a name, as a ping does, need not be a completion.
             if self._named:
-                return ""
+                return
             raise Passing(self._unreadable) from None
         if chunk.error:
             raise Passing("upstream_error")
         if chunk.usage:
             self.usage = _usage(chunk.usage)
-        return self._text(chunk.choices[0]) if chunk.choices else ""
+        if chunk.choices:
+            choice = chunk.choices[0]
+            if choice.delta and choice.delta.content and (text := self._text(choice.delta.content)):
+                yield text
+            if choice.finish_reason:
+                self._finish(choice.finish_reason)
 
-    def _text(self, choice: _Choice) -> str:
-        if reason := choice.finish_reason:
-            self.ended = True
-            self.reason = reason if reason in ("length", "content_filter") else "stop"
-        content = choice.delta.content if choice.delta else None
-        if not content:
-            return ""
+    def _finish(self, reason: str) -> None:
+        if reason.lower() in GIVEN_UP:
+            raise Passing("upstream_error")
+        self.ended = True
+        self.reason = reason if reason in ("length", "content_filter") else "stop"
+
+    def _text(self, content: str | tuple[_Part, ...]) -> str:
         text = content if isinstance(content, str) else _said(content)
         # The first half of a surrogate pair waits for the second: they may come in two events.
         text = self._pairs.decode(text.encode("utf-16-le", "surrogatepass"))

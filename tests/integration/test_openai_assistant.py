@@ -88,7 +88,7 @@ async def test_a_reply_that_was_cut_says_why(server, assistant, reason):
     assert heard.said[-1] == Finished(reason, Usage(12, 3))
 
 
-@pytest.mark.parametrize("reason", ["stop", "tool_calls"])
+@pytest.mark.parametrize("reason", ["stop", "tool_calls", "eos_token", "end_turn", "whatever"])
 async def test_every_other_end_is_a_stop(server, assistant, reason):
     server.replies = [says("That's it.", finish_reason=reason, tokens=None)]
 

@@ -215,6 +215,18 @@ async def test_an_end_in_the_middle_of_a_line_is_a_cut_off_too(server, assistant
     assert (heard.text, heard.reason, len(server.streamed)) == ("I was ", "upstream_error", 2)
 
 
+@pytest.mark.parametrize("reason", ["error", "abort", "cancelled", "network_error", "ERROR"])
+async def test_a_reply_that_the_server_gave_up_is_a_cut_off_too(server, assistant, reason):
+    server.replies = [
+        stream(delta(finish_reason=reason), DONE),
+        stream(delta("Half "), delta("an ans", reason), DONE),
+    ]
+
+    heard = await hear(assistant)
+
+    assert (heard.text, heard.reason, len(server.streamed)) == ("Half an ans", "upstream_error", 2)
+
+
 async def test_a_body_with_nothing_in_it_is_tried_again(server, assistant):
     server.replies = [stream(), says("Something.")]
 
