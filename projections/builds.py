@@ -68,8 +68,12 @@ POSITIONS = """
     SELECT application_name, notification_id FROM {tracking}
     WHERE application_name = ANY(%s) ORDER BY application_name FOR UPDATE
 """
-# What else is being built of it, by code of another version, would never be shown, and holds what was said.
-RETIRE = "UPDATE projections SET state = 'retired' WHERE name = %s AND build <> %s"
+# What an older release has begun to build would never be shown, and holds what was said. What a newer one has
+# begun is to take this one's place.
+RETIRE = """
+    UPDATE projections SET state = 'retired'
+    WHERE name = %s AND build <> %s AND (state = 'live' OR version <= %s)
+"""
 SHOW = "UPDATE projections SET state = 'live' WHERE build = %s"
 SHOWN = "SELECT fingerprint FROM projection_views"
 SHOW_VIEWS = """
@@ -113,7 +117,7 @@ class Builds:
         self.recorder.create_table()
         with self.recorder.connection() as connection:
             connection.execute(CREATE_PROJECTIONS)
-        self.begin_missing()
+        self.begin_missing(self.projections)
         with self.recorder.connection() as connection:
             make_reader(connection)
         if not self.publish():
@@ -138,14 +142,13 @@ class Builds:
             live = self._live(connection)
         return [build for build in live if build.version > self.projections[build.name].version]
 
-    def begin_missing(self) -> None:
-        """Begin a build where there is none, or an older one."""
-        builds = self.all()
-        for projection in self.projections.values():
-            of_it = [build for build in builds if build.name == projection.name]
-            live = next((build for build in of_it if build.state == "live"), None)
-            if live is None or live.version < projection.version:
-                self.begin(projection.name)
+    def begin_missing(self, names: Collection[str]) -> None:
+        """Begin a build of each of these projections where there is none, or an older one."""
+        builds = [build for build in self.all() if build.name in names]
+        there = {build.name for build in builds if self._is_being_built(build) or self._is_as_new(build)}
+        for name in names:
+            if name not in there:
+                self.begin(name)
 
     def begin(self, name: str) -> Build:
         """Begin a build, with tables that are empty: to be read at once where there is nothing else to read.
@@ -180,7 +183,7 @@ class Builds:
                 if not self._may_be_shown(connection, builds):
                     return False
                 for build in builds:
-                    connection.execute(RETIRE, (build.name, build.build))
+                    connection.execute(RETIRE, (build.name, build.build, build.version))
                     connection.execute(SHOW, (build.build,))
                 self._publish(connection)
         except psycopg.errors.LockNotAvailable:
@@ -256,6 +259,9 @@ class Builds:
     def _is_ours(self, build: Build) -> bool:
         projection = self.projections.get(build.name)
         return projection is not None and projection.version == build.version
+
+    def _is_as_new(self, build: Build) -> bool:
+        return build.state == "live" and build.version >= self.projections[build.name].version
 
     def _is_being_built(self, build: Build) -> bool:
         return build.state == "building" and self._is_ours(build)

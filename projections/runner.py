@@ -210,6 +210,8 @@ class Runner:
     def _settle(self, led: Collection[str], head: int) -> None:
         """Show what has caught up with what is live, or with the log where that isn't ours, and the views
         that a start had to leave; drop what isn't shown any more."""
+        # Code of another version, or somebody by hand, may have taken away what this code had begun.
+        self._builds.begin_missing(led)
         builds = self._builds.ours(led)
         live = {build.name: build.position for build in builds if build.state == "live"}
         caught_up = [

@@ -556,6 +556,55 @@ async def test_what_an_older_release_has_left_half_done_is_dropped(stores: Store
         assert [(build.version, build.state) for build in process.builds.all()] == [(3, "live")]
 
 
+async def test_tables_of_another_version_that_are_being_made_stay_while_the_old_code_makes_its_own_anew(
+    stores: Stores,
+) -> None:
+    await chats(await stores.open(), "one", "two", "three")
+    with (
+        projecting(stores.conninfo, (picky(version=1),), show=shown) as old,
+        projecting(stores.conninfo, (picky(version=2),), most=5, show=shown) as new,
+    ):
+        old.catch_up()
+        new.runner.step()
+        (half,) = new.builds.ours({"picky"})
+        old.builds.begin("picky")
+        old.catch_up()
+
+        assert [(build.version, build.state) for build in old.builds.all()] == [(2, "building"), (1, "live")]
+        new.catch_up()
+        assert [(build.build, build.state) for build in new.builds.all()] == [(half.build, "live")]
+
+
+async def test_tables_that_were_taken_for_an_older_version_are_made_anew_by_newer_code_that_still_runs(
+    stores: Stores,
+) -> None:
+    await chats(await stores.open(), "one")
+    with (
+        projecting(stores.conninfo, (picky(version=2),), show=shown) as new,
+        projecting(stores.conninfo, (picky(version=1),), show=shown) as old,
+    ):
+        new.catch_up()
+        old.builds.begin("picky")
+        old.catch_up()
+        assert [(build.version, build.state) for build in old.builds.all()] == [(1, "live")]
+
+        for _ in range(2):  # it finds that there is none, and begins one
+            new.catch_up()
+
+        assert [(build.version, build.state) for build in new.builds.all()] == [(2, "live")]
+        assert sorted(read(stores.conninfo)) == [("fine",), ("one",)]
+
+
+async def test_code_begins_what_is_missing_of_what_it_leads_alone(stores: Stores) -> None:
+    both = (picky(version=2), choosy(version=2))
+    with projecting(stores.conninfo, both, show=no_views) as process:
+        forget_all(stores.conninfo)
+
+        process.runner.step({"picky"})
+
+        assert [build.name for build in process.builds.all()] == ["picky"]
+
+
 async def test_what_ends_after_all_is_said_is_found_by_search(stores: Stores) -> None:
     store = await stores.open()
     (session_id,) = await chats(store, "Can I lease a caravan?")
