@@ -7,12 +7,14 @@ A build is made anew when the code has a newer version of its projection, or whe
 
 Code of another version may run at the same time. It goes on with builds of its own versions, and the views
 are of one code as a whole: they change hands once all that is live is of the versions that the new one has.
+What is being built is retired when nobody has driven it for long, as after a return to an older release.
 """
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
+from time import monotonic
 from typing import Any, Literal
 
 import psycopg
@@ -74,6 +76,8 @@ RETIRE = """
     UPDATE projections SET state = 'retired'
     WHERE name = %s AND build <> %s AND (state = 'live' OR version <= %s)
 """
+RETIRE_ABANDONED = "UPDATE projections SET state = 'retired' WHERE build = %s AND state = 'building'"
+TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
 SHOW = "UPDATE projections SET state = 'live' WHERE build = %s"
 SHOWN = "SELECT fingerprint FROM projection_views"
 SHOW_VIEWS = """
@@ -84,6 +88,10 @@ REGISTER = "INSERT INTO projections (build, name, version, state) VALUES (%s, %s
 
 LOCK_TIMEOUT = "SET LOCAL lock_timeout = '200ms'"
 """Views and tables that somebody reads for long are replaced later: new readers would queue behind us."""
+
+ABANDONED_SECONDS = 300.0
+"""For how long nobody drives what code of another version has begun, until it is dropped: a release that is
+being rolled out may be starting again."""
 
 
 def lock_of(name: str, version: int) -> int:
@@ -109,6 +117,7 @@ class Builds:
         self.recorder = recorder
         self._views = views
         self._is_published = False
+        self._undriven_since: dict[str, float] = {}
         self.projections = {projection.name: projection for projection in projections}
 
     def open(self) -> None:
@@ -219,6 +228,25 @@ class Builds:
             positions[new[build.name].build] >= positions[build.build] for build in replaced
         )
 
+    def retire_abandoned(self, names: Collection[str]) -> None:
+        """Retire what code of another version has begun to build of these projections, when nobody has driven
+        it for long: it would forget no visitor. That code begins it anew, should it come back."""
+        since, self._undriven_since = self._undriven_since, {}
+        for build in self.all():
+            if build.state != "building" or build.name not in names or self._is_ours(build):
+                continue
+            with self.recorder.connection() as connection:
+                # Held until it is retired: nobody takes it up meanwhile.
+                if not _one(connection, TRY_LOCK, lock_of(build.name, build.version)):
+                    continue
+                began = self._undriven_since[build.build] = since.get(build.build, monotonic())
+                if monotonic() - began >= ABANDONED_SECONDS:
+                    connection.execute(RETIRE_ABANDONED, (build.build,))
+                    logger.warning(
+                        "%s, of version %d, is dropped: it was being built, and nobody drives it any more",
+                        *(build.build, build.version),
+                    )
+
     def drop_retired(self) -> None:
         """Drop the tables that nobody is shown any more, as far as nobody reads them still."""
         for build in self.all():
@@ -281,8 +309,8 @@ def _all(connection: Connection[Any], recorder: ProjectionRecorder) -> Sequence[
     return [Build(*row) for row in rows]
 
 
-def _one(connection: Connection[Any], query: str) -> Any:
+def _one(connection: Connection[Any], query: str, *params: Any) -> Any:
     with connection.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute(query.encode()).fetchone()
+        row = cursor.execute(query.encode(), params).fetchone()
     assert row is not None
     return row[0]

@@ -209,7 +209,7 @@ class Runner:
 
     def _settle(self, led: Collection[str], head: int) -> None:
         """Show what has caught up with what is live, or with the log where that isn't ours, and the views
-        that a start had to leave; drop what isn't shown any more."""
+        that a start had to leave; drop what isn't shown any more, or never will be."""
         # Code of another version, or somebody by hand, may have taken away what this code had begun.
         self._builds.begin_missing(led)
         builds = self._builds.ours(led)
@@ -222,6 +222,7 @@ class Runner:
         if caught_up:
             self._builds.swap_in(caught_up)
         self._builds.publish()
+        self._builds.retire_abandoned(led)
         self._builds.drop_retired()
 
 

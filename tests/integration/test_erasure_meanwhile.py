@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import pytest
 from eventsourcing.persistence import StoredEvent
+from msgspec.structs import replace
 
 import domain.erasure
 from domain.conversations import Conversations, Rules
@@ -20,10 +21,12 @@ from infrastructure.doorbells import LocalDoorbell
 from infrastructure.event_store import SessionStore
 from infrastructure.keyring import WrappedKeyring
 from infrastructure.postgres import Database
+from projections import builds
+from projections.catalogue import PROJECTIONS
 from projections.forgetting import Tables
 from tests.support.assistants import Echo
 from tests.support.postgres import execute, tidied
-from tests.support.projecting import kept_projecting, projecting
+from tests.support.projecting import Projecting, kept_projecting, projecting
 from tests.support.stores import MASTER_KEY, Stores
 from tests.support.waiting import until
 
@@ -235,6 +238,39 @@ async def test_what_can_t_be_digested_is_gone_from_tables_with_its_visitor(world
         tables.catch_up()
 
         assert "secret" not in str(tables.tables())
+
+
+async def test_no_word_stays_in_tables_that_a_release_had_begun_before_it_was_taken_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conninfo = world.stores.conninfo
+    process, visitor_id = await world.process(), uuid4()
+    await chat(process.store, visitor_id, *["secret"] * 20)
+    later = [replace(each, version=each.version + 1) for each in PROJECTIONS]
+    with projecting(conninfo) as tables:
+        tables.catch_up()
+        with projecting(conninfo, later, most=5) as taken_back:
+            taken_back.runner.step()
+            assert any("secret" in str(rows) for rows in being_built(taken_back))
+
+        receipt = await process.erasure.erase(visitor_id, within=0)
+        assert receipt.projections == "pending"
+        monkeypatch.setattr(builds, "ABANDONED_SECONDS", 0)
+        tables.catch_up()
+
+        assert being_built(tables) == []
+        receipt = await process.erasure.erase(visitor_id, within=5)
+        assert receipt.projections == "purged"
+
+
+def being_built(process: Projecting) -> Sequence[Sequence[Any]]:
+    """All rows of the tables that aren't shown yet."""
+    return [
+        execute(process.conninfo, f"SELECT * FROM {build.build}.{table}")
+        for build in process.builds.all()
+        if build.state == "building"
+        for table in process.builds.projections[build.name].tables
+    ]
 
 
 class Watched(Tables):

@@ -18,6 +18,7 @@ from domain.ports import Recorded
 from domain.session import ChatSession
 from infrastructure.event_store import SessionStore
 from infrastructure.keyring import WrappedKeyring
+from projections import builds
 from projections.projection import Change, Projection, Write
 from projections.sessions import SESSIONS
 from projections.transcript import AssistantSaid, Ended, Entry, VisitorSaid, Warned, transcript
@@ -593,6 +594,34 @@ async def test_tables_that_were_taken_for_an_older_version_are_made_anew_by_newe
 
         assert [(build.version, build.state) for build in new.builds.all()] == [(2, "live")]
         assert sorted(read(stores.conninfo)) == [("fine",), ("one",)]
+
+
+async def test_what_newer_code_has_begun_is_dropped_when_nobody_has_driven_it_for_long(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await chats(await stores.open(), "one", "two", "three")
+    with (
+        projecting(stores.conninfo, (picky(version=1),), show=shown) as old,
+        projecting(stores.conninfo, (picky(version=2),), most=5, show=shown) as new,
+        psycopg.connect(stores.conninfo) as driver,
+    ):
+        old.catch_up()
+        new.runner.step()
+        begun = [(1, "live"), (2, "building")]
+
+        old.catch_up()
+        assert [(build.version, build.state) for build in old.builds.all()] == begun, "it may be restarting"
+        monkeypatch.setattr(builds, "ABANDONED_SECONDS", 0)
+        driver.execute("SELECT pg_advisory_xact_lock(%s)", (builds.lock_of("picky", 2),))
+        old.catch_up()
+        assert [(build.version, build.state) for build in old.builds.all()] == begun, "somebody drives it"
+        driver.rollback()
+        old.catch_up()
+        assert [(build.version, build.state) for build in old.builds.all()] == [(1, "live")]
+
+        for _ in range(2):  # it comes back, and finds that there is none
+            new.catch_up()
+        assert [(build.version, build.state) for build in new.builds.all()] == [(2, "live")]
 
 
 async def test_code_begins_what_is_missing_of_what_it_leads_alone(stores: Stores) -> None:
