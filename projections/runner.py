@@ -32,8 +32,9 @@ SET_ASIDE = """
     INSERT INTO projection_faults (build, session_id, version, position, topic, error)
     VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT (build, session_id) DO UPDATE SET version = excluded.version, position = excluded.position,
-        topic = excluded.topic, error = excluded.error, at = now(), retry = false
+        topic = excluded.topic, error = excluded.error, at = now()
 """
+# Where there is such a row by now, somebody has just asked that it be tried again: that stands.
 # Read at every step, in no time worth saving: others write there, too, when a visitor is erased, and what
 # they ask for must be known before anything more is taken in.
 FAULTY = "SELECT build, session_id, retry FROM projection_faults"

@@ -1,7 +1,7 @@
 """Erasing a visitor whatever else happens meanwhile, and whatever the log holds: no word comes back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 import domain.erasure
 from domain.conversations import Conversations, Rules
-from domain.erasure import Erasure
+from domain.erasure import Erasure, Receipt
 from domain.errors import KeyDestroyed, SessionError
 from domain.events import ReplyFailed, SessionEnded, SessionStarted, VisitorErased, VisitorMessagePosted
+from domain.ports import Recorded
 from infrastructure.background import for_ever
 from infrastructure.clock import SystemClock
 from infrastructure.doorbells import LocalDoorbell
@@ -24,6 +25,8 @@ from infrastructure.postgres import Database
 from projections import builds
 from projections.catalogue import PROJECTIONS
 from projections.forgetting import Tables
+from projections.projection import Change
+from projections.transcripts import TRANSCRIPTS
 from tests.support.assistants import Echo
 from tests.support.postgres import execute, tidied
 from tests.support.projecting import Projecting, kept_projecting, projecting
@@ -191,6 +194,30 @@ async def test_a_build_that_is_behind_brings_nothing_back_of_a_session_whose_log
         tables.catch_up()
 
         assert receipt.projections == "purged"
+        assert "secret" not in str(tables.tables())
+
+
+async def test_an_erasure_in_the_very_moment_in_which_its_session_is_set_aside_leaves_nothing_in_tables(
+    world: World,
+) -> None:
+    process, visitor_id = await world.process(), uuid4()
+    broken = await chat(process.store, visitor_id, "secret one", "secret two", "secret three")
+    row = (await world.stores.rows(broken))[-1]
+    await world.stores.overwrite(StoredEvent(broken, row.originator_version, row.topic, b"{}"))
+    eraser, loop = (await world.process()).erasure, asyncio.get_running_loop()
+    receipts: list[Receipt] = []
+
+    def taken_in_meanwhile(recorded: Recorded) -> Iterable[Change]:
+        if not receipts:
+            erasing = asyncio.run_coroutine_threadsafe(eraser.erase(visitor_id, within=0), loop)
+            receipts.append(erasing.result())
+        return TRANSCRIPTS.project(recorded)
+
+    slow = replace(TRANSCRIPTS, project=taken_in_meanwhile)
+    with projecting(world.stores.conninfo, (slow,), show=lambda _: ()) as tables:
+        await asyncio.to_thread(tables.catch_up)
+
+        assert receipts
         assert "secret" not in str(tables.tables())
 
 
