@@ -153,6 +153,7 @@ def build(
                 for_ever("deadlines", deadlines.run),
                 for_ever("checkpoints", notary.run),
                 for_ever("tidying up", erasure.keep_tidy),
+                for_ever("erasures that broke off", erasure.keep_finished),
                 for_ever("rate limits", forget_old_limits),
             ):
                 yield

@@ -30,6 +30,9 @@ LOOK_SECONDS = 0.05
 TIDY_SECONDS = 1.0
 """The same, where nobody waits for it."""
 
+FINISH_SECONDS = 600.0
+"""How often we look for erasures that broke off."""
+
 
 class Purge(Struct, frozen=True):
     """A projection that holds nothing of the visitor, because it has taken in the log up to `position`."""
@@ -78,6 +81,11 @@ class Forgetting(Protocol):
         """The names of all there is, or None while some may hold what was said before a position."""
         ...
 
+    async def unfinished(self) -> Sequence[UUID]:
+        """Visitors of whom some session says that they are erased, while their key is still there. It may be
+        behind the log, which decides. Raises Unavailable."""
+        ...
+
     async def tidy(self) -> None:
         """Clear away what is still in files of that which was forgotten, as far as that disturbs nobody."""
         ...
@@ -124,6 +132,27 @@ class Erasure:
             purged=[Purge(name, position) for name in names or ()],
         )
 
+    async def finish(self) -> Sequence[Receipt]:
+        """Forget those whose erasure broke off before their key was destroyed, in whatever process.
+
+        Raises Unavailable.
+        """
+        receipts: list[Receipt] = []
+        for visitor_id in await self._forgetting.unfinished():
+            if await self._has_begun(visitor_id):
+                receipts.append(await self.erase(visitor_id, within=0))
+                logger.warning("an erasure that had broken off was finished")
+        return receipts
+
+    async def keep_finished(self) -> None:
+        """For ever, do the same. All processes may: it does no harm to do it twice."""
+        while True:
+            try:
+                await self.finish()
+            except Unavailable as error:
+                logger.error("erasures that broke off are finished later: %s", error)
+            await asyncio.sleep(FINISH_SECONDS)
+
     async def have_passed(self, position: int, within: float) -> bool:
         """Whether projections come to a position within so many seconds. Raises Unavailable."""
         return await self._purged(position, within) is not None
@@ -148,6 +177,16 @@ class Erasure:
                         self._is_untidy.clear()
                     continue
             await asyncio.sleep(TIDY_SECONDS)
+
+    async def _has_begun(self, visitor_id: UUID) -> bool:
+        """Whether the log says of any session of a visitor that they are erased."""
+        for session_id in await self._store.sessions_of(visitor_id):
+            with suppress(CorruptLog):
+                session = await self._store.refresh(session_id)
+                if session and session.erased_at:
+                    return True
+        logger.error("tables say of a visitor that they are erased, and the log doesn't: they are left alone")
+        return False
 
     async def _forget(self, visitor_id: UUID) -> tuple[datetime, Mapping[UUID, datetime | None]]:
         """When the key was destroyed, and when each session was erased."""

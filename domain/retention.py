@@ -86,10 +86,15 @@ class Retention:
         return await self._overdue.count(now - self._keep, now)
 
     async def apply(self) -> Applied:
-        """Export and erase all that is too old now. Raises Unavailable, OSError; then do it again."""
+        """Finish erasures that broke off, then export and erase all that is too old now.
+
+        Raises Unavailable, OSError; then do it again.
+        """
+        # An erasure that has begun shows in no table of what is too old.
+        finished = await self._erasure.finish()
         now = self._clock.now()
-        seen: set[UUID] = set()
-        visitors = sessions = 0
+        seen = {receipt.visitor_id for receipt in finished}
+        visitors, sessions = len(finished), sum(len(receipt.sessions) for receipt in finished)
         while found := await self._overdue.find(now - self._keep, now, seen, MOST_VISITORS):
             for visitor_id in found:
                 # Whoever is erased is found until projections know of it.

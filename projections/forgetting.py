@@ -25,6 +25,11 @@ MAKE_ANEW = """
 """
 """What is set aside and tried again is made again from nothing."""
 
+UNFINISHED = """
+    SELECT DISTINCT visitor_id FROM live.sessions JOIN visitor_keys USING (visitor_id)
+    WHERE erased_at IS NOT NULL AND destroyed_at IS NULL
+"""
+
 TABLES = """
     SELECT format('%I.%I', schemaname, tablename) FROM pg_tables JOIN projections ON schemaname = build
     UNION ALL SELECT 'visitor_keys'
@@ -47,6 +52,9 @@ class Tables:
         if (await self._fetch(NOT_THERE_YET, (position,)))[0][0]:
             return None
         return [name for (name,) in await self._fetch(NAMES)]
+
+    async def unfinished(self) -> Sequence[UUID]:
+        return [visitor_id for (visitor_id,) in await self._fetch(UNFINISHED)]
 
     async def tidy(self) -> None:
         """Have PostgreSQL clear away the versions of rows that were replaced: no query finds them, but files

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 import domain.erasure
 from domain.conversations import Conversations, Rules
 from domain.erasure import Erasure, Receipt
-from domain.errors import KeyDestroyed, SessionError
+from domain.errors import KeyDestroyed, SessionError, Unavailable
 from domain.events import ReplyFailed, SessionEnded, SessionStarted, VisitorErased, VisitorMessagePosted
 from domain.ports import Recorded
 from infrastructure.background import for_ever
@@ -30,7 +30,7 @@ from projections.transcripts import TRANSCRIPTS
 from tests.support.assistants import Echo
 from tests.support.postgres import execute, tidied
 from tests.support.projecting import Projecting, kept_projecting, projecting
-from tests.support.stores import MASTER_KEY, Stores
+from tests.support.stores import MASTER_KEY, KeysStay, Stores
 from tests.support.waiting import until
 
 
@@ -136,6 +136,47 @@ async def test_a_session_that_is_recorded_after_its_key_was_destroyed_is_erased_
     session = await store.refresh(session_id)
     assert session
     assert session.erased_at
+
+
+async def broken_off(world: World, visitor_id: UUID) -> None:
+    """An erasure by a process that gets no further than the log."""
+    store = await world.stores.open()
+    keyring = KeysStay(MASTER_KEY, world.stores.keys)
+    with pytest.raises(Unavailable):
+        await Erasure(store, keyring, Tables(world.database.fetch), SystemClock()).erase(visitor_id, within=0)
+
+
+async def test_an_erasure_that_broke_off_before_the_key_was_destroyed_is_finished_by_any_process(
+    world: World,
+) -> None:
+    process, visitor_id = await world.process(), uuid4()
+    session_id = await chat(process.store, visitor_id, "secret")
+    await broken_off(world, visitor_id)
+    with projecting(world.stores.conninfo) as tables:
+        tables.catch_up()
+    assert await process.keyring.find(visitor_id)
+
+    async def is_destroyed() -> bool:
+        return await process.keyring.find(visitor_id) is None
+
+    async with for_ever("erasures that broke off", (await world.process()).erasure.keep_finished):
+        await until(is_destroyed, "the key to be destroyed")
+
+    assert "secret" not in repr(await (await world.process()).store.read(session_id))
+    assert await process.erasure.finish() == []
+
+
+async def test_nobody_is_erased_because_tables_alone_say_so(world: World) -> None:
+    process, visitor_id = await world.process(), uuid4()
+    await chat(process.store, visitor_id, "kept")
+    with projecting(world.stores.conninfo) as tables:
+        tables.catch_up()
+        (build,) = [build.build for build in tables.builds.all() if build.name == "sessions"]
+        execute(world.stores.conninfo, f"UPDATE {build}.sessions SET erased_at = now()")
+
+        assert await process.erasure.finish() == []
+
+    assert await process.keyring.find(visitor_id)
 
 
 async def test_a_session_whose_log_doesn_t_add_up_is_forgotten_all_the_same(world: World) -> None:

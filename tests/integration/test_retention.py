@@ -16,6 +16,7 @@ from eventsourcing.persistence import StoredEvent
 
 from api.app import Erasing, build_retention, open_erasing
 from domain.erasure import Erasure
+from domain.errors import Unavailable
 from domain.events import (
     Event,
     FeedbackGiven,
@@ -24,6 +25,7 @@ from domain.events import (
     VisitorErased,
     VisitorMessagePosted,
 )
+from domain.ports import Keyring
 from domain.retention import Applied, Retention
 from infrastructure.clock import SystemClock
 from infrastructure.event_store import SessionStore
@@ -37,7 +39,7 @@ from projections.overdue import OVERDUE
 from projections.transcript import transcript
 from tests.support.postgres import execute
 from tests.support.projecting import Projecting, projecting
-from tests.support.stores import MASTER_KEY, Stores
+from tests.support.stores import MASTER_KEY, KeysStay, Stores
 from tests.support.waiting import until
 
 DAYS = 30
@@ -57,21 +59,22 @@ class World:
         self.store = store
         self.folder = folder
         self._database = database
-        self._erasure = Erasure(
-            store, WrappedKeyring(MASTER_KEY, stores.keys), Tables(database.fetch), SystemClock()
-        )
 
-    def retention(self, *, exports: bool = True) -> Retention:
+    def retention(self, *, exports: bool = True, keyring: Keyring | None = None) -> Retention:
+        keyring = keyring or WrappedKeyring(MASTER_KEY, self.stores.keys)
+        erasure = Erasure(self.store, keyring, Tables(self._database.fetch), SystemClock())
         environment = {"VERBATIM_RETENTION_DAYS": str(DAYS)}
         if exports:
             environment["VERBATIM_RETENTION_EXPORT_DIR"] = str(self.folder)
-        erasing = Erasing(self._erasure, self.store, MemoryLog(), self._database, SystemClock())
+        erasing = Erasing(erasure, self.store, MemoryLog(), self._database, SystemClock())
         return build_retention(read_settings(environment), erasing)
 
-    async def apply(self, process: Projecting, *, exports: bool = True) -> Applied:
+    async def apply(
+        self, process: Projecting, *, exports: bool = True, keyring: Keyring | None = None
+    ) -> Applied:
         """All that is too old, as projections know it now; and then they learn what has become of it."""
         process.catch_up()
-        applying = asyncio.create_task(self.retention(exports=exports).apply())
+        applying = asyncio.create_task(self.retention(exports=exports, keyring=keyring).apply())
         while not applying.done():
             await asyncio.to_thread(process.catch_up)
         return await applying
@@ -333,3 +336,20 @@ async def test_an_erasure_that_a_visitor_asked_for_and_that_broke_off_is_finishe
 
     assert files(world.folder) == {}
     assert await world.is_erased(left)
+
+
+async def test_a_retention_that_broke_off_before_a_key_was_destroyed_is_finished_by_the_next_one(
+    world: World, process: Projecting
+) -> None:
+    visitor_id = uuid4()
+    gone = [await world.session(visitor_id, days, HELLO, ENDED) for days in (400, 50)]
+    with pytest.raises(Unavailable):
+        await world.apply(process, keyring=KeysStay(MASTER_KEY, world.stores.keys))
+    process.catch_up()
+    exports = files(world.folder)
+
+    assert await world.apply(process) == Applied(visitors=1, sessions=2, left=0)
+
+    assert all([await world.is_erased(session_id) for session_id in gone])
+    assert files(world.folder) == exports
+    assert len(exports) == 2

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from eventsourcing.persistence import StoredEvent
 
+from domain.errors import Unavailable
 from infrastructure.doorbells import LocalDoorbell
 from infrastructure.event_store import SessionStore
 from infrastructure.keyring import KeyTable, MemoryKeyTable, PostgresKeyTable, WrappedKeyring
@@ -15,6 +17,13 @@ from infrastructure.postgres import Database
 from tests.support.postgres import execute
 
 MASTER_KEY = bytes(32)
+
+
+class KeysStay(WrappedKeyring):
+    """The database is out of reach whenever a key is to be destroyed."""
+
+    async def destroy(self, visitor_id: UUID) -> datetime:
+        raise Unavailable
 
 
 class Stores:
