@@ -33,7 +33,7 @@ def verify(session: UUID | None, everything: bool, anchor_file: Path | None) -> 
     """Verify that what is stored is what was recorded: one session, or the whole log.
 
     Every finding is a line. The exit code is 0 where there is none, 65 where there is any fault, and 69 where
-    some tables of projections can't be compared now.
+    some tables of projections can't be compared now, or an erasure isn't over.
 
     Examples:
 

@@ -13,9 +13,9 @@ from msgspec import Struct
 
 
 class Finding(Struct, frozen=True):
-    """Something that isn't as it was recorded; or something that can't be compared now, which is no fault.
-    The message says where, as well; a fault of a checkpoint is told at the first event that it covers, if the
-    log still has any."""
+    """Something that isn't as it was recorded; or, which is no fault, something that can't be compared now,
+    or an erasure that isn't over. The message says where, as well; a fault of a checkpoint is told at the
+    first event that it covers, if the log still has any."""
 
     message: str
     session_id: UUID | None = None

@@ -13,6 +13,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from eventsourcing.persistence import StoredEvent
 from msgspec import Struct
+from msgspec.structs import replace
 
 from domain.errors import CorruptLog
 from domain.events import (
@@ -217,8 +218,19 @@ class SessionChecks:
                 self._tell(row, position, "a session can't begin again")
             case VisitorErased() if isinstance(row.originator_id, UUID):
                 self._destroyed.pop(row.originator_id, None)
+                self._require_no_key(head, row, position)
             case _:
                 pass
+
+    def _require_no_key(self, head: Head, row: StoredEvent, position: int) -> None:
+        if head.visitor_id and isinstance(self.keys.get(head.visitor_id), AESGCM):
+            what = (
+                "says that its visitor is erased, and their key is still there: "
+                "the erasure broke off, or isn't over yet"
+            )
+            assert isinstance(row.originator_id, UUID)
+            finding = found(what, row.originator_id, row.originator_version, position)
+            self._report(replace(finding, is_fault=False))
 
     def _tell(self, row: StoredEvent, position: int, what: str) -> None:
         assert isinstance(row.originator_id, UUID)

@@ -84,6 +84,22 @@ def test_in_a_log_that_nobody_touched_there_is_nothing_to_find(log: Proven) -> N
     assert verdict.events > 300
 
 
+async def test_an_erasure_that_left_a_key_is_told_and_is_no_fault(new_conninfo: str) -> None:
+    async with proven(new_conninfo) as log:
+        session = await log.talk.begin()
+        erased = await log.talk.erase(session)
+
+        verdict = log.verify()
+
+        assert told(verdict) == (
+            f"session {session.session_id}, version {erased.version}: says that its visitor is erased, and "
+            "their key is still there: the erasure broke off, or isn't over yet"
+        )
+        assert verdict.ok
+        await log.keyring.destroy(session.visitor_id)
+        assert told(log.verify()) == "nothing was found"
+
+
 @pytest.mark.parametrize("tamper", EVERY, ids=lambda tamper: tamper.__name__)
 def test_whoever_does_this_is_found_out(log: Proven, tamper: Tampering) -> None:
     for seed in range(3):
