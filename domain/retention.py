@@ -104,21 +104,52 @@ class Retention:
         return Applied(visitors, sessions, len(seen) - visitors)
 
     async def _settle(self, visitor_id: UUID, now: datetime) -> Receipt | None:
-        """Erase a visitor, if the log says so too."""
-        session_ids = await self._store.sessions_of(visitor_id)
-        try:
-            histories = [await self._store.read(session_id) for session_id in session_ids]
-        except CorruptLog as error:
-            # Somebody should see it before it is gone: an operator can still erase this visitor.
-            logger.error("retention leaves a visitor alone: %s", error)
-            return None
-        if not all(is_over(history, now - self._keep, now) for history in histories):
-            return None
-        # Where an erasure has begun, all has been exported; or, if the visitor wished it, nothing may be.
-        if self._export and not any(_is_erased(history) for history in histories):
-            for history in histories:
-                await self._export(history)
+        """Export and erase a visitor, if the log says so too."""
+        exported: set[UUID] = set()
+        while True:
+            try:
+                histories = await self._histories(visitor_id)
+            except CorruptLog as error:
+                # Somebody should see it before it is gone: an operator can still erase this visitor.
+                logger.error("retention leaves a visitor alone: %s", error)
+                return None
+            if not all(is_over(history, now - self._keep, now) for history in histories):
+                return None
+            # Where an erasure has begun, all has been exported; or, if the visitor wished it, nothing may be.
+            if any(_is_erased(history) for history in histories):
+                _tell_of(exported)
+                break
+            exported.update(await self._export_while_current(visitor_id, histories))
+            if await self._is_current(visitor_id, histories):
+                break
         return await self._erasure.erase(visitor_id, within=0)
+
+    async def _histories(self, visitor_id: UUID) -> Sequence[Sequence[Recorded]]:
+        """All that is recorded of a visitor, by session. Raises CorruptLog."""
+        session_ids = await self._store.sessions_of(visitor_id)
+        histories = [await self._store.read(session_id) for session_id in session_ids]
+        return [history for history in histories if history]
+
+    async def _export_while_current(
+        self, visitor_id: UUID, histories: Sequence[Sequence[Recorded]]
+    ) -> Sequence[UUID]:
+        """Export sessions, unless something is recorded meanwhile, be it that the visitor is erased: those
+        that were exported."""
+        exported: list[UUID] = []
+        if self._export is None:
+            return exported
+        for history in histories:
+            if not await self._is_current(visitor_id, histories):
+                break
+            await self._export(history)
+            exported.append(history[-1].session.session_id)
+        return exported
+
+    async def _is_current(self, visitor_id: UUID, histories: Sequence[Sequence[Recorded]]) -> bool:
+        """Whether that is still all that is recorded of a visitor."""
+        heads = await self._store.heads(await self._store.sessions_of(visitor_id))
+        versions = {session_id: head.version for session_id, head in heads.items()}
+        return versions == {history[-1].session.session_id: history[-1].version for history in histories}
 
 
 def is_over(history: Sequence[Recorded], before: datetime, now: datetime) -> bool:
@@ -133,3 +164,12 @@ def is_over(history: Sequence[Recorded], before: datetime, now: datetime) -> boo
 
 def _is_erased(history: Sequence[Recorded]) -> bool:
     return bool(history) and history[-1].session.erased_at is not None
+
+
+def _tell_of(exported: Collection[UUID]) -> None:
+    # They can't be removed here: another process that applies the retention may count on these very files.
+    for session_id in exported:
+        logger.warning(
+            "a session was exported while somebody erased its visitor: if they wished it, remove its file",
+            extra={"session_id": session_id},
+        )

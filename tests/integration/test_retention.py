@@ -4,7 +4,7 @@ import asyncio
 import json
 import stat
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -25,7 +25,7 @@ from domain.events import (
     VisitorErased,
     VisitorMessagePosted,
 )
-from domain.ports import Keyring
+from domain.ports import Keyring, Recorded
 from domain.retention import Applied, Retention
 from infrastructure.clock import SystemClock
 from infrastructure.event_store import SessionStore
@@ -35,7 +35,7 @@ from infrastructure.postgres import Database
 from infrastructure.settings import SettingsError, read_settings
 from projections.archive import exported
 from projections.forgetting import Tables
-from projections.overdue import OVERDUE
+from projections.overdue import OVERDUE, OverdueVisitors
 from projections.transcript import transcript
 from tests.support.postgres import execute
 from tests.support.projecting import Projecting, projecting
@@ -58,15 +58,15 @@ class World:
         self.stores = stores
         self.store = store
         self.folder = folder
-        self._database = database
+        self.database = database
 
     def retention(self, *, exports: bool = True, keyring: Keyring | None = None) -> Retention:
         keyring = keyring or WrappedKeyring(MASTER_KEY, self.stores.keys)
-        erasure = Erasure(self.store, keyring, Tables(self._database.fetch), SystemClock())
+        erasure = Erasure(self.store, keyring, Tables(self.database.fetch), SystemClock())
         environment = {"VERBATIM_RETENTION_DAYS": str(DAYS)}
         if exports:
             environment["VERBATIM_RETENTION_EXPORT_DIR"] = str(self.folder)
-        erasing = Erasing(erasure, self.store, MemoryLog(), self._database, SystemClock())
+        erasing = Erasing(erasure, self.store, MemoryLog(), self.database, SystemClock())
         return build_retention(read_settings(environment), erasing)
 
     async def apply(
@@ -353,3 +353,75 @@ async def test_a_retention_that_broke_off_before_a_key_was_destroyed_is_finished
     assert all([await world.is_erased(session_id) for session_id in gone])
     assert files(world.folder) == exports
     assert len(exports) == 2
+
+
+# --- what happens meanwhile
+
+
+class Interrupted:
+    """What applies the retention, and what somebody does while the first session is being exported."""
+
+    def __init__(self, world: World, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        self.exported: list[UUID] = []
+        self._meanwhile = meanwhile
+        keyring = WrappedKeyring(MASTER_KEY, world.stores.keys)
+        tables = Tables(world.database.fetch)
+        clock = SystemClock()
+        self.erasure = Erasure(world.store, keyring, tables, clock)
+        overdue = OverdueVisitors(world.database.fetch)
+        keep = timedelta(days=DAYS)
+        self.retention = Retention(world.store, self.erasure, overdue, clock, keep, self._export)
+
+    async def _export(self, history: Sequence[Recorded]) -> None:
+        self.exported.append(history[0].session.session_id)
+        if len(self.exported) == 1:
+            await self._meanwhile()
+
+
+async def test_of_a_visitor_who_wishes_to_be_erased_meanwhile_nothing_more_is_exported(
+    world: World, process: Projecting, caplog: pytest.LogCaptureFixture
+) -> None:
+    visitor_id = uuid4()
+    gone = [await world.session(visitor_id, days, HELLO, ENDED) for days in (400, 50)]
+    process.catch_up()
+
+    async def erase() -> None:
+        await interrupted.erasure.erase(visitor_id, within=0)
+
+    interrupted = Interrupted(world, erase)
+    assert await interrupted.retention.apply() == Applied(visitors=1, sessions=2, left=0)
+
+    (exported,) = interrupted.exported
+    assert all([await world.is_erased(session_id) for session_id in gone])
+    told = [record for record in caplog.records if "remove its file" in record.getMessage()]
+    assert [vars(record)["session_id"] for record in told] == [exported]
+
+
+async def test_a_visitor_who_comes_back_meanwhile_is_kept(world: World, process: Projecting) -> None:
+    visitor_id = uuid4()
+    sessions = [await world.session(visitor_id, days, HELLO, ENDED) for days in (400, 50)]
+    process.catch_up()
+
+    async def come_back() -> None:
+        sessions.append(await world.session(visitor_id, 0, HELLO))
+
+    interrupted = Interrupted(world, come_back)
+    assert await interrupted.retention.apply() == Applied(visitors=0, sessions=0, left=1)
+
+    assert not any([await world.is_erased(session_id) for session_id in sessions])
+
+
+async def test_what_is_recorded_meanwhile_in_an_old_session_is_exported_too(
+    world: World, process: Projecting
+) -> None:
+    session_id = await world.session(uuid4(), 400, HELLO, ENDED)
+    process.catch_up()
+
+    async def rate() -> None:
+        await world.store.append(session_id, 3, [FeedbackGiven(uuid4(), "up")], SystemClock().now())
+
+    interrupted = Interrupted(world, rate)
+    assert await interrupted.retention.apply() == Applied(visitors=1, sessions=1, left=0)
+
+    assert interrupted.exported == [session_id, session_id]
+    assert await world.is_erased(session_id)
