@@ -255,7 +255,7 @@ class Comparison:
             )
         for table in live.tables:
             found = _told(live, table, self._fetch(table.differences, (session_ids,)))
-            yield from sorted(found, key=lambda finding: (finding.session_id, finding.version or 0))
+            yield from sorted(found, key=lambda one: (one.session_id, one.version or 0, one.message))
 
     # --- the tables beside
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,8 @@ settings.load_profile("verbatim")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "dosed: runs a smaller dose unless VERBATIM_TEST_DOSE=full")
+    # In the background of a shell Ctrl+C is ignored, and would be by the services that tests interrupt, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
