@@ -8,7 +8,7 @@ commit is read, once for all who follow the session here, when a doorbell rings 
 
 import asyncio
 import logging
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from datetime import datetime
@@ -67,6 +67,9 @@ class SessionStore:
         self._known: OrderedDict[UUID, Known] = OrderedDict()
         self._snapshots = Snapshots()
         self._tails: dict[UUID, Tail[_Page]] = {}
+        # Sessions that are being read or written: whoever looks meanwhile learns what others record there,
+        # and doesn't pass it by as nothing that is known. What is being learned would be behind, and stay so.
+        self._under_way: Counter[UUID] = Counter()
         self._reading = asyncio.Semaphore(READ_AT_ONCE)
         self._seen = 0  # the position up to which we know which sessions have moved on
         self._hung_up: Callable[[UUID], bool] = lambda _: False
@@ -194,10 +197,10 @@ class SessionStore:
         """Learn what has been recorded since the last look. Raises Unavailable."""
         while places := await self._log.since(self._seen):
             behind = {session_id for _, session_id, version in places if self._is_behind(session_id, version)}
-            followed = behind & self._tails.keys()
-            for session_id in behind - followed:
+            wanted = {session_id for session_id in behind if self._is_wanted(session_id)}
+            for session_id in behind - wanted:
                 self._forget(session_id)  # whoever wants to know it next, reads it
-            await asyncio.gather(*map(self._catch_up, followed))
+            await asyncio.gather(*map(self._catch_up, wanted))
             self._seen = places[-1].position
 
     async def _catch_up(self, session_id: UUID) -> None:
@@ -211,7 +214,16 @@ class SessionStore:
 
     def _is_behind(self, session_id: UUID, version: int) -> bool:
         known = self._known.get(session_id)
-        return session_id in self._tails if known is None else known.session.version < version
+        return self._is_wanted(session_id) if known is None else known.session.version < version
+
+    def _is_wanted(self, session_id: UUID) -> bool:
+        return session_id in self._tails or session_id in self._under_way
+
+    def _finish(self, session_id: UUID) -> None:
+        """It is read, or written."""
+        self._under_way[session_id] -= 1
+        if not self._under_way[session_id]:
+            del self._under_way[session_id]
 
     # --- what is recorded
 
@@ -237,13 +249,15 @@ class SessionStore:
             news.append(Recorded(event, session, at))
         assert session is not None, "append needs an event"
         then = Known(session, head, None if session.erased_at else cipher)
-        with self._heeded(session_id):
-            try:
-                await self._log.append(rows, lambda: self._committed(then, news, snapshots))
-            except Conflict:
-                self._meters.conflicts.inc()
-                await self._learn_why(session_id, after)
-                raise
+        self._under_way[session_id] += 1
+        try:
+            await self._log.append(rows, lambda: self._committed(then, news, snapshots))
+        except Conflict:
+            self._meters.conflicts.inc()
+            await self._learn_why(session_id, after)
+            raise
+        finally:
+            self._finish(session_id)
         if known is None:
             await self._require_key(session)
         return session
@@ -272,13 +286,6 @@ class SessionStore:
         return known is not None and known.session.erased_at is not None
 
     @contextmanager
-    def _heeded(self, session_id: UUID) -> Iterator[None]:
-        """Meanwhile, whoever looks learns what others record here, and doesn't pass it by as nothing that is
-        known: what is being learned would be behind it, and nobody would look again."""
-        with self._tail(session_id):
-            yield
-
-    @contextmanager
     def _tail(self, session_id: UUID) -> Iterator[Tail[_Page]]:
         tail = self._tails.setdefault(session_id, Tail())
         tail.users += 1
@@ -304,7 +311,8 @@ class SessionStore:
         known = self._known.get(session_id)
         news: list[Recorded] = []
         is_last = False
-        with self._heeded(session_id):
+        self._under_way[session_id] += 1
+        try:
             while not is_last:
                 start = known.session.version if known else 0
                 rows = await self._log.read(session_id, start, PAGE_EVENTS)
@@ -313,6 +321,8 @@ class SessionStore:
                 is_last = len(rows) < PAGE_EVENTS
             if known is not None:
                 self._learn(known, news)
+        finally:
+            self._finish(session_id)
         return news
 
     async def _at_version(self, session_id: UUID, after: int) -> Known | None:
