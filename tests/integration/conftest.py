@@ -1,4 +1,4 @@
-"""What tests of services, assistants and writers share: who asks, who answers, what may stand in the log."""
+"""What tests of services, logs and assistants share: who asks, who answers, what may stand in the log."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
@@ -15,6 +15,7 @@ from tests.support.hearing import KEY, LIMITS, PERSONA, MakeAssistant
 from tests.support.openai_server import OpenAIServer
 from tests.support.puppet import Puppet
 from tests.support.service import FAST, Service, ServiceProcess, Visitor, complaints, served
+from tests.support.stores import Stores
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,13 @@ def recorder(conninfo: str) -> Iterator[Recorder]:
     recorder = Recorder(datastore(conninfo))
     yield recorder
     recorder.datastore.close()
+
+
+@pytest.fixture
+async def stores(new_conninfo: str) -> AsyncIterator[Stores]:
+    stores = Stores(new_conninfo)
+    yield stores
+    await stores.close()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The tables of projections, held against the log: what was done to them is named, and nothing else is."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from random import Random
 from uuid import UUID, uuid4
 
@@ -21,13 +21,6 @@ from tests.support.postgres import execute
 from tests.support.projecting import Projecting, projecting
 from tests.support.stores import MASTER_KEY, Stores
 from tests.support.stories import story
-
-
-@pytest.fixture
-async def stores(new_conninfo: str) -> AsyncIterator[Stores]:
-    stores = Stores(new_conninfo)
-    yield stores
-    await stores.close()
 
 
 @pytest.fixture
