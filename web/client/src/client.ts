@@ -217,10 +217,9 @@ export class ChatWebSocket implements AsyncIterable<ServerFrame> {
   stop(sessionId?: string): Promise<void> {
     return this.#command(() => {
       const credentials = this.#credentials(sessionId);
+      if (this.state === "open") return { type: "stop", ...credentials };
       // Later, it could meet another reply.
-      const unconnected = new ChatError("Without a connection, no reply can be stopped", "not_connected", credentials.session_id);
-      if (this.state !== "open") throw this.#failure ?? unconnected;
-      return { type: "stop", ...credentials };
+      throw this.#failure ?? new ChatError("Without a connection, no reply can be stopped", "not_connected", credentials.session_id);
     });
   }
 
