@@ -21,7 +21,6 @@ from domain.events import (
     VisitorMessagePosted,
 )
 from infrastructure import event_store, snapshots
-from infrastructure.doorbells import LocalDoorbell
 from infrastructure.event_store import SessionStore
 from infrastructure.keyring import WrappedKeyring
 from tests.support.chain import fault_in
@@ -269,7 +268,7 @@ async def test_a_long_session_is_learned_page_by_page(
         return rows
 
     monkeypatch.setattr(log, "read", noted)
-    other = SessionStore(log, WrappedKeyring(MASTER_KEY, stores.keys), LocalDoorbell())
+    other = stores.on(log)
 
     assert await other.load(session.session_id) == session
     assert pages == [10] * 9 + [5]

@@ -13,12 +13,10 @@ from eventsourcing.persistence import StoredEvent
 
 from domain.ports import Recorded
 from infrastructure import event_store, snapshots, tail
-from infrastructure.doorbells import LocalDoorbell
 from infrastructure.event_store import SessionStore
-from infrastructure.keyring import WrappedKeyring
 from infrastructure.logs import Log
 from tests.support.recording import AT, counted, follow, new_session, put, said, seen, started, versions
-from tests.support.stores import MASTER_KEY, Stores
+from tests.support.stores import Stores
 from tests.support.waiting import until
 
 
@@ -195,7 +193,7 @@ async def test_what_is_learned_late_takes_back_nothing_that_is_known_since(
 ) -> None:
     session = await new_session(store)
     log = LateLog(await stores.open_log())
-    other = SessionStore(log, WrappedKeyring(MASTER_KEY, stores.keys), LocalDoorbell())
+    other = stores.on(log)
     following = asyncio.create_task(follow(other, session.session_id, 0, 4))
     await other.load(session.session_id)
     await store.append(session.session_id, 1, [said()], AT)
@@ -219,7 +217,7 @@ async def test_what_others_record_while_a_session_is_being_read_is_not_passed_by
 ) -> None:
     session = await new_session(store)
     log = LateLog(await stores.open_log())
-    other = SessionStore(log, WrappedKeyring(MASTER_KEY, stores.keys), LocalDoorbell())
+    other = stores.on(log)
     await other.open()
 
     log.late = answer = asyncio.Event()
@@ -239,7 +237,7 @@ async def test_what_others_record_while_we_dont_know_yet_of_our_own_commit_is_no
 ) -> None:
     session = await new_session(store)
     log = LateLog(await stores.open_log())
-    other = SessionStore(log, WrappedKeyring(MASTER_KEY, stores.keys), LocalDoorbell())
+    other = stores.on(log)
     await other.open()
     await other.load(session.session_id)
 

@@ -1,6 +1,7 @@
 """What REST refuses, and what it says of faults, over real connections: problems, and nothing is lost."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,31 +24,29 @@ async def expired(service: Service, conninfo: str, data_dir: Path) -> Visitor:
     return await start_expired(service, conninfo, data_dir)
 
 
-async def test_a_session_that_there_isnt_is_not_found(http: httpx.AsyncClient, visitor: Visitor) -> None:
-    visitor.path = f"/api/chats/sessions/{uuid4()}"
-
-    for response in [
+async def all_of_a_session(http: httpx.AsyncClient, visitor: Visitor) -> Sequence[httpx.Response]:
+    """What is answered to all that can be asked of one."""
+    return [
         await visitor.get(),
         await visitor.get("/transcript/"),
         await visitor.get("/stream/"),
         await say(http, visitor, "Hello"),
         await http.post(visitor.path + "/stop/", headers=visitor.headers),
         await http.delete(visitor.path + "/", headers=visitor.headers),
-    ]:
+    ]
+
+
+async def test_a_session_that_there_isnt_is_not_found(http: httpx.AsyncClient, visitor: Visitor) -> None:
+    visitor.path = f"/api/chats/sessions/{uuid4()}"
+
+    for response in await all_of_a_session(http, visitor):
         assert problem(response) == (404, "session_not_found", "Session not found")
 
 
 async def test_a_session_of_somebody_else_is_closed_to_all(http: httpx.AsyncClient, visitor: Visitor) -> None:
     visitor.headers = {"X-Visitor-Id": str(uuid4())}
 
-    for response in [
-        await visitor.get(),
-        await visitor.get("/transcript/"),
-        await visitor.get("/stream/"),
-        await say(http, visitor, "Hello"),
-        await http.post(visitor.path + "/stop/", headers=visitor.headers),
-        await http.delete(visitor.path + "/", headers=visitor.headers),
-    ]:
+    for response in await all_of_a_session(http, visitor):
         assert problem(response) == (403, "visitor_mismatch", "Visitor ID does not match")
 
 

@@ -48,6 +48,10 @@ class Stores:
         log, keys = self._opened[number] if self.conninfo else (self.memory, self._memory_keys)
         return SessionStore(log, WrappedKeyring(MASTER_KEY, keys), LocalDoorbell(self.doorbells))
 
+    def on(self, log: Log) -> SessionStore:
+        """A store that knows nothing yet, on this log, and that is told nothing."""
+        return SessionStore(log, WrappedKeyring(MASTER_KEY, self.keys), LocalDoorbell())
+
     async def open_log(self) -> Log:
         return (await self._open())[0]
 
